@@ -1,0 +1,62 @@
+/* tls.h: the Mbed TLS engine for NNG, and who the peer is.
+ *
+ * fc_tls holds a program's credentials (CA, own certificate and key, revocation list) and, for a server, the
+ * session ticket keys. TLS 1.2, ECDHE-ECDSA, AES-GCM, P-256. The client side sets the server name and refuses a
+ * peer whose certificate is not a coordinator's of the same fleet; the server side demands a certificate. Every
+ * handshake and every resumption checks the peer's dates and the revocation list.
+ */
+#ifndef FC_TLS_TLS_H
+#define FC_TLS_TLS_H
+
+#include "common/base/err.h"
+#include "common/base/principal.h"
+
+#include <stdbool.h>
+
+struct nng_stream;
+struct nng_tls_config;
+
+typedef struct fc_tls fc_tls;
+
+typedef enum fc_tls_mode { FC_TLS_CLIENT, FC_TLS_SERVER } fc_tls_mode;
+
+typedef struct fc_tls_files {
+    const char *ca;          /* PEM, one or more CA certificates */
+    const char *certificate; /* PEM, own chain */
+    const char *key;         /* PEM, P-256; must not be readable by others */
+    const char *crl;         /* PEM X.509 CRL of the CA; NULL = none; a named file that is missing is an error */
+    const char *ticket_keys; /* server: made (0600) when missing, rotated; NULL = kept in memory only */
+    const char *server_name; /* client: DNS name the coordinator's certificate must carry */
+} fc_tls_files;
+
+/* Loads everything; the sentence names the file and what is wrong with it. Strings are copied. */
+FC_MUST_USE fc_err fc_tls_new(fc_tls_mode mode, const fc_tls_files *files, fc_tls **ret_tls, fc_fail *fail);
+void fc_tls_free(fc_tls *tls);
+/* Reads the files again; new handshakes use them. On failure the old credentials stay. Any thread. */
+FC_MUST_USE fc_err fc_tls_reload(fc_tls *tls, fc_fail *fail);
+/* Reloads when a file's inode, size or modification time differ. *ret_changed tells. */
+FC_MUST_USE fc_err fc_tls_reload_if_changed(fc_tls *tls, bool *ret_changed, fc_fail *fail);
+/* For nng_stream_{dialer,listener}_set_ptr(…, NNG_OPT_TLS_CONFIG, …). Borrowed. */
+struct nng_tls_config *fc_tls_config(const fc_tls *tls);
+/* Our own principal. Borrowed; valid until the next reload. */
+const fc_principal *fc_tls_own(const fc_tls *tls);
+/* Who is at the other end of an established stream; false before the handshake is done. */
+bool fc_tls_identify(struct nng_stream *stream, fc_principal *ret_peer);
+/* Is this (connected) peer still welcome: not revoked, not expired? With the sentence why not. */
+FC_MUST_USE fc_err fc_tls_check(fc_tls *tls, const fc_principal *peer, fc_fail *fail);
+
+/* Counters since start: handshakes by outcome. */
+#define FC_TLS_COUNTERS(X)                                                                                   \
+    X(handshakes_full, "full handshakes completed")                                                          \
+    X(handshakes_resumed, "handshakes resumed from a session ticket")                                        \
+    X(refused_certificate, "handshakes refused: no certificate, another CA, expired or of the wrong kind")   \
+    X(refused_revoked, "handshakes refused: certificate revoked")                                            \
+    X(handshakes_failed, "handshakes that ended otherwise: reset, silence, not TLS")
+typedef struct fc_tls_counters {
+#define X(name, help) uint64_t name;
+    FC_TLS_COUNTERS(X)
+#undef X
+} fc_tls_counters;
+void fc_tls_counters_get(const fc_tls *tls, fc_tls_counters *ret_counters);
+
+#endif
