@@ -53,6 +53,22 @@ function(fc_test name)
     set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
 endfunction()
 
+# fc_system_test(NAME SCRIPT script [LONG] [SERIAL] [TIMEOUT s]): a script that runs the programs of this build tree,
+# in network namespaces of its own. LONG: also labelled long. SERIAL: no other test beside it.
+function(fc_system_test name)
+    cmake_parse_arguments(ARG "LONG;SERIAL" "SCRIPT;TIMEOUT" "" ${ARGN})
+    if(NOT ARG_TIMEOUT)
+        set(ARG_TIMEOUT 120)
+    endif()
+    set(labels system)
+    if(ARG_LONG)
+        list(APPEND labels long)
+    endif()
+    add_test(NAME ${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_SCRIPT})
+    set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${ARG_TIMEOUT} RUN_SERIAL ${ARG_SERIAL}
+        ENVIRONMENT FLEET_BUILD=${CMAKE_BINARY_DIR} SKIP_RETURN_CODE 77)
+endfunction()
+
 # fc_fuzz(NAME SOURCES … LINK … CORPUS dir): LLVMFuzzerTestOneInput in SOURCES. Under the fuzz preset a
 # libFuzzer program; everywhere else a replayer that runs the corpus (and mutations of it) as a test.
 function(fc_fuzz name)
