@@ -7,7 +7,7 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config libnng-dev libmbedtls
     libsmartcols-dev uthash-dev libcap-ng-dev libseccomp-dev libzstd-dev)
 packages_fleet=(iproute2 procps util-linux jq openssl)
 packages_demo=(dnsmasq-base nginx curl tshark)
-packages_test=(clang clang-format libclang-rt-14-dev tcpdump netsniff-ng shellcheck python3-minimal iputils-ping sqlite3)
+packages_test=(clang clang-format libclang-rt-14-dev tcpdump netsniff-ng shellcheck python3 iputils-ping sqlite3)
 
 packages_missing() {
     local package

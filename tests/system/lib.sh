@@ -32,8 +32,7 @@ finish_test() {
     # shellcheck disable=SC2046 # one word per job
     kill $(jobs -p) 2>/dev/null || true
     if [[ -f $FLEET_DIR/fleet.conf ]]; then
-        fleet logs >"$TEST_DIR/logs" 2>/dev/null || true
-        fleet stop-all 2>/dev/null || true
+        fleet stop || status=1
         fleet logs >"$TEST_DIR/logs" 2>/dev/null || true
         if grep -E -A 25 'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:' "$TEST_DIR/logs"; then
             echo "FAILED: a sanitizer complained"
