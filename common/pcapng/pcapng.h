@@ -88,16 +88,23 @@ typedef struct fc_pcapng_reader fc_pcapng_reader;
 /* Borrows fd, reads from its position on. */
 FC_MUST_USE fc_err fc_pcapng_reader_new(int fd, fc_pcapng_reader **ret_reader, fc_fail *fail);
 void fc_pcapng_reader_free(fc_pcapng_reader *reader);
+/* The next block of any kind; *ret_packet is set when it is a packet, else zero. Errors as for _next. */
+FC_MUST_USE fc_err fc_pcapng_reader_block(fc_pcapng_reader *reader, bool *ret_is_packet, fc_pcapng_packet *ret_packet,
+                                          fc_fail *fail);
 /* The next packet. FC_ERR_NOT_FOUND at the end of the file, FC_ERR_CORRUPT at a block that is not whole or lies. */
 FC_MUST_USE fc_err fc_pcapng_reader_next(fc_pcapng_reader *reader, fc_pcapng_packet *ret_packet, fc_fail *fail);
 /* Offset in the file up to which every block was whole. */
 uint64_t fc_pcapng_reader_good_offset(const fc_pcapng_reader *reader);
+/* Interfaces described in the section so far. */
+uint32_t fc_pcapng_reader_interface_count(const fc_pcapng_reader *reader);
 
 typedef struct fc_pcapng_summary {
     uint64_t packets, captured_bytes, good_bytes, cut_bytes;
     fc_wall first_packet, last_packet;
 } fc_pcapng_summary;
-/* Cuts the file at the last whole block and makes it durable. What is left opens without a complaint. */
+/* Cuts the file (open for reading and writing) at the last whole block and makes it durable. What is left opens without
+ * a complaint. FC_ERR_CORRUPT, and the file untouched, when it does not begin with a whole section header and
+ * interface description: there is nothing in it to keep. */
 FC_MUST_USE fc_err fc_pcapng_repair(int fd, fc_pcapng_summary *ret_summary, fc_fail *fail);
 
 #endif
