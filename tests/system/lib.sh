@@ -10,6 +10,7 @@ shopt -s nullglob
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 BUILD=${FLEET_BUILD:-$HERE/../../build/release}
 readonly HERE BUILD
+export HERE BUILD
 
 if [[ $EUID -ne 0 ]]; then
     echo "SKIP: needs root, for network namespaces"
@@ -91,4 +92,64 @@ refused() { # sentence status pattern command...
     [[ $said =~ $pattern ]] || no "$sentence: \"$said\" does not say \"$pattern\""
     [[ $(wc -l <<<"$said") -eq 1 ]] || no "$sentence: more than one sentence: \"$said\""
     echo "ok: $sentence: $said"
+}
+
+# ---- a peer that lies
+
+# peer ROLE-NAME COMMAND...: as the holder of that certificate in $FLEET_DIR/pki, or `-` without any.
+peer() {
+    local who=$1
+    local -a credentials=()
+    shift
+    [[ $who == - ]] || credentials=(--cert "$(credential "$who" crt)" --key "$(credential "$who" key)")
+    timeout 60 "$HERE/peer.py" "${credentials[@]}" "$FLEETCAP_COORDINATOR" "$@"
+}
+
+credential() { # ROLE-NAME crt|key
+    find "$TEST_DIR" "$FLEET_DIR/pki" "$FLEET_DIR/members" -maxdepth 2 -name "$1.$2" | head -n 1
+}
+
+# ---- captures
+
+show() { fleetcap capture show "$1" -o json; }                    # capture
+of() { show "$1" | jq -r --arg i "$2" ".instances[] | select(.instance == \$i) | $3"; } # capture instance jq
+state() { of "$1" "$2" .state; }
+reason() { of "$1" "$2" .stopReason; }
+written() { of "$1" "$2" .counters.writtenPackets; }
+is() { [[ $("${@:2}") == "$1" ]]; }                               # value command...
+all_are() { [[ $(show "$2" | jq -r '[.instances[].state] | unique | join(" ")') == "$1" ]]; } # state capture
+
+# matched = written + drops by cause, on every instance of the capture.
+accounted() {
+    show "$1" | jq -e 'all(.instances[].counters; .matchedPackets == .writtenPackets + .droppedKernel + .droppedWriter +
+        .droppedBeforeStart + .droppedAfterStop)' >/dev/null
+}
+
+# Sends this many UDP packets to port 9999 of an address that swallows them: each is on the wire once, without answer.
+send() { # instance count [port]
+    on "$1" bash -c 'exec 3>"/dev/udp/10.99.0.1/$2"; for ((i = 0; i < $1; i++)); do echo "packet $i" >&3; done' \
+        send "$2" "${3:-9999}"
+}
+
+files_of() { # instance: sealed segments, and those being written
+    find "$FLEET_DIR/members/$1/captures" -name '*.pcapng' | sort
+}
+
+parts_of() {
+    find "$FLEET_DIR/members/$1/captures" -name '*.part'
+}
+
+# capinfos and tshark open it without a complaint; prints the number of packets on which they agree.
+packets_of() { # file...
+    local file complaint count total=0
+    for file; do
+        complaint=$(capinfos "$file" 2>&1 >/dev/null) || no "capinfos cannot read $file: $complaint"
+        [[ -z $complaint ]] || no "capinfos complains about $file: $complaint"
+        complaint=$(tshark -n -r "$file" 2>&1 >/dev/null | grep -v '^Running as user' || true)
+        [[ -z $complaint ]] || no "tshark complains about $file: $complaint"
+        count=$(tshark -n -r "$file" 2>/dev/null | wc -l)
+        [[ $(capinfos -TrMQc "$file" | cut -f 2) == "$count" ]] || no "capinfos and tshark count differently in $file"
+        total=$((total + count))
+    done
+    echo "$total"
 }

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# ./quickstart from a clean clone: twice, then interrupted; nothing but build/ is left.
+# shellcheck source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+left() {
+    ip netns list | sort
+    ip -br link show | awk '{ print $1 }' | grep '^fc' || true
+    find /etc/netns /run/fleetcap-test 2>/dev/null || true
+}
+before=$(left)
+git clone -q "$HERE/../.." "$TEST_DIR/clone"
+cd "$TEST_DIR/clone"
+that "it runs" bash -c './quickstart >"$TEST_DIR/first" 2>&1 </dev/null || { tail -n 40 "$TEST_DIR/first" && false; }'
+for instance in web-1 web-2 web-3 web-4; do
+    that "the last table has $instance" grep -qE "^$instance +(eu|us) +[1-9]" "$TEST_DIR/first"
+done
+equal "nothing is left behind" "$before" "$(left)"
+equal "but build/" "" "$(git status --porcelain)"
+that "it runs again" bash -c './quickstart >"$TEST_DIR/second" 2>&1 </dev/null'
+./quickstart >"$TEST_DIR/third" 2>&1 </dev/null &
+pid=$!
+within 60 "a third run is in the middle" grep -q 'It runs; the jobs run too' "$TEST_DIR/third"
+kill -TERM $pid
+wait $pid || true
+equal "interrupted, it leaves nothing behind" "$before" "$(left)"
+cd /

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Wrong input to every command gets one clear sentence and the right exit status.
+# shellcheck source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+fleet_up --instances 2 --max-running-per-region 2
+create=(fleetcap capture create --scale-set web)
+
+that "a capture" "${create[@]}" -n taken --time-limit 5m
+refused "a name that is taken" 7 'taken' "${create[@]}" -n taken
+refused "no name" 2 'name' "${create[@]}"
+refused "an unknown instance" 3 'web-77' fleetcap capture create -n x --include web-77
+refused "no instance matched" 3 'no instance|match' fleetcap capture create -n x --scale-set nothing
+refused "no instance in that region" 3 'no instance|match' "${create[@]}" -n x --region mars
+refused "a bad selector" 2 'selector' "${create[@]}" -n x --selector 'role in web'
+refused "a bad size" 2 '12parsecs' "${create[@]}" -n x --capture-limit 12parsecs
+refused "a bad time" 2 'soon' "${create[@]}" -n x --time-limit soon
+refused "too long a time" 2 'time' "${create[@]}" -n x --time-limit 30d
+refused "a bad packet limit" 2 'many' "${create[@]}" -n x --packet-limit many
+refused "a bad ring" 2 'ring' "${create[@]}" -n x --ring 10
+refused "a port that is none" 2 '70000' "${create[@]}" -n x --filters '[{"remotePort":"70000"}]'
+refused "a reversed range" 2 '90-80' "${create[@]}" -n x --filters '[{"remotePort":"90-80"}]'
+refused "three octets" 2 '1\.1\.1' "${create[@]}" -n x --filters '[{"remoteIPAddress":"1.1.1.1-255.255.255"}]'
+refused "a star" 2 '\*' "${create[@]}" -n x --filters '[{"localPort":"*"}]'
+refused "an unknown key" 2 'remoteprt' "${create[@]}" -n x --filters '[{"remoteprt":"80"}]'
+refused "filters that are no JSON" 2 'JSON|json' "${create[@]}" -n x --filters '[{'
+refused "a bad expression" 2 'nonsense' "${create[@]}" -n x --raw-filter 'nonsense and'
+refused "a definition that is not there" '3' 'missing.yaml' fleetcap capture create -f "$TEST_DIR/missing.yaml"
+echo 'name: [' >"$TEST_DIR/bad.yaml"
+refused "a definition that is no YAML" 2 'bad.yaml' fleetcap capture create -f "$TEST_DIR/bad.yaml"
+refused "an interface that nobody has" 4 'wlan7|interface' "${create[@]}" -n nointerface --interface wlan7
+that "a second capture" "${create[@]}" -n second --time-limit 5m
+refused "more than the region may run" 7 'region' "${create[@]}" -n third --time-limit 5m
+
+for verb in show wait watch files download; do
+    refused "$verb of an unknown capture" 3 'unheard' fleetcap capture $verb unheard
+    refused "$verb without a name" 2 'name|NAME' fleetcap capture $verb
+done
+refused "stop of an unknown capture" 3 'unheard' fleetcap capture stop unheard
+refused "stop of nothing" 2 'name|NAME|all' fleetcap capture stop
+refused "delete of an unknown capture" 3 'unheard' fleetcap capture delete unheard --yes
+refused "delete of a capture that runs" 7 'stop|run' fleetcap capture delete taken --yes
+refused "delete without a yes" 2 'yes' fleetcap capture delete taken
+refused "wait for what will not come" 5 'time' fleetcap capture wait taken --timeout 1s
+refused "an unknown instance to show" 3 'web-77' fleetcap instance show web-77
+refused "an unknown option" 2 'colour' fleetcap instance list --colour
+refused "an unknown command" 2 'captur' fleetcap captur list
+refused "an unknown output" 2 'xml' fleetcap instance list -o xml
+refused "no certificate file" 1 'nothere.crt' fleetcap instance list --cert "$TEST_DIR/nothere.crt"
+cp "$FLEETCAP_KEY" "$TEST_DIR/open.key" && chmod 644 "$TEST_DIR/open.key"
+refused "a key that all can read" 6 'open.key' fleetcap instance list --key "$TEST_DIR/open.key"
+echo rubbish >"$TEST_DIR/rubbish.crt"
+refused "a certificate that is none" 1 'rubbish.crt' fleetcap instance list --cert "$TEST_DIR/rubbish.crt"
+refused "an address that is none" 2 'nowhere' fleetcap instance list --coordinator nowhere
+refused "a second CA in the same place" 7 'ca.crt|already|CA' fleetcap pki init --fleet x --dir "$FLEET_DIR/pki"
+refused "an unknown role" 2 'king' fleetcap pki issue king x --dir "$FLEET_DIR/pki"
+refused "no PKI" 3 'nopki' fleetcap pki issue node x --dir "$TEST_DIR/nopki"
+refused "nothing to revoke" 3 'node/web-77' fleetcap pki revoke node/web-77 --dir "$FLEET_DIR/pki"
+
+that "stop all" fleetcap capture stop --all
+fleet kill coordinator
+refused "the coordinator is down" 5 "$FLEETCAP_COORDINATOR" fleetcap instance list
+refused "and for a change as well" 5 "$FLEETCAP_COORDINATOR" "${create[@]}" -n x
