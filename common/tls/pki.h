@@ -1,9 +1,9 @@
 /* pki.h: a whole fleet's credentials from nothing: CA, leaf certificates, revocation list.
  *
- * A PKI directory holds ca.crt, ca.key (0600), crl.pem, index.json (serials issued: principal, dates, revoked), and
- * for each leaf <role>-<name>.crt and .key (0600). Every file is replaced atomically. Leaves are P-256 with the URI
- * SAN spiffe://<fleet>/<role>/<name>, a DNS SAN, and clientAuth (node, operator) or serverAuth (coordinator), never
- * both.
+ * A PKI directory holds ca.crt, ca.key (0600), crl.pem, index.json (serials issued: principal, dates,
+ * revoked), and for each leaf <role>-<name>.crt and .key (0600). Every file is replaced atomically. Leaves
+ * are P-256 with the URI SAN spiffe://<fleet>/<role>/<name>, a DNS SAN, and clientAuth (node, operator) or
+ * serverAuth (coordinator), never both.
  */
 #ifndef FC_TLS_PKI_H
 #define FC_TLS_PKI_H
@@ -30,10 +30,11 @@ typedef struct fc_pki_request {
 } fc_pki_request;
 
 /* Writes <out_directory>/<role>-<name>.crt and .key; out_directory NULL = the PKI directory. */
-FC_MUST_USE fc_err fc_pki_issue(const char *directory, const fc_pki_request *request, const char *out_directory,
-                                fc_fail *fail);
+FC_MUST_USE fc_err fc_pki_issue(const char *directory, const fc_pki_request *request,
+                                const char *out_directory, fc_fail *fail);
 /* target: "role/name" (all its unexpired certificates) or a serial number. Rewrites crl.pem. */
-FC_MUST_USE fc_err fc_pki_revoke(const char *directory, const char *target, uint32_t *ret_count, fc_fail *fail);
+FC_MUST_USE fc_err fc_pki_revoke(const char *directory, const char *target, uint32_t *ret_count,
+                                 fc_fail *fail);
 
 typedef struct fc_pki_entry {
     fc_principal principal;
@@ -42,7 +43,7 @@ typedef struct fc_pki_entry {
     fc_wall revoked_at;
 } fc_pki_entry;
 /* All that was issued, oldest first; *ret_entries is owned by the caller (free(3)). */
-FC_MUST_USE fc_err fc_pki_list(const char *directory, char ret_fleet[FC_NAME_MAX + 1], fc_pki_entry **ret_entries,
-                               size_t *ret_count, fc_fail *fail);
+FC_MUST_USE fc_err fc_pki_list(const char *directory, char ret_fleet[FC_NAME_MAX + 1],
+                               fc_pki_entry **ret_entries, size_t *ret_count, fc_fail *fail);
 
 #endif

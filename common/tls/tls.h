@@ -1,9 +1,9 @@
 /* tls.h: the Mbed TLS engine for NNG, and who the peer is.
  *
  * fc_tls holds a program's credentials (CA, own certificate and key, revocation list) and, for a server, the
- * session ticket keys. TLS 1.2, ECDHE-ECDSA, AES-GCM, P-256. The client side sets the server name and refuses a
- * peer whose certificate is not a coordinator's of the same fleet; the server side demands a certificate. Every
- * handshake and every resumption checks the peer's dates and the revocation list.
+ * session ticket keys. TLS 1.2, ECDHE-ECDSA, AES-GCM, P-256. The client side sets the server name and refuses
+ * a peer whose certificate is not a coordinator's of the same fleet; the server side demands a certificate.
+ * Every handshake and every resumption checks the peer's dates and the revocation list.
  */
 #ifndef FC_TLS_TLS_H
 #define FC_TLS_TLS_H
@@ -12,6 +12,7 @@
 #include "common/base/principal.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct nng_stream;
 struct nng_tls_config;
@@ -24,7 +25,7 @@ typedef struct fc_tls_files {
     const char *ca;          /* PEM, one or more CA certificates */
     const char *certificate; /* PEM, own chain */
     const char *key;         /* PEM, P-256; must not be readable by others */
-    const char *crl;         /* PEM X.509 CRL of the CA; NULL = none; a named file that is missing is an error */
+    const char *crl;         /* PEM X.509 CRL of the CA; NULL = none; a missing file is an error */
     const char *ticket_keys; /* server: made (0600) when missing, rotated; NULL = kept in memory only */
     const char *server_name; /* client: DNS name the coordinator's certificate must carry */
 } fc_tls_files;
@@ -44,6 +45,16 @@ const fc_principal *fc_tls_own(const fc_tls *tls);
 bool fc_tls_identify(struct nng_stream *stream, fc_principal *ret_peer);
 /* Is this (connected) peer still welcome: not revoked, not expired? With the sentence why not. */
 FC_MUST_USE fc_err fc_tls_check(fc_tls *tls, const fc_principal *peer, fc_fail *fail);
+
+/* Why the last handshake under this fc_tls failed or was refused, in a sentence that names the peer; FC_OK
+ * when none did. For a client, which has one connection at a time: "the peer refused us: certificate revoked
+ * (…)". */
+fc_err fc_tls_last_failure(const fc_tls *tls, fc_fail *ret_fail);
+
+/* For main(), before the first connection, of a program with many. Has malloc(3) take every block of 16 KiB
+ * and more from mmap(2): of a connection's four record buffers (two of NNG's, two of Mbed TLS's, 16 KiB each)
+ * then only the pages are resident that data went through, and they are given back when it ends. */
+void fc_tls_tune_memory(void);
 
 /* Counters since start: handshakes by outcome. */
 #define FC_TLS_COUNTERS(X)                                                                                   \

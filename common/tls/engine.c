@@ -1,0 +1,485 @@
+#include "common/tls/engine.h"
+
+#include "common/base/mem.h"
+#include "common/tls/identity.h"
+#include "common/tls/state.h"
+
+#include <mbedtls/net_sockets.h>
+#include <nng/supplemental/tls/engine.h>
+#include <nng/supplemental/tls/tls.h>
+#include <string.h>
+
+struct nng_tls_engine_config {
+    fc_tls *tls; /* held; NULL in the configurations that NNG makes for itself and that nobody uses */
+};
+
+/* NNG hands it out zeroed, and calls fini also for a connection that was never started. */
+struct nng_tls_engine_conn {
+    mbedtls_ssl_context ssl;
+    void *nng;                   /* borrowed: NNG's side of the connection */
+    fc_tls *tls;                 /* borrowed from the configuration, which NNG keeps for as long as us */
+    fc_credentials *credentials; /* held: those of the moment it began */
+    fc_principal peer;           /* once done */
+    int error; /* the first failure, told again ever after: Mbed TLS must not be called past one */
+    bool started;
+    bool done;
+    bool counted;
+    bool saw_certificate; /* else the session was resumed */
+    bool revoked;
+};
+
+/* ---- errors ---- */
+
+static const struct {
+    int mbedtls;
+    int nng;
+} errors[] = {
+    {MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE, NNG_EPEERAUTH},
+    {MBEDTLS_ERR_SSL_CA_CHAIN_REQUIRED, NNG_EPEERAUTH},
+    {MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE, NNG_EPEERAUTH},
+    {MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY, NNG_ECONNSHUT},
+    {MBEDTLS_ERR_SSL_CONN_EOF, NNG_ECONNSHUT},
+    {MBEDTLS_ERR_NET_RECV_FAILED, NNG_ECLOSED},
+    {MBEDTLS_ERR_NET_SEND_FAILED, NNG_ECLOSED},
+    {MBEDTLS_ERR_SSL_ALLOC_FAILED, NNG_ENOMEM},
+};
+
+static int
+nng_error(int status)
+{
+    for (size_t i = 0; i < FC_COUNT(errors); i++)
+        if (errors[i].mbedtls == status)
+            return errors[i].nng;
+    return NNG_ECRYPTO;
+}
+
+/* Of TLS 1.2 (RFC 5246, 7.2.2), those that say what is wrong with a certificate. */
+static const struct {
+    int alert;
+    const char *text;
+} alerts[] = {
+    {MBEDTLS_SSL_ALERT_MSG_NO_CERT, "no certificate"},
+    {MBEDTLS_SSL_ALERT_MSG_BAD_CERT, "bad certificate"},
+    {MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT, "certificate not for this use"},
+    {MBEDTLS_SSL_ALERT_MSG_CERT_REVOKED, "certificate revoked"},
+    {MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED, "certificate expired"},
+    {MBEDTLS_SSL_ALERT_MSG_CERT_UNKNOWN, "certificate not acceptable"},
+    {MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA, "certificate of an unknown CA"},
+    {MBEDTLS_SSL_ALERT_MSG_ACCESS_DENIED, "access denied"},
+};
+
+static void
+note_alert(nng_tls_engine_conn *conn)
+{
+    fc_fail why = {0};
+    int alert = fc_compat_alert(&conn->ssl);
+    const char *text = "handshake refused";
+    for (size_t i = 0; i < FC_COUNT(alerts); i++)
+        if (alerts[i].alert == alert)
+            text = alerts[i].text;
+    (void)fc_fail_set(&why, FC_ERR_UNAUTHENTICATED, "the peer refused us: %s (TLS alert %d)", text, alert);
+    fc_state_failed(conn->tls, &why);
+}
+
+static void
+count(nng_tls_engine_conn *conn, fc_tls_counter counter)
+{
+    if (!conn->counted)
+        fc_state_count(conn->tls, counter);
+    conn->counted = true;
+}
+
+static int
+fail_with(nng_tls_engine_conn *conn, int nng)
+{
+    conn->error = nng;
+    return nng;
+}
+
+static int
+handshake_failed(nng_tls_engine_conn *conn, int status)
+{
+    fc_fail why = {0};
+    /* Whatever went wrong, the next attempt starts from nothing. */
+    fc_state_session_forget(conn->tls);
+    if (conn->revoked) {
+        count(conn, FC_TLS_COUNTER_refused_revoked);
+    } else if (status == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE) {
+        (void)fc_fail_set(&why, FC_ERR_UNAUTHENTICATED, "the peer has no certificate");
+        count(conn, FC_TLS_COUNTER_refused_certificate);
+    } else if (fc_compat_is_refusal(status)) {
+        count(conn, FC_TLS_COUNTER_refused_certificate);
+    } else if (status == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
+        note_alert(conn);
+        count(conn, FC_TLS_COUNTER_handshakes_failed);
+    } else {
+        (void)fc_fail_set(&why, FC_ERR_UNAVAILABLE, "the TLS handshake failed (Mbed TLS -0x%04x)",
+                          (unsigned int)-status);
+        count(conn, FC_TLS_COUNTER_handshakes_failed);
+    }
+    if (why.err != FC_OK)
+        fc_state_failed(conn->tls, &why);
+    return fail_with(conn, fc_compat_is_refusal(status) ? NNG_EPEERAUTH : nng_error(status));
+}
+
+/* ---- the handshake ---- */
+
+/* What is wrong with a certificate of the peer's chain as far as Mbed TLS knows, in a sentence. */
+static void
+note_flags(nng_tls_engine_conn *conn, const mbedtls_x509_crt *crt, uint32_t flags)
+{
+    fc_fail why = {0};
+    fc_principal peer;
+    char who[FC_PRINCIPAL_TEXT_SIZE] = "the peer";
+    char when[FC_TIME_TEXT_SIZE];
+    if (fc_identity_read(crt, &peer, NULL) == FC_OK)
+        (void)fc_principal_text(&peer, who);
+    if ((flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0)
+        (void)fc_fail_set(&why, FC_ERR_UNAUTHENTICATED, "the certificate of %s is not from our CA", who);
+    else if ((flags & MBEDTLS_X509_BADCERT_EXPIRED) != 0)
+        (void)fc_fail_set(&why, FC_ERR_UNAUTHENTICATED, "the certificate of %s expired at %s", who,
+                          fc_wall_text(fc_identity_time(&crt->valid_to), when));
+    else if ((flags & MBEDTLS_X509_BADCERT_FUTURE) != 0)
+        (void)fc_fail_set(&why, FC_ERR_UNAUTHENTICATED,
+                          "the certificate of %s is not valid yet: is the clock right?", who);
+    else if ((flags & MBEDTLS_X509_BADCERT_CN_MISMATCH) != 0)
+        (void)fc_fail_set(&why, FC_ERR_UNAUTHENTICATED, "the certificate of %s is not for %s", who,
+                          conn->credentials->server_name);
+    else
+        (void)fc_fail_set(&why, FC_ERR_UNAUTHENTICATED,
+                          "the certificate of %s is not acceptable (flags 0x%x)", who, (unsigned int)flags);
+    fc_state_failed(conn->tls, &why);
+}
+
+/* Mbed TLS calls it for each certificate of the peer's chain, the CA's first and the leaf (depth 0) last. */
+static int
+verify(void *context, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+{
+    nng_tls_engine_conn *conn = context;
+    char serial[FC_SERIAL_TEXT_SIZE];
+    if (depth > 0) {
+        if (fc_identity_serial(crt->serial.p, crt->serial.len, serial) != FC_OK ||
+            fc_credentials_revoked(conn->credentials, serial)) {
+            conn->revoked = true;
+            *flags |= MBEDTLS_X509_BADCERT_REVOKED;
+        }
+        return 0;
+    }
+    conn->saw_certificate = true;
+    fc_fail why = {0};
+    fc_principal peer;
+    fc_err err = fc_credentials_admit(conn->credentials, crt, &peer, &why);
+    if (*flags != 0) {
+        note_flags(conn, crt, *flags);
+    } else if (err == FC_ERR_DENIED) {
+        conn->revoked = true;
+        *flags |= MBEDTLS_X509_BADCERT_REVOKED;
+        fc_state_failed(conn->tls, &why);
+    } else if (err != FC_OK) {
+        *flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
+        fc_state_failed(conn->tls, &why);
+    }
+    return 0;
+}
+
+/* The handshake is over for Mbed TLS. The peer is looked at once more, by the credentials of now: a full
+ * handshake may have begun before a reload, and a client's resumed one has not shown it to `verify`. */
+static int
+admit(nng_tls_engine_conn *conn)
+{
+    fc_fail why = {0};
+    const mbedtls_x509_crt *leaf = mbedtls_ssl_get_peer_cert(&conn->ssl);
+    fc_credentials *now = fc_state_credentials(conn->tls);
+    fc_err err = leaf == NULL ? fc_fail_set(&why, FC_ERR_UNAUTHENTICATED, "the peer has no certificate")
+                              : fc_credentials_admit(now, leaf, &conn->peer, &why);
+    fc_credentials_drop(now);
+    if (err != FC_OK) {
+        fc_state_session_forget(conn->tls);
+        fc_state_failed(conn->tls, &why);
+        count(conn,
+              err == FC_ERR_DENIED ? FC_TLS_COUNTER_refused_revoked : FC_TLS_COUNTER_refused_certificate);
+        (void)mbedtls_ssl_send_alert_message(&conn->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+                                             err == FC_ERR_DENIED ? MBEDTLS_SSL_ALERT_MSG_CERT_REVOKED
+                                                                  : MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT);
+        return fail_with(conn, NNG_EPEERAUTH);
+    }
+    conn->done = true;
+    count(conn, conn->saw_certificate ? FC_TLS_COUNTER_handshakes_full : FC_TLS_COUNTER_handshakes_resumed);
+    if (conn->tls->mode == FC_TLS_CLIENT && conn->saw_certificate)
+        fc_state_session_keep(conn->tls, conn->credentials, &conn->ssl);
+    return 0;
+}
+
+static bool
+wants_io(int status)
+{
+    return status == MBEDTLS_ERR_SSL_WANT_READ || status == MBEDTLS_ERR_SSL_WANT_WRITE;
+}
+
+static int
+conn_handshake(nng_tls_engine_conn *conn)
+{
+    if (conn->error != 0 || conn->done)
+        return conn->error;
+    int status = mbedtls_ssl_handshake(&conn->ssl);
+    if (status == 0)
+        return admit(conn);
+    return wants_io(status) ? NNG_EAGAIN : handshake_failed(conn, status);
+}
+
+/* ---- a connection ---- */
+
+static int
+net_send(void *nng, const unsigned char *bytes, size_t size)
+{
+    size_t sent = size;
+    int status = nng_tls_engine_send(nng, bytes, &sent);
+    if (status == NNG_EAGAIN)
+        return MBEDTLS_ERR_SSL_WANT_WRITE;
+    return status == 0 ? (int)sent : MBEDTLS_ERR_NET_SEND_FAILED;
+}
+
+static int
+net_recv(void *nng, unsigned char *bytes, size_t size)
+{
+    size_t got = size;
+    int status = nng_tls_engine_recv(nng, bytes, &got);
+    if (status == NNG_EAGAIN)
+        return MBEDTLS_ERR_SSL_WANT_READ;
+    return status == 0 ? (int)got : MBEDTLS_ERR_NET_RECV_FAILED;
+}
+
+static int
+conn_init(nng_tls_engine_conn *conn, void *nng, nng_tls_engine_config *config)
+{
+    /* Nobody gave this configuration credentials: there is nothing to authenticate with. */
+    if (config->tls == NULL)
+        return NNG_EPEERAUTH;
+    conn->nng = nng;
+    conn->tls = config->tls;
+    conn->credentials = fc_state_credentials(conn->tls);
+    mbedtls_ssl_init(&conn->ssl);
+    conn->started = true;
+    int status = mbedtls_ssl_setup(&conn->ssl, &conn->credentials->config);
+    if (status == 0 && conn->tls->mode == FC_TLS_CLIENT)
+        status = mbedtls_ssl_set_hostname(&conn->ssl, conn->credentials->server_name);
+    if (status != 0)
+        return fail_with(conn, nng_error(status));
+    mbedtls_ssl_set_bio(&conn->ssl, nng, net_send, net_recv, NULL);
+    mbedtls_ssl_set_verify(&conn->ssl, verify, conn);
+    if (conn->tls->mode == FC_TLS_CLIENT)
+        fc_state_session_use(conn->tls, conn->credentials, &conn->ssl);
+    return 0;
+}
+
+static void
+conn_fini(nng_tls_engine_conn *conn)
+{
+    if (!conn->started)
+        return;
+    count(conn, FC_TLS_COUNTER_handshakes_failed);
+    mbedtls_ssl_free(&conn->ssl);
+    fc_credentials_drop(conn->credentials);
+}
+
+/* close_notify goes into NNG's send buffer, or nowhere when that is full: it does not wait. */
+static void
+conn_close(nng_tls_engine_conn *conn)
+{
+    if (!conn->started || conn->error != 0)
+        return;
+    if (conn->done)
+        (void)mbedtls_ssl_close_notify(&conn->ssl);
+    conn->error = NNG_ECLOSED;
+}
+
+static int
+conn_recv(nng_tls_engine_conn *conn, uint8_t *bytes, size_t *size)
+{
+    int error = conn_handshake(conn);
+    if (error != 0)
+        return error;
+    int status = mbedtls_ssl_read(&conn->ssl, bytes, *size);
+    if (wants_io(status))
+        return NNG_EAGAIN;
+    if (status <= 0)
+        return fail_with(conn, nng_error(status == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : status));
+    *size = (size_t)status;
+    return 0;
+}
+
+static int
+conn_send(nng_tls_engine_conn *conn, const uint8_t *bytes, size_t *size)
+{
+    int error = conn_handshake(conn);
+    if (error != 0)
+        return error;
+    int status = mbedtls_ssl_write(&conn->ssl, bytes, *size);
+    if (wants_io(status))
+        return NNG_EAGAIN;
+    if (status < 0)
+        return fail_with(conn, nng_error(status));
+    *size = (size_t)status;
+    return 0;
+}
+
+/* NNG asks on the thread of nng_stream_get_bool's caller, which is how fc_engine_identify gets the principal.
+ */
+static _Thread_local struct {
+    bool set;
+    fc_principal peer;
+} handed_over;
+
+static bool
+conn_verified(nng_tls_engine_conn *conn)
+{
+    if (!conn->done)
+        return false;
+    handed_over.peer = conn->peer;
+    handed_over.set = true;
+    return true;
+}
+
+bool
+fc_engine_identify(struct nng_stream *stream, fc_principal *ret_peer)
+{
+    bool verified = false;
+    handed_over.set = false;
+    if (nng_stream_get_bool(stream, NNG_OPT_TLS_VERIFIED, &verified) != 0 || !verified || !handed_over.set)
+        return false;
+    *ret_peer = handed_over.peer;
+    return true;
+}
+
+/* ---- a configuration ---- */
+
+/* Set around nng_tls_config_alloc, which calls config_init on the same thread. */
+static _Thread_local fc_tls *being_configured;
+
+static int
+config_init(nng_tls_engine_config *config, nng_tls_mode mode)
+{
+    (void)mode;
+    config->tls = being_configured;
+    if (config->tls != NULL)
+        fc_state_hold(config->tls);
+    return 0;
+}
+
+static void
+config_fini(nng_tls_engine_config *config)
+{
+    fc_state_drop(config->tls);
+}
+
+/* NNG's dialers name the host of their URL. Ours comes from fc_tls_files. */
+static int
+config_server(nng_tls_engine_config *config, const char *name)
+{
+    (void)config;
+    (void)name;
+    return 0;
+}
+
+/* Authentication is mutual, always. */
+static int
+config_auth(nng_tls_engine_config *config, nng_tls_auth_mode mode)
+{
+    (void)config;
+    return mode == NNG_TLS_AUTH_MODE_REQUIRED ? 0 : NNG_ENOTSUP;
+}
+
+static int
+config_ca_chain(nng_tls_engine_config *config, const char *certificates, const char *crl)
+{
+    (void)config;
+    (void)certificates;
+    (void)crl;
+    return NNG_ENOTSUP;
+}
+
+static int
+config_own_cert(nng_tls_engine_config *config, const char *certificate, const char *key, const char *password)
+{
+    (void)config;
+    (void)certificate;
+    (void)key;
+    (void)password;
+    return NNG_ENOTSUP;
+}
+
+static int
+config_version(nng_tls_engine_config *config, nng_tls_version min, nng_tls_version max)
+{
+    (void)config;
+    return min <= NNG_TLS_1_2 && NNG_TLS_1_2 <= max ? 0 : NNG_ENOTSUP;
+}
+
+#if FC_NNG_ENGINE_V2
+static char *
+conn_peer_cn(nng_tls_engine_conn *conn)
+{
+    (void)conn;
+    return NULL;
+}
+
+static char **
+conn_peer_alt_names(nng_tls_engine_conn *conn)
+{
+    (void)conn;
+    return NULL;
+}
+#endif
+
+static nng_tls_engine_config_ops config_ops = {
+    .size = sizeof(struct nng_tls_engine_config),
+    .init = config_init,
+    .fini = config_fini,
+    .server = config_server,
+    .auth = config_auth,
+    .ca_chain = config_ca_chain,
+    .own_cert = config_own_cert,
+    .version = config_version,
+};
+
+static nng_tls_engine_conn_ops conn_ops = {
+    .size = sizeof(struct nng_tls_engine_conn),
+    .init = conn_init,
+    .fini = conn_fini,
+    .close = conn_close,
+    .handshake = conn_handshake,
+    .recv = conn_recv,
+    .send = conn_send,
+    .verified = conn_verified,
+#if FC_NNG_ENGINE_V2
+    .peer_cn = conn_peer_cn,
+    .peer_alt_names = conn_peer_alt_names,
+#endif
+};
+
+static const nng_tls_engine engine = {
+    .version = NNG_TLS_ENGINE_VERSION,
+    .config_ops = &config_ops,
+    .conn_ops = &conn_ops,
+    .name = "fleetcap",
+    .description = "fleetcap on Mbed TLS",
+    .fips_mode = false,
+};
+
+fc_err
+fc_engine_config(fc_tls *tls, fc_tls_mode mode, struct nng_tls_config **ret_config, fc_fail *fail)
+{
+    /* Asking for the name initialises NNG, which installs its own engine; ours has to come after. Each time,
+     * because nng_fini undoes it. */
+    (void)nng_tls_engine_name();
+    int status = nng_tls_engine_register(&engine);
+    if (status == 0) {
+        being_configured = tls;
+        status = nng_tls_config_alloc(ret_config,
+                                      mode == FC_TLS_SERVER ? NNG_TLS_MODE_SERVER : NNG_TLS_MODE_CLIENT);
+        being_configured = NULL;
+    }
+    if (status != 0)
+        return fc_fail_set(fail, FC_ERR_INTERNAL, "NNG takes no TLS engine: %s", nng_strerror(status));
+    return FC_OK;
+}
