@@ -1,0 +1,47 @@
+/* counters.h: the coordinator's own counters: every refusal, limit and loss has a name. */
+#ifndef CO_COUNTERS_H
+#define CO_COUNTERS_H
+
+#include <stdint.h>
+
+#define CO_COUNTERS(X)                                                                                       \
+    X(hellos_accepted, "nodes that introduced themselves")                                                   \
+    X(hellos_denied, "nodes refused: the instance id is not the certificate's")                              \
+    X(hellos_version, "nodes refused: another protocol version")                                             \
+    X(hellos_invalid, "nodes refused: facts that are no names, or too many labels")                          \
+    X(hellos_full, "nodes refused: the registry is full")                                                    \
+    X(calls_before_hello, "calls refused: the node had not introduced itself")                               \
+    X(instances_retired, "instances forgotten to make room: longest away, without captures")                 \
+    X(connections_replaced, "connections closed: a newer one of the same instance came")                     \
+    X(connections_revoked, "connections closed: certificate revoked or expired")                             \
+    X(connections_foreign, "connections closed: the peer belongs to another fleet")                          \
+    X(instances_silent, "times that a connected instance fell silent")                                       \
+    X(reports, "instance capture reports taken")                                                             \
+    X(reports_stale, "reports ignored: older than what is known")                                            \
+    X(reports_unknown, "reports ignored: of a capture that is not known here; the node forgets it")          \
+    X(reports_invalid, "reports refused: not well-formed")                                                   \
+    X(reports_final, "reports ignored: they would revive a finished instance capture")                       \
+    X(pushes, "desired states sent to nodes")                                                                \
+    X(pushes_failed, "desired states that a node did not acknowledge")                                       \
+    X(captures_created, "captures created")                                                                  \
+    X(captures_refused, "captures refused: definition, name, target or quota")                               \
+    X(quota_region, "captures refused: too many running in a region")                                        \
+    X(quota_instance, "captures refused: too many on an instance")                                           \
+    X(quota_captures, "captures refused: too many captures altogether")                                      \
+    X(stops, "stop requests carried out")                                                                    \
+    X(stops_unanswered, "instance captures whose stop was not acknowledged within the wait")                 \
+    X(deletes, "captures deleted")                                                                           \
+    X(watches_refused, "watches refused: too many of one capture")                                           \
+    X(downloads, "files read by operators")                                                                  \
+    X(downloads_refused, "reads refused: no such file, or its instance away")                                \
+    X(audit_dropped, "audit records of denied attempts lost: too many at once, or the store failed")         \
+    X(store_commits, "transactions committed")                                                               \
+    X(store_failures, "transactions that failed")
+
+typedef struct co_counters {
+#define X(name, help) uint64_t name;
+    CO_COUNTERS(X)
+#undef X
+} co_counters;
+
+#endif

@@ -1,0 +1,531 @@
+#include "coordinator/store.h"
+
+#include "common/base/mem.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Each step brings the database from version i to i + 1 (PRAGMA user_version). Released steps are never edited. */
+static const char *const migrations[] = {
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "INSERT INTO meta VALUES ('epoch', 0);"
+    "CREATE TABLE instance ("
+    "  id TEXT PRIMARY KEY, name TEXT NOT NULL, scale_set TEXT NOT NULL, region TEXT NOT NULL, zone TEXT NOT NULL,"
+    "  version TEXT NOT NULL, boot_id TEXT NOT NULL, address TEXT NOT NULL, labels BLOB NOT NULL,"
+    "  last_seen_unix_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE capture ("
+    "  uid TEXT PRIMARY KEY, name TEXT NOT NULL, definition BLOB NOT NULL, compiled_filter TEXT NOT NULL,"
+    "  created_by TEXT NOT NULL, created_unix_ns INTEGER NOT NULL, start_unix_ns INTEGER NOT NULL,"
+    "  window_end_unix_ns INTEGER NOT NULL, lead_ms INTEGER NOT NULL, stop_requested INTEGER NOT NULL,"
+    "  deleted INTEGER NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX capture_name ON capture (name) WHERE deleted = 0;"
+    "CREATE TABLE instance_capture ("
+    "  capture TEXT NOT NULL REFERENCES capture (uid) ON DELETE CASCADE,"
+    "  instance TEXT NOT NULL REFERENCES instance (id),"
+    "  action INTEGER NOT NULL, stop_reason INTEGER NOT NULL, state INTEGER NOT NULL, revision INTEGER NOT NULL,"
+    "  forgotten INTEGER NOT NULL, status BLOB NOT NULL,"
+    "  PRIMARY KEY (capture, instance)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX instance_capture_instance ON instance_capture (instance);"
+    "CREATE TABLE segment ("
+    "  capture TEXT NOT NULL, instance TEXT NOT NULL, sequence INTEGER NOT NULL, segment BLOB NOT NULL,"
+    "  PRIMARY KEY (capture, instance, sequence),"
+    "  FOREIGN KEY (capture, instance) REFERENCES instance_capture (capture, instance) ON DELETE CASCADE)"
+    "  STRICT, WITHOUT ROWID;"
+    "CREATE TABLE audit ("
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT, at_unix_ns INTEGER NOT NULL, principal TEXT NOT NULL,"
+    "  action TEXT NOT NULL, object TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL) STRICT;"
+    "CREATE TRIGGER audit_keeps BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;"
+    "CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;"
+    "CREATE TABLE request ("
+    "  principal TEXT NOT NULL, id TEXT NOT NULL, method TEXT NOT NULL, capture TEXT NOT NULL,"
+    "  at_unix_ns INTEGER NOT NULL, PRIMARY KEY (principal, id)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX request_at ON request (at_unix_ns);",
+};
+
+// clang-format off
+#define STATEMENTS(X)                                                                                                \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                                      \
+    X(COMMIT, "COMMIT")                                                                                              \
+    X(ROLLBACK, "ROLLBACK")                                                                                          \
+    X(PUT_INSTANCE, "INSERT INTO instance VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET"               \
+      " name = excluded.name, scale_set = excluded.scale_set, region = excluded.region, zone = excluded.zone,"       \
+      " version = excluded.version, boot_id = excluded.boot_id, address = excluded.address,"                         \
+      " labels = excluded.labels, last_seen_unix_ns = excluded.last_seen_unix_ns")                                   \
+    X(REMOVE_INSTANCE, "DELETE FROM instance WHERE id = ?")                                                          \
+    X(PUT_CAPTURE, "INSERT INTO capture VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (uid) DO UPDATE SET"              \
+      " start_unix_ns = excluded.start_unix_ns, window_end_unix_ns = excluded.window_end_unix_ns,"                   \
+      " lead_ms = excluded.lead_ms, stop_requested = excluded.stop_requested, deleted = excluded.deleted")           \
+    X(REMOVE_CAPTURE, "DELETE FROM capture WHERE uid = ?")                                                           \
+    X(PUT_PART, "INSERT INTO instance_capture VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (capture, instance) DO UPDATE SET" \
+      " action = excluded.action, stop_reason = excluded.stop_reason, state = excluded.state,"                       \
+      " revision = excluded.revision, forgotten = excluded.forgotten, status = excluded.status")                     \
+    X(PUT_SEGMENT, "INSERT OR REPLACE INTO segment VALUES (?,?,?,?)")                                                \
+    X(REMOVE_SEGMENT, "DELETE FROM segment WHERE capture = ? AND instance = ? AND sequence = ?")                     \
+    X(ADD_AUDIT, "INSERT INTO audit (at_unix_ns, principal, action, object, outcome, detail) VALUES (?,?,?,?,?,?)")  \
+    X(ADD_REQUEST, "INSERT OR IGNORE INTO request VALUES (?,?,?,?,?)")                                               \
+    X(PRUNE_REQUESTS, "DELETE FROM request WHERE at_unix_ns < ?")                                                    \
+    X(FIND_REQUEST, "SELECT capture, method FROM request WHERE principal = ? AND id = ?")                            \
+    X(NEXT_EPOCH, "UPDATE meta SET value = value + 1 WHERE key = 'epoch' RETURNING value")                           \
+    X(EACH_INSTANCE, "SELECT * FROM instance ORDER BY id")                                                           \
+    X(EACH_CAPTURE, "SELECT c.*, (SELECT count(*) FROM instance_capture i WHERE i.capture = c.uid) FROM capture c"   \
+      " ORDER BY created_unix_ns, uid")                                                                              \
+    X(EACH_PART, "SELECT * FROM instance_capture ORDER BY capture, instance")                                        \
+    X(EACH_SEGMENT, "SELECT * FROM segment ORDER BY capture, instance, sequence")                                    \
+    X(EACH_AUDIT, "SELECT at_unix_ns, principal, action, object, outcome, detail FROM audit"                         \
+      " ORDER BY seq DESC LIMIT ?")
+// clang-format on
+
+enum {
+#define X(name, sql) SQL_##name,
+    STATEMENTS(X)
+#undef X
+    SQL_COUNT
+};
+
+static const char *const texts[] = {
+#define X(name, sql) sql,
+    STATEMENTS(X)
+#undef X
+};
+
+struct co_store {
+    sqlite3 *db;
+    sqlite3_stmt *statements[SQL_COUNT];
+};
+
+static fc_err
+failed(co_store *store, const char *doing, fc_fail *fail)
+{
+    int rc = sqlite3_extended_errcode(store->db);
+    const char *text = sqlite3_errmsg(store->db);
+    switch (rc & 0xff) {
+    case SQLITE_FULL:
+        return fc_fail_set(fail, FC_ERR_NO_SPACE, "the database cannot %s: %s", doing, text);
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+        return fc_fail_set(fail, FC_ERR_CORRUPT, "the database cannot %s: %s", doing, text);
+    case SQLITE_CONSTRAINT:
+        return fc_fail_set(fail, FC_ERR_EXISTS, "the database cannot %s: %s", doing, text);
+    case SQLITE_BUSY:
+        return fc_fail_set(fail, FC_ERR_STATE, "the database cannot %s: another process has it open", doing);
+    default:
+        return fc_fail_set(fail, FC_ERR_IO, "the database cannot %s: %s", doing, text);
+    }
+}
+
+static fc_err
+run(co_store *store, const char *sql, const char *doing, fc_fail *fail)
+{
+    return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? FC_OK : failed(store, doing, fail);
+}
+
+static fc_err
+read_version(co_store *store, int *ret_version, fc_fail *fail)
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(store->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW) {
+        fc_err err = failed(store, "be read", fail);
+        sqlite3_finalize(statement);
+        return err;
+    }
+    *ret_version = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return FC_OK;
+}
+
+static fc_err
+migrate(co_store *store, fc_fail *fail)
+{
+    int version = 0;
+    fc_err err = read_version(store, &version, fail);
+    if (err == FC_OK && (version < 0 || version > (int) FC_COUNT(migrations)))
+        err = fc_fail_set(fail, FC_ERR_STATE, "the database has version %d, this program knows up to %zu", version,
+                          FC_COUNT(migrations));
+    for (; err == FC_OK && version < (int) FC_COUNT(migrations); version++) {
+        char done[64];
+        (void) snprintf(done, sizeof done, "PRAGMA user_version = %d; COMMIT", version + 1);
+        err = run(store, "BEGIN EXCLUSIVE", "be migrated", fail);
+        if (err == FC_OK)
+            err = run(store, migrations[version], "be migrated", fail);
+        if (err == FC_OK)
+            err = run(store, done, "be migrated", fail);
+    }
+    return err;
+}
+
+fc_err
+co_store_open(const char *path, co_store **ret_store, fc_fail *fail)
+{
+    /* synchronous FULL: with WAL one fsync per commit, and a commit survives power loss. busy_timeout: somebody may read
+     * the audit log with sqlite3(1) meanwhile. */
+    static const char pragmas[] = "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                                  "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
+                                  "PRAGMA temp_store = MEMORY;";
+    co_store *store = FC_NEW(co_store);
+    fc_err err = FC_OK;
+    if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
+        SQLITE_OK) {
+        err = fc_fail_set(fail, FC_ERR_IO, "cannot open the database %s: %s", path, sqlite3_errmsg(store->db));
+        goto out;
+    }
+    err = run(store, pragmas, "be opened", fail);
+    if (err == FC_OK)
+        err = migrate(store, fail);
+    for (int i = 0; err == FC_OK && i < SQL_COUNT; i++)
+        if (sqlite3_prepare_v3(store->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL) !=
+            SQLITE_OK)
+            err = failed(store, "prepare a statement", fail);
+out:
+    if (err != FC_OK) {
+        co_store_close(store);
+        return err;
+    }
+    *ret_store = store;
+    return FC_OK;
+}
+
+void
+co_store_close(co_store *store)
+{
+    if (store == NULL)
+        return;
+    for (int i = 0; i < SQL_COUNT; i++)
+        sqlite3_finalize(store->statements[i]);
+    sqlite3_close(store->db);
+    free(store);
+}
+
+/* ---- statements ---- */
+
+static void
+bind_text(sqlite3_stmt *statement, int at, const char *text)
+{
+    (void) sqlite3_bind_text(statement, at, text != NULL ? text : "", -1, SQLITE_STATIC);
+}
+
+static void
+bind_blob(sqlite3_stmt *statement, int at, co_blob blob)
+{
+    (void) sqlite3_bind_blob64(statement, at, blob.data != NULL ? blob.data : "", blob.size, SQLITE_STATIC);
+}
+
+static fc_err
+step(co_store *store, sqlite3_stmt *statement, const char *doing, fc_fail *fail)
+{
+    int rc = sqlite3_step(statement);
+    fc_err err = rc == SQLITE_DONE || rc == SQLITE_ROW ? FC_OK : failed(store, doing, fail);
+    (void) sqlite3_reset(statement);
+    (void) sqlite3_clear_bindings(statement);
+    return err;
+}
+
+fc_err
+co_store_begin(co_store *store, fc_fail *fail)
+{
+    return step(store, store->statements[SQL_BEGIN], "begin", fail);
+}
+
+fc_err
+co_store_commit(co_store *store, fc_fail *fail)
+{
+    fc_err err = step(store, store->statements[SQL_COMMIT], "commit", fail);
+    if (err != FC_OK)
+        co_store_rollback(store);
+    return err;
+}
+
+void
+co_store_rollback(co_store *store)
+{
+    if (sqlite3_get_autocommit(store->db) == 0)
+        (void) step(store, store->statements[SQL_ROLLBACK], "roll back", NULL);
+}
+
+fc_err
+co_store_put_instance(co_store *store, const co_instance_row *row, fc_fail *fail)
+{
+    sqlite3_stmt *s = store->statements[SQL_PUT_INSTANCE];
+    bind_text(s, 1, row->id);
+    bind_text(s, 2, row->name);
+    bind_text(s, 3, row->scale_set);
+    bind_text(s, 4, row->region);
+    bind_text(s, 5, row->zone);
+    bind_text(s, 6, row->version);
+    bind_text(s, 7, row->boot_id);
+    bind_text(s, 8, row->address);
+    bind_blob(s, 9, row->labels);
+    (void) sqlite3_bind_int64(s, 10, row->last_seen_unix_ns);
+    return step(store, s, "store an instance", fail);
+}
+
+fc_err
+co_store_remove_instance(co_store *store, const char *id, fc_fail *fail)
+{
+    sqlite3_stmt *s = store->statements[SQL_REMOVE_INSTANCE];
+    bind_text(s, 1, id);
+    return step(store, s, "remove an instance", fail);
+}
+
+fc_err
+co_store_put_capture(co_store *store, const co_capture_row *row, fc_fail *fail)
+{
+    sqlite3_stmt *s = store->statements[SQL_PUT_CAPTURE];
+    bind_text(s, 1, row->uid);
+    bind_text(s, 2, row->name);
+    bind_blob(s, 3, row->definition);
+    bind_text(s, 4, row->compiled_filter);
+    bind_text(s, 5, row->created_by);
+    (void) sqlite3_bind_int64(s, 6, row->created_unix_ns);
+    (void) sqlite3_bind_int64(s, 7, row->start_unix_ns);
+    (void) sqlite3_bind_int64(s, 8, row->window_end_unix_ns);
+    (void) sqlite3_bind_int64(s, 9, row->lead_ms);
+    (void) sqlite3_bind_int(s, 10, row->stop_requested);
+    (void) sqlite3_bind_int(s, 11, row->deleted);
+    return step(store, s, "store a capture", fail);
+}
+
+fc_err
+co_store_remove_capture(co_store *store, const char *uid, fc_fail *fail)
+{
+    sqlite3_stmt *s = store->statements[SQL_REMOVE_CAPTURE];
+    bind_text(s, 1, uid);
+    return step(store, s, "remove a capture", fail);
+}
+
+fc_err
+co_store_put_part(co_store *store, const co_part_row *row, fc_fail *fail)
+{
+    sqlite3_stmt *s = store->statements[SQL_PUT_PART];
+    bind_text(s, 1, row->capture_uid);
+    bind_text(s, 2, row->instance_id);
+    (void) sqlite3_bind_int(s, 3, row->action);
+    (void) sqlite3_bind_int(s, 4, row->stop_reason);
+    (void) sqlite3_bind_int(s, 5, row->state);
+    (void) sqlite3_bind_int64(s, 6, (sqlite3_int64) row->revision);
+    (void) sqlite3_bind_int(s, 7, row->forgotten);
+    bind_blob(s, 8, row->status);
+    return step(store, s, "store an instance capture", fail);
+}
+
+fc_err
+co_store_put_segment(co_store *store, const co_segment_row *row, fc_fail *fail)
+{
+    sqlite3_stmt *s = store->statements[SQL_PUT_SEGMENT];
+    bind_text(s, 1, row->capture_uid);
+    bind_text(s, 2, row->instance_id);
+    (void) sqlite3_bind_int64(s, 3, row->sequence);
+    bind_blob(s, 4, row->segment);
+    return step(store, s, "store a segment", fail);
+}
+
+fc_err
+co_store_remove_segment(co_store *store, const char *capture_uid, const char *instance_id, uint32_t sequence,
+                        fc_fail *fail)
+{
+    sqlite3_stmt *s = store->statements[SQL_REMOVE_SEGMENT];
+    bind_text(s, 1, capture_uid);
+    bind_text(s, 2, instance_id);
+    (void) sqlite3_bind_int64(s, 3, sequence);
+    return step(store, s, "remove a segment", fail);
+}
+
+fc_err
+co_store_add_audit(co_store *store, const co_audit_row *row, fc_fail *fail)
+{
+    sqlite3_stmt *s = store->statements[SQL_ADD_AUDIT];
+    (void) sqlite3_bind_int64(s, 1, row->at_unix_ns);
+    bind_text(s, 2, row->principal);
+    bind_text(s, 3, row->action);
+    bind_text(s, 4, row->object);
+    bind_text(s, 5, row->outcome);
+    bind_text(s, 6, row->detail);
+    return step(store, s, "store an audit record", fail);
+}
+
+fc_err
+co_store_add_request(co_store *store, const co_request_row *row, fc_fail *fail)
+{
+    sqlite3_stmt *s = store->statements[SQL_ADD_REQUEST];
+    bind_text(s, 1, row->principal);
+    bind_text(s, 2, row->request_id);
+    bind_text(s, 3, row->method);
+    bind_text(s, 4, row->capture_uid);
+    (void) sqlite3_bind_int64(s, 5, row->at_unix_ns);
+    return step(store, s, "store a request id", fail);
+}
+
+fc_err
+co_store_prune_requests(co_store *store, int64_t unix_ns, fc_fail *fail)
+{
+    sqlite3_stmt *s = store->statements[SQL_PRUNE_REQUESTS];
+    (void) sqlite3_bind_int64(s, 1, unix_ns);
+    return step(store, s, "remove old request ids", fail);
+}
+
+/* ---- reading ---- */
+
+static const char *
+text_at(sqlite3_stmt *statement, int column)
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    return text != NULL ? (const char *) text : "";
+}
+
+static co_blob
+blob_at(sqlite3_stmt *statement, int column)
+{
+    const void *data = sqlite3_column_blob(statement, column);
+    return (co_blob){data, (size_t) sqlite3_column_bytes(statement, column)};
+}
+
+fc_err
+co_store_find_request(co_store *store, const char *principal, const char *request_id, char ret_capture_uid[64],
+                      char ret_method[64], fc_fail *fail)
+{
+    sqlite3_stmt *s = store->statements[SQL_FIND_REQUEST];
+    bind_text(s, 1, principal);
+    bind_text(s, 2, request_id);
+    int rc = sqlite3_step(s);
+    fc_err err = FC_OK;
+    if (rc == SQLITE_ROW) {
+        (void) snprintf(ret_capture_uid, 64, "%s", text_at(s, 0));
+        (void) snprintf(ret_method, 64, "%s", text_at(s, 1));
+    } else {
+        err = rc == SQLITE_DONE ? FC_ERR_NOT_FOUND : failed(store, "be read", fail);
+    }
+    (void) sqlite3_reset(s);
+    (void) sqlite3_clear_bindings(s);
+    return err;
+}
+
+fc_err
+co_store_next_epoch(co_store *store, uint64_t *ret_epoch, fc_fail *fail)
+{
+    sqlite3_stmt *s = store->statements[SQL_NEXT_EPOCH];
+    uint64_t epoch = 0;
+    int rc = sqlite3_step(s);
+    if (rc == SQLITE_ROW) {
+        epoch = (uint64_t) sqlite3_column_int64(s, 0);
+        rc = sqlite3_step(s);
+    }
+    fc_err err = rc == SQLITE_DONE ? FC_OK : failed(store, "count its starts", fail);
+    (void) sqlite3_reset(s);
+    if (err == FC_OK)
+        *ret_epoch = epoch;
+    return err;
+}
+
+static fc_err
+visit_instance(sqlite3_stmt *s, const co_store_visitor *visitor, fc_fail *fail)
+{
+    co_instance_row row = {
+        .id = text_at(s, 0),
+        .name = text_at(s, 1),
+        .scale_set = text_at(s, 2),
+        .region = text_at(s, 3),
+        .zone = text_at(s, 4),
+        .version = text_at(s, 5),
+        .boot_id = text_at(s, 6),
+        .address = text_at(s, 7),
+        .labels = blob_at(s, 8),
+        .last_seen_unix_ns = sqlite3_column_int64(s, 9),
+    };
+    return visitor->instance(&row, visitor->user, fail);
+}
+
+static fc_err
+visit_capture(sqlite3_stmt *s, const co_store_visitor *visitor, fc_fail *fail)
+{
+    co_capture_row row = {
+        .uid = text_at(s, 0),
+        .name = text_at(s, 1),
+        .definition = blob_at(s, 2),
+        .compiled_filter = text_at(s, 3),
+        .created_by = text_at(s, 4),
+        .created_unix_ns = sqlite3_column_int64(s, 5),
+        .start_unix_ns = sqlite3_column_int64(s, 6),
+        .window_end_unix_ns = sqlite3_column_int64(s, 7),
+        .lead_ms = (uint32_t) sqlite3_column_int64(s, 8),
+        .stop_requested = sqlite3_column_int(s, 9) != 0,
+        .deleted = sqlite3_column_int(s, 10) != 0,
+    };
+    return visitor->capture(&row, (size_t) sqlite3_column_int64(s, 11), visitor->user, fail);
+}
+
+static fc_err
+visit_part(sqlite3_stmt *s, const co_store_visitor *visitor, fc_fail *fail)
+{
+    co_part_row row = {
+        .capture_uid = text_at(s, 0),
+        .instance_id = text_at(s, 1),
+        .action = sqlite3_column_int(s, 2),
+        .stop_reason = sqlite3_column_int(s, 3),
+        .state = sqlite3_column_int(s, 4),
+        .revision = (uint64_t) sqlite3_column_int64(s, 5),
+        .forgotten = sqlite3_column_int(s, 6),
+        .status = blob_at(s, 7),
+    };
+    return visitor->part(&row, visitor->user, fail);
+}
+
+static fc_err
+visit_segment(sqlite3_stmt *s, const co_store_visitor *visitor, fc_fail *fail)
+{
+    co_segment_row row = {
+        .capture_uid = text_at(s, 0),
+        .instance_id = text_at(s, 1),
+        .sequence = (uint32_t) sqlite3_column_int64(s, 2),
+        .segment = blob_at(s, 3),
+    };
+    return visitor->segment(&row, visitor->user, fail);
+}
+
+fc_err
+co_store_load(co_store *store, const co_store_visitor *visitor, fc_fail *fail)
+{
+    static const struct {
+        int statement;
+        fc_err (*visit)(sqlite3_stmt *s, const co_store_visitor *visitor, fc_fail *fail);
+    } tables[] = {
+        {SQL_EACH_INSTANCE, visit_instance},
+        {SQL_EACH_CAPTURE, visit_capture},
+        {SQL_EACH_PART, visit_part},
+        {SQL_EACH_SEGMENT, visit_segment},
+    };
+    fc_err err = FC_OK;
+    for (size_t i = 0; i < FC_COUNT(tables) && err == FC_OK; i++) {
+        sqlite3_stmt *s = store->statements[tables[i].statement];
+        int rc;
+        while (err == FC_OK && (rc = sqlite3_step(s)) != SQLITE_DONE)
+            err = rc == SQLITE_ROW ? tables[i].visit(s, visitor, fail) : failed(store, "be read", fail);
+        (void) sqlite3_reset(s);
+    }
+    return err;
+}
+
+fc_err
+co_store_each_audit(co_store *store, uint32_t limit, void (*visit)(const co_audit_row *row, void *user), void *user,
+                    fc_fail *fail)
+{
+    sqlite3_stmt *s = store->statements[SQL_EACH_AUDIT];
+    (void) sqlite3_bind_int64(s, 1, limit);
+    int rc;
+    while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+        co_audit_row row = {
+            .at_unix_ns = sqlite3_column_int64(s, 0),
+            .principal = text_at(s, 1),
+            .action = text_at(s, 2),
+            .object = text_at(s, 3),
+            .outcome = text_at(s, 4),
+            .detail = text_at(s, 5),
+        };
+        visit(&row, user);
+    }
+    fc_err err = rc == SQLITE_DONE ? FC_OK : failed(store, "be read", fail);
+    (void) sqlite3_reset(s);
+    return err;
+}
