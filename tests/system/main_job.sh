@@ -17,7 +17,7 @@ equal "a dry run creates nothing" 0 "$(fleetcap capture list -o json | jq length
 that "a capture is created" fleetcap capture create -f "$TEST_DIR/definition.yaml"
 that "it runs on all four when create returns" all_are RUNNING job
 equal "list has it" job "$(fleetcap capture list -o json | jq -r '.[].name')"
-spread=$(show job | jq '[.instances[].startTime | sub("\\.[0-9]+"; "") | fromdate] | max - min')
+spread=$(show job | jq '[.instances[].captureStartTime | sub("\\.[0-9]+"; "") | fromdate] | max - min')
 that "all started at one instant" test "$spread" -le 1
 
 for instance in web-1 web-2 web-3 web-4; do

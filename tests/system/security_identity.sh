@@ -19,7 +19,7 @@ forge() { # file-stem uri not-after-offset usage
     openssl req -new -key "$TEST_DIR/$1.key" -subj "/CN=$1" -out "$TEST_DIR/$1.csr" 2>/dev/null
     printf 'subjectAltName=URI:%s\nextendedKeyUsage=%s\nkeyUsage=critical,digitalSignature\nbasicConstraints=critical,CA:FALSE\n' \
         "$2" "$4" >"$TEST_DIR/$1.ext"
-    : >"$TEST_DIR/index" && echo 01 >"$TEST_DIR/serial"
+    : >"$TEST_DIR/index" && openssl rand -hex 8 >"$TEST_DIR/serial"
     printf '[ca]\ndefault_ca=d\n[d]\ndatabase=%s\nserial=%s\nnew_certs_dir=%s\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n' \
         "$TEST_DIR/index" "$TEST_DIR/serial" "$TEST_DIR" >"$TEST_DIR/ca.conf"
     openssl ca -batch -config "$TEST_DIR/ca.conf" -cert "$pki/ca.crt" -keyfile "$pki/ca.key" -in "$TEST_DIR/$1.csr" \
