@@ -28,8 +28,11 @@ enum {
     FC_RPC_FRAME_BEFORE_ADMISSION = 4096,
     FC_RPC_FRAME_MAX = 65536,
     FC_RPC_FRAME_BULK_MAX = (1 << 20) + 4096, /* while a bulk call is open on the connection */
+    FC_RPC_MESSAGE_MAX = FC_RPC_FRAME_MAX - 64,        /* one packed message; a longer one ends its call */
+    FC_RPC_MESSAGE_BULK_MAX = FC_RPC_FRAME_BULK_MAX - 64,
     FC_RPC_STREAMS_MAX = 256,                 /* open at once that the peer started */
-    FC_RPC_WINDOW_BYTES = 256 * 1024,         /* per stream and direction; 1 MiB for bulk methods */
+    FC_RPC_WINDOW_BYTES = 256 * 1024,         /* per stream and direction */
+    FC_RPC_WINDOW_BULK_BYTES = 1 << 20,       /* for bulk methods */
     FC_RPC_ADMISSION_MS = 10000,
     FC_RPC_KEEPALIVE_MS = 15000,              /* a Ping after this much silence; closed after three */
 };
@@ -69,6 +72,9 @@ const fc_rpc_method *fc_rpc_call_method(const fc_rpc_call *call);
  * (never dropped), but the caller should wait for on_writable before the next one. */
 bool fc_rpc_call_send(fc_rpc_call *call, const ProtobufCMessage *message);
 bool fc_rpc_call_writable(const fc_rpc_call *call);
+/* While held, what comes is still delivered, but the peer's window is not opened again: it stops when it has used it
+ * up. For passing a stream on to someone slower. */
+void fc_rpc_call_hold(fc_rpc_call *call, bool held);
 
 /* ---- client ---- */
 

@@ -1,0 +1,258 @@
+#include "common/rpc/link_nng.h"
+
+#include "common/base/mem.h"
+#include "common/base/text.h"
+#include "common/rpc/conn.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct link_nng {
+    fc_rpc_link link;
+    fc_loop *loop; /* borrowed */
+    bool (*identify)(nng_stream *stream, fc_principal *ret_peer);
+    nng_stream *stream;   /* owned */
+    nng_aio *receive_aio; /* owned */
+    nng_aio *send_aio;    /* owned */
+    fc_task receive_task; /* posted by the callbacks */
+    fc_task send_task;
+    bool receiving; /* the loop's: from the start until its task has run */
+    bool sending;
+    bool closed;
+    const uint8_t *left; /* of the send under way, borrowed from the connection */
+    size_t left_size;
+} link_nng;
+
+static link_nng *
+of(fc_rpc_link *link)
+{
+    return FC_CONTAINER(link, link_nng, link);
+}
+
+/* ---- NNG's threads ---- */
+
+static void
+receive_done(void *arg)
+{
+    link_nng *nng = arg;
+    fc_loop_post(nng->loop, &nng->receive_task);
+}
+
+static void
+send_done(void *arg)
+{
+    link_nng *nng = arg;
+    fc_loop_post(nng->loop, &nng->send_task);
+}
+
+/* ---- the loop ---- */
+
+static void
+settle_check(link_nng *nng)
+{
+    if (nng->closed && !nng->receiving && !nng->sending)
+        fc_rpc_conn_settled(nng->link.conn);
+}
+
+static void
+start_send(link_nng *nng)
+{
+    nng_iov iov = {.iov_buf = (void *)(uintptr_t)nng->left, .iov_len = nng->left_size};
+    (void)nng_aio_set_iov(nng->send_aio, 1, &iov);
+    nng->sending = true;
+    nng_stream_send(nng->stream, nng->send_aio);
+}
+
+static void
+receive_run(fc_task *task)
+{
+    link_nng *nng = FC_CONTAINER(task, link_nng, receive_task);
+    int rc = nng_aio_result(nng->receive_aio);
+    nng->receiving = false;
+    if (nng->closed)
+        settle_check(nng);
+    else if (rc != 0)
+        fc_rpc_conn_lost(nng->link.conn, fc_rpc_link_nng_text(rc));
+    else
+        fc_rpc_conn_received(nng->link.conn, nng_aio_count(nng->receive_aio));
+}
+
+static void
+send_run(fc_task *task)
+{
+    link_nng *nng = FC_CONTAINER(task, link_nng, send_task);
+    int rc = nng_aio_result(nng->send_aio);
+    nng->sending = false;
+    if (nng->closed) {
+        settle_check(nng);
+        return;
+    }
+    if (rc != 0) {
+        fc_rpc_conn_lost(nng->link.conn, fc_rpc_link_nng_text(rc));
+        return;
+    }
+    size_t count = nng_aio_count(nng->send_aio);
+    assert(count <= nng->left_size);
+    nng->left += count;
+    nng->left_size -= count;
+    if (nng->left_size > 0)
+        start_send(nng);
+    else
+        fc_rpc_conn_sent(nng->link.conn);
+}
+
+static void
+link_receive(fc_rpc_link *link, uint8_t *space, size_t size)
+{
+    link_nng *nng = of(link);
+    nng_iov iov = {.iov_buf = space, .iov_len = size};
+    (void)nng_aio_set_iov(nng->receive_aio, 1, &iov);
+    nng->receiving = true;
+    nng_stream_recv(nng->stream, nng->receive_aio);
+}
+
+static void
+link_send(fc_rpc_link *link, const uint8_t *bytes, size_t size)
+{
+    link_nng *nng = of(link);
+    nng->left = bytes;
+    nng->left_size = size;
+    start_send(nng);
+}
+
+static bool
+link_identify(fc_rpc_link *link, fc_principal *ret_peer)
+{
+    link_nng *nng = of(link);
+    return nng->identify != NULL && nng->identify(nng->stream, ret_peer);
+}
+
+static void
+link_close(fc_rpc_link *link)
+{
+    link_nng *nng = of(link);
+    nng->closed = true;
+    nng_stream_close(nng->stream); /* completes both operations, with an error */
+    settle_check(nng);
+}
+
+static void
+link_settle(fc_rpc_link *link)
+{
+    link_nng *nng = of(link);
+    assert(nng->closed);
+    nng_aio_stop(nng->receive_aio);
+    nng_aio_stop(nng->send_aio);
+    fc_loop_withdraw(nng->loop, &nng->receive_task);
+    fc_loop_withdraw(nng->loop, &nng->send_task);
+    nng->receiving = nng->sending = false;
+}
+
+/* Both operations are over; freeing an aio waits for the last instructions of its callback. */
+static void
+link_free(fc_rpc_link *link)
+{
+    link_nng *nng = of(link);
+    nng_aio_free(nng->receive_aio);
+    nng_aio_free(nng->send_aio);
+    nng_stream_free(nng->stream);
+    free(nng);
+}
+
+static const fc_rpc_link_ops link_ops = {
+    .receive = link_receive,
+    .send = link_send,
+    .identify = link_identify,
+    .close = link_close,
+    .settle = link_settle,
+    .free = link_free,
+};
+
+fc_rpc_link *
+fc_rpc_link_nng_new(const fc_rpc_endpoint *endpoint, nng_stream *stream)
+{
+    link_nng *nng = FC_NEW(link_nng);
+    nng->link.ops = &link_ops;
+    nng->loop = endpoint->options.loop;
+    nng->identify = endpoint->options.identify;
+    nng->stream = stream;
+    nng->receive_task.run = receive_run;
+    nng->send_task.run = send_run;
+    if (nng_aio_alloc(&nng->receive_aio, receive_done, nng) != 0 ||
+        nng_aio_alloc(&nng->send_aio, send_done, nng) != 0) {
+        (void)fputs("fleetcap: out of memory\n", stderr);
+        abort();
+    }
+    return &nng->link;
+}
+
+/* ---- texts ---- */
+
+void
+fc_rpc_link_nng_address(nng_stream *stream, char *ret_text, size_t size)
+{
+    nng_sockaddr address;
+    char host[INET6_ADDRSTRLEN];
+    ret_text[0] = '\0';
+    if (nng_stream_get_addr(stream, NNG_OPT_REMADDR, &address) != 0)
+        return;
+    if (address.s_family == NNG_AF_INET &&
+        inet_ntop(AF_INET, &address.s_in.sa_addr, host, sizeof host) != NULL)
+        (void)snprintf(ret_text, size, "%s:%u", host, ntohs(address.s_in.sa_port));
+    else if (address.s_family == NNG_AF_INET6 &&
+             inet_ntop(AF_INET6, address.s_in6.sa_addr, host, sizeof host) != NULL)
+        (void)snprintf(ret_text, size, "[%s]:%u", host, ntohs(address.s_in6.sa_port));
+}
+
+const char *
+fc_rpc_link_nng_text(int nng_errno)
+{
+    static const struct {
+        int nng_errno;
+        const char *text;
+    } texts[] = {
+        {NNG_ECONNREFUSED, "connection refused"},
+        {NNG_ETIMEDOUT, "timed out"},
+        {NNG_EUNREACHABLE, "no route to it"},
+        {NNG_EADDRINVAL, "the name is not known"},
+        {NNG_ENOENT, "the name is not known"},
+        {NNG_ECLOSED, "closed by the peer"},
+        {NNG_ECONNSHUT, "closed by the peer"},
+        {NNG_ECONNRESET, "reset by the peer"},
+        {NNG_ECONNABORTED, "aborted"},
+        {NNG_ECANCELED, "closed by the peer"},
+        {NNG_EPEERAUTH, "its certificate was refused"},
+        {NNG_ECRYPTO, "the TLS handshake failed"},
+        {NNG_EADDRINUSE, "the address is in use"},
+        {NNG_ENOFILES, "too many open files"},
+        {NNG_EPERM, "permission denied"},
+    };
+    for (size_t i = 0; i < FC_COUNT(texts); i++)
+        if (texts[i].nng_errno == nng_errno)
+            return texts[i].text;
+    return nng_strerror(nng_errno);
+}
+
+fc_err
+fc_rpc_link_nng_url(const char *address, bool tls, bool any_port, char **ret_url, fc_fail *fail)
+{
+    const char *colon = strrchr(address, ':');
+    uint64_t port;
+    if (colon == NULL || colon == address)
+        return fc_fail_set(fail, FC_ERR_INVALID, "address \"%.128s\" is not HOST:PORT", address);
+    if (fc_u64_parse(colon + 1, UINT16_MAX, &port) != FC_OK || (port == 0 && !any_port))
+        return fc_fail_set(fail, FC_ERR_INVALID, "address \"%.128s\": \"%.16s\" is no port", address,
+                           colon + 1);
+    size_t host = (size_t)(colon - address);
+    bool bracketed = address[0] == '[' && colon[-1] == ']';
+    const char *allowed = bracketed ? "0123456789abcdefABCDEF:.[]"
+                                    : "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-";
+    if (strspn(address, allowed) < host || host > 253)
+        return fc_fail_set(fail, FC_ERR_INVALID, "address \"%.128s\": the part before the port is no host",
+                           address);
+    *ret_url = fc_sprintf("%s://%s", tls ? "tls+tcp" : "tcp", address);
+    return FC_OK;
+}
