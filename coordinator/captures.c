@@ -386,11 +386,17 @@ segment_place(const fc_status *status, uint32_t sequence)
 }
 
 const fc_segment *
-co_part_segment(const co_part *part, uint32_t sequence)
+co_part_segment_from(const co_part *part, uint32_t sequence)
 {
     size_t at = segment_place(&part->status, sequence);
-    bool there = at < part->status.segment_count && part->status.segments[at].sequence == sequence;
-    return there ? &part->status.segments[at] : NULL;
+    return at < part->status.segment_count ? &part->status.segments[at] : NULL;
+}
+
+const fc_segment *
+co_part_segment(const co_part *part, uint32_t sequence)
+{
+    const fc_segment *segment = co_part_segment_from(part, sequence);
+    return segment != NULL && segment->sequence == sequence ? segment : NULL;
 }
 
 static bool

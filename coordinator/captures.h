@@ -139,6 +139,8 @@ co_part *co_part_find(const co_instance *instance, const char *capture_uid);
 co_part *co_part_of(const co_capture *capture, const co_instance *instance);
 /* NULL when the part has no such segment (any more). Borrowed until the part's next report. */
 const fc_segment *co_part_segment(const co_part *part, uint32_t sequence);
+/* The first segment with this sequence or a higher one; NULL when there is none. */
+const fc_segment *co_part_segment_from(const co_part *part, uint32_t sequence);
 void co_capture_hold(co_capture *capture);
 /* Frees it when it is deleted, forgotten by all and held by nobody else. */
 void co_capture_release(struct co *co, co_capture *capture);
