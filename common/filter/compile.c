@@ -17,7 +17,7 @@ static const struct {
 } translations[] = {
     {"syntax error", "not an expression that pcap-filter(7) describes"},
     {"rejects all packets", "can never match any packet"},
-    {"mask is not known", "'ip broadcast' depends on an interface's netmask; write the broadcast address"},
+    {"netmask", "'ip broadcast' depends on an interface's netmask; write the broadcast address"},
     {"not supported", "not possible on this kind of interface"},
     {"only supported", "not possible on this kind of interface"},
 };
@@ -33,6 +33,26 @@ explain(const char *said, fc_fail *fail)
     return fc_fail_set(fail, FC_ERR_INVALID, "does not compile (libpcap: %s)", shown);
 }
 
+static fc_err
+compile(pcap_t *pcap, const char *expression, bool optimise, unsigned max, struct bpf_program *ret_program,
+        fc_fail *fail)
+{
+    struct bpf_program program;
+    if (pcap_compile(pcap, &program, expression, optimise, PCAP_NETMASK_UNKNOWN) != 0)
+        return explain(pcap_geterr(pcap), fail);
+    if (program.bf_len > max) {
+        unsigned length = program.bf_len;
+        pcap_freecode(&program);
+        return fc_fail_set(
+            fail, FC_ERR_INVALID,
+            "needs %u instructions%s and the limit is %u: use fewer items, or whole networks instead of "
+            "ranges",
+            length, optimise ? "" : " before they are optimised", max);
+    }
+    *ret_program = program;
+    return FC_OK;
+}
+
 fc_err
 fc_filter_compile(const char *expression, int link_type, uint32_t snaplen_bytes,
                   struct bpf_program *ret_program, fc_fail *fail)
@@ -44,18 +64,12 @@ fc_filter_compile(const char *expression, int link_type, uint32_t snaplen_bytes,
     pcap_t *pcap = pcap_open_dead(link_type, snaplen);
     if (pcap == NULL)
         abort(); /* only for lack of memory */
+    /* Without the optimiser first: its time grows with the square of the program's length. */
     struct bpf_program program;
-    fc_err err = FC_OK;
-    if (pcap_compile(pcap, &program, expression, 1, PCAP_NETMASK_UNKNOWN) != 0) {
-        err = explain(pcap_geterr(pcap), fail);
-    } else if (program.bf_len > INSTRUCTIONS_MAX) {
-        err = fc_fail_set(fail, FC_ERR_INVALID,
-                          "the filter needs %u instructions and the kernel takes %d: use fewer "
-                          "items, or ranges that are whole networks",
-                          program.bf_len, INSTRUCTIONS_MAX);
+    fc_err err = compile(pcap, expression, false, FC_COMPILE_WEIGHT_MAX, &program, fail);
+    if (err == FC_OK) {
         pcap_freecode(&program);
-    } else {
-        *ret_program = program;
+        err = compile(pcap, expression, true, INSTRUCTIONS_MAX, ret_program, fail);
     }
     pcap_close(pcap);
     return err;

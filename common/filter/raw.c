@@ -12,20 +12,19 @@
  */
 // clang-format off
 static const char *const keywords[] = {
-    "aarp", "ah", "and", "arp", "atalk", "broadcast", "carp", "clnp", "csnp", "decnet", "dst", "es-is", "esis", "esp",
-    "ether", "greater", "host", "icmp",
-    "icmp-echo", "icmp-echoreply", "icmp-ireq", "icmp-ireqreply", "icmp-maskreply", "icmp-maskreq", "icmp-paramprob",
-    "icmp-redirect", "icmp-routeradvert", "icmp-routersolicit", "icmp-sourcequench", "icmp-timxceed", "icmp-tstamp",
-    "icmp-tstampreply", "icmp-unreach",
-    "icmp6", "icmp6-destinationunreach", "icmp6-echo", "icmp6-echoreply", "icmp6-multicastlistenerdone",
-    "icmp6-multicastlistenerquery", "icmp6-multicastlistenerreportv1", "icmp6-neighboradvert",
-    "icmp6-neighborsolicit", "icmp6-packettoobig", "icmp6-parameterproblem", "icmp6-redirect", "icmp6-routeradvert",
-    "icmp6-routersolicit", "icmp6-timeexceeded",
-    "icmp6code", "icmp6type", "icmpcode", "icmptype", "igmp", "igrp", "iih", "inbound", "ip", "ip6", "ipx", "is-is",
-    "isis", "iso", "l1", "l2", "lat", "len", "length", "less", "link", "lsp", "mask", "moprc", "mopdl", "multicast",
-    "net", "netbeui", "not", "or", "outbound", "pim", "port", "portrange", "proto", "psnp", "rarp", "sca", "sctp",
-    "snp", "src", "stp", "tcp", "tcp-ack", "tcp-cwr", "tcp-ece", "tcp-fin", "tcp-push", "tcp-rst", "tcp-syn",
-    "tcp-urg", "tcpflags", "udp", "vrrp",
+    "aarp", "ah", "and", "arp", "atalk", "broadcast", "carp", "clnp", "csnp", "decnet", "dst", "es-is",
+    "esis", "esp", "ether", "greater", "host", "icmp", "icmp-echo", "icmp-echoreply", "icmp-ireq",
+    "icmp-ireqreply", "icmp-maskreply", "icmp-maskreq", "icmp-paramprob", "icmp-redirect",
+    "icmp-routeradvert", "icmp-routersolicit", "icmp-sourcequench", "icmp-timxceed", "icmp-tstamp",
+    "icmp-tstampreply", "icmp-unreach", "icmp6", "icmp6-destinationunreach", "icmp6-echo", "icmp6-echoreply",
+    "icmp6-multicastlistenerdone", "icmp6-multicastlistenerquery", "icmp6-multicastlistenerreportv1",
+    "icmp6-neighboradvert", "icmp6-neighborsolicit", "icmp6-packettoobig", "icmp6-parameterproblem",
+    "icmp6-redirect", "icmp6-routeradvert", "icmp6-routersolicit", "icmp6-timeexceeded", "icmp6code",
+    "icmp6type", "icmpcode", "icmptype", "igmp", "igrp", "iih", "inbound", "ip", "ip6", "ipx", "is-is",
+    "isis", "iso", "l1", "l2", "lat", "len", "length", "less", "link", "lsp", "mask", "mopdl", "moprc",
+    "multicast", "net", "netbeui", "not", "or", "outbound", "pim", "port", "portrange", "proto", "psnp",
+    "rarp", "sca", "sctp", "snp", "src", "stp", "tcp", "tcp-ack", "tcp-cwr", "tcp-ece", "tcp-fin", "tcp-push",
+    "tcp-rst", "tcp-syn", "tcp-urg", "tcpflags", "udp", "vrrp",
 };
 // clang-format on
 

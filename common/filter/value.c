@@ -160,7 +160,7 @@ ip_range_parse(const reading *r, const char *item, char *low, char *high, fc_ip_
         return refuse(r, item, "a range has a first and a last address");
     const char *why = fc_ip_parse(low, &low_bits, &from);
     if (why != NULL)
-        return refuse(r, strchr(item, '.') != NULL || strchr(item, ':') != NULL ? low : item, why);
+        return refuse(r, strspn(low, "0123456789abcdefABCDEF.:") == strlen(low) ? low : item, why);
     if ((why = fc_ip_parse(high, &high_bits, &to)) != NULL)
         return refuse(r, high, why);
     if (low_bits != high_bits)

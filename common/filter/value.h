@@ -14,6 +14,10 @@
 
 typedef unsigned __int128 fc_u128;
 
+/* Instructions of a program before it is optimised. libpcap's time grows with the square of it: 8192 take up to 0.7 s
+ * on two cores of 2020's make, 2000 take 0.03 s. */
+enum { FC_COMPILE_WEIGHT_MAX = 8192 };
+
 /* Both families as numbers: an IPv4 address has 32 bits, an IPv6 address 128. */
 typedef struct fc_ip_range {
     unsigned bits; /* 32 or 128 */

@@ -141,6 +141,8 @@ void fc_counters_from_pb(const Fcpb__Counters *message, fc_counters *ret);      
 void fc_segment_to_pb(const fc_segment *segment, Fcpb__Segment *ret_message);     /* borrows path and hash */
 FC_MUST_USE fc_err fc_segment_from_pb(const Fcpb__Segment *message, fc_segment *ret, fc_fail *fail);
 json_t *fc_status_to_json(const fc_status *status); /* new reference; the names of docs/json.md */
+json_t *fc_counters_to_json(const fc_counters *counters); /* its "counters" */
+json_t *fc_segment_to_json(const fc_segment *segment);    /* one of its "segments" */
 /* A relative path of names: no "..", no empty part, no leading '/'. */
 bool fc_segment_path_check(const char *path);
 

@@ -68,8 +68,8 @@ camel(const char *name, char text[64])
     return text;
 }
 
-static json_t *
-counters_to_json(const fc_counters *counters)
+json_t *
+fc_counters_to_json(const fc_counters *counters)
 {
     json_t *object = json_object();
     char key[64];
@@ -80,8 +80,8 @@ counters_to_json(const fc_counters *counters)
     return object;
 }
 
-static json_t *
-segment_to_json(const fc_segment *segment)
+json_t *
+fc_segment_to_json(const fc_segment *segment)
 {
     json_t *object = json_object();
     set_number(object, "sequence", segment->sequence);
@@ -106,7 +106,7 @@ segments_to_json(const fc_status *status)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < status->segment_count; i++)
-        json_array_append_new(list, segment_to_json(&status->segments[i]));
+        json_array_append_new(list, fc_segment_to_json(&status->segments[i]));
     return list;
 }
 
@@ -159,7 +159,7 @@ fc_status_to_json(const fc_status *status)
     set_time(object, "captureStopTime", status->stop);
     set_time(object, "firstPacketTime", status->first_packet);
     set_time(object, "lastPacketTime", status->last_packet);
-    json_object_set_new(object, "counters", counters_to_json(&status->counters));
+    json_object_set_new(object, "counters", fc_counters_to_json(&status->counters));
     json_object_set_new(object, "segments", segments_to_json(status));
     json_object_set_new(object, "gaps", gaps_to_json(status));
     set_text(object, "compiledFilter", status->compiled_filter);
