@@ -55,7 +55,7 @@ typedef struct nd_env {
 
 /* What of a status, or of one segment, the coordinator has seen. Revisions of fc_status.revision. */
 typedef struct nd_mark {
-    uint64_t revision, sent, acked;
+    uint64_t revision, sent, acked; /* sent: in the Report under way; 0 = not in it */
 } nd_mark;
 
 typedef struct nd_instance_capture {
@@ -64,6 +64,7 @@ typedef struct nd_instance_capture {
     fc_status status;        /* owned: as it is reported */
     nd_state state;
     nd_mark mark;
+    uint64_t told_revision; /* the highest that went out on this connection: the next one must be higher */
     nd_mark *segment_marks; /* owned; parallel to status.segments */
     bool go_known;
     fc_counters base;       /* of earlier helpers */

@@ -1,0 +1,201 @@
+#include "node/config.h"
+
+#include "common/base/config.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/base/yaml.h"
+#include "node/endpoint.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LABELS_MAX = 64, LABEL_VALUE_MAX = 255, CAPTURES_MAX = 64 };
+
+// clang-format off
+#define AT(field) .offset = offsetof(nd_config, field)
+static const fc_config_key keys[] = {
+    {.name = "coordinator", .kind = FC_CONFIG_STRING, AT(coordinator), .required = true,
+     .help = "host:port of the coordinator"},
+    {.name = "server_name", .kind = FC_CONFIG_STRING, AT(server_name),
+     .help = "DNS name in the coordinator's certificate, when it is not the host"},
+    {.name = "ca", .kind = FC_CONFIG_STRING, AT(ca), .required = true, .help = "PEM file of the fleet's CA"},
+    {.name = "certificate", .kind = FC_CONFIG_STRING, AT(certificate), .required = true,
+     .help = "PEM file of this instance's certificate; its name is the instance's id"},
+    {.name = "key", .kind = FC_CONFIG_STRING, AT(key), .required = true, .help = "PEM file of its key"},
+    {.name = "crl", .kind = FC_CONFIG_STRING, AT(crl), .help = "PEM file of the revocation list"},
+    {.name = "name", .kind = FC_CONFIG_NAME, AT(name), .help = "the name shown to operators; the host's otherwise"},
+    {.name = "scale_set", .kind = FC_CONFIG_NAME, AT(scale_set), .default_text = "default",
+     .help = "the scale set of this instance"},
+    {.name = "region", .kind = FC_CONFIG_NAME, AT(region), .default_text = "default", .help = "its region"},
+    {.name = "zone", .kind = FC_CONFIG_NAME, AT(zone), .help = "its zone"},
+    {.name = "labels", .kind = FC_CONFIG_TREE, AT(labels_tree), .help = "a map of labels for selectors"},
+    {.name = "captures_dir", .kind = FC_CONFIG_STRING, AT(captures_dir), .default_text = "/var/captures",
+     .help = "absolute path of the directory for captures"},
+    {.name = "helper", .kind = FC_CONFIG_STRING, AT(helper),
+     .help = "absolute path of fleetcap-capture; otherwise beside this program, or in ../libexec/fleetcap"},
+    {.name = "user", .kind = FC_CONFIG_STRING, AT(user), .help = "the user to become after the start"},
+    {.name = "ring_bytes", .kind = FC_CONFIG_SIZE, AT(ring_bytes), .default_text = "64MiB", .min = 1 << 20,
+     .max = 1ull << 32, .help = "kernel ring of each capture"},
+    {.name = "disk_floor", .kind = FC_CONFIG_SIZE, AT(disk_floor), .default_text = "256MiB",
+     .help = "free disk space that captures must leave"},
+    {.name = "max_session_bytes", .kind = FC_CONFIG_SIZE, AT(max_session_bytes),
+     .help = "the most bytes that a capture may ask for; 0 = any"},
+    {.name = "max_time_limit", .kind = FC_CONFIG_DURATION, AT(max_time_limit_ms),
+     .help = "the longest time that a capture may ask for; 0 = any"},
+    {.name = "max_bytes_per_packet", .kind = FC_CONFIG_U64, AT(max_bytes_per_packet),
+     .help = "the most bytes of each packet that a capture may ask for; 0 = any"},
+    {.name = "interfaces", .kind = FC_CONFIG_TREE, AT(interfaces_tree),
+     .help = "a list of the interfaces that may be captured on; all otherwise"},
+    {.name = "max_captures", .kind = FC_CONFIG_U64, AT(max_captures), .default_text = "8", .min = 1,
+     .max = CAPTURES_MAX, .help = "captures that may be active at once"},
+    {.name = "log_level", .kind = FC_CONFIG_STRING, AT(log_level), .default_text = "info",
+     .help = "error, warning, notice, info or debug"},
+};
+#undef AT
+// clang-format on
+
+static fc_err
+read_labels(nd_config *config, fc_fail *fail)
+{
+    const char *key;
+    json_t *value;
+    if (config->labels_tree != NULL && !json_is_object(config->labels_tree))
+        return fc_fail_field(fail, FC_ERR_INVALID, "labels", "labels: a map is wanted");
+    if (json_object_size(config->labels_tree) > LABELS_MAX)
+        return fc_fail_field(fail, FC_ERR_LIMIT, "labels", "labels: %zu of them, the limit is %d",
+                             json_object_size(config->labels_tree), LABELS_MAX);
+    json_object_foreach (config->labels_tree, key, value) {
+        if (!fc_name_check(key))
+            return fc_fail_field(fail, FC_ERR_INVALID, "labels", "labels: '%.80s' is not a name", key);
+        if (json_is_object(value) || json_is_array(value) || json_is_null(value))
+            return fc_fail_field(fail, FC_ERR_INVALID, "labels", "labels: %s: a text is wanted", key);
+        char *text = json_is_string(value) ? fc_strdup(json_string_value(value)) : json_dumps(value, JSON_ENCODE_ANY);
+        bool fits = text != NULL && strlen(text) <= LABEL_VALUE_MAX;
+        if (fits)
+            fc_labels_set(&config->labels, key, text);
+        free(text);
+        if (!fits)
+            return fc_fail_field(fail, FC_ERR_INVALID, "labels", "labels: %s: longer than %d characters", key,
+                                 LABEL_VALUE_MAX);
+    }
+    return FC_OK;
+}
+
+static fc_err
+read_interfaces(nd_config *config, fc_fail *fail)
+{
+    size_t index;
+    json_t *value;
+    if (config->interfaces_tree != NULL && !json_is_array(config->interfaces_tree))
+        return fc_fail_field(fail, FC_ERR_INVALID, "interfaces", "interfaces: a list is wanted");
+    json_array_foreach (config->interfaces_tree, index, value) {
+        const char *name = json_string_value(value);
+        if (name == NULL || *name == '\0' || strlen(name) > 15 || strpbrk(name, "/ ") != NULL)
+            return fc_fail_field(fail, FC_ERR_INVALID, "interfaces", "interfaces: item %zu is no interface's name",
+                                 index + 1);
+        fc_strings_add(&config->policy.interfaces, name);
+    }
+    return FC_OK;
+}
+
+static fc_err
+find_name(nd_config *config, fc_fail *fail)
+{
+    char host[HOST_NAME_MAX + 1] = "";
+    if (config->name != NULL)
+        return FC_OK;
+    if (gethostname(host, sizeof host - 1) != 0)
+        return fc_fail_errno(fail, errno, "name is not set, and the host has none");
+    if (!fc_name_check(host))
+        return fc_fail_field(fail, FC_ERR_INVALID, "name",
+                             "name is not set, and the host's, '%.80s', is no name for an instance", host);
+    config->name = fc_strdup(host);
+    return FC_OK;
+}
+
+static fc_err
+find_helper(nd_config *config, fc_fail *fail)
+{
+    char own[PATH_MAX];
+    if (config->helper != NULL)
+        return *config->helper == '/' ? FC_OK
+                                      : fc_fail_field(fail, FC_ERR_INVALID, "helper",
+                                                      "helper: '%.100s' is not an absolute path", config->helper);
+    ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
+    if (length <= 0)
+        return fc_fail_errno(fail, errno, "helper is not set, and this program's own path is not known");
+    own[length] = '\0';
+    *strrchr(own, '/') = '\0';
+    config->helper = fc_sprintf("%s/fleetcap-capture", own);
+    if (access(config->helper, F_OK) != 0) { /* where it is installed; beside us is where it is built */
+        free(config->helper);
+        config->helper = fc_sprintf("%s/../libexec/fleetcap/fleetcap-capture", own);
+    }
+    return FC_OK;
+}
+
+static fc_err
+check(nd_config *config, fc_fail *fail)
+{
+    char *host = NULL;
+    uint16_t port = 0;
+    if (fc_log_level_parse(config->log_level) < 0)
+        return fc_fail_field(fail, FC_ERR_INVALID, "log_level",
+                             "log_level: '%s' is none of error, warning, notice, info, debug", config->log_level);
+    if (*config->captures_dir != '/' || strstr(config->captures_dir, "/../") != NULL)
+        return fc_fail_field(fail, FC_ERR_INVALID, "captures_dir", "captures_dir: '%.100s' is not an absolute path",
+                             config->captures_dir);
+    fc_err err = nd_endpoint_split(config->coordinator, &host, &port, fail);
+    if (err == FC_OK && config->server_name == NULL)
+        config->server_name = fc_strdup(host);
+    free(host);
+    return err;
+}
+
+fc_err
+nd_config_from_tree(const json_t *tree, nd_config *ret, fc_fail *fail)
+{
+    fc_err (*const steps[])(nd_config *, fc_fail *) = {check, read_labels, read_interfaces, find_name, find_helper};
+    fc_err err = fc_config_fill(keys, FC_COUNT(keys), tree, ret, fail);
+    for (size_t i = 0; i < FC_COUNT(steps) && err == FC_OK; i++)
+        err = steps[i](ret, fail);
+    if (err != FC_OK)
+        return err;
+    if (ret->zone == NULL)
+        ret->zone = fc_strdup("");
+    ret->policy.session_bytes_max = ret->max_session_bytes;
+    ret->policy.time_limit_max_ms = ret->max_time_limit_ms;
+    ret->policy.bytes_per_packet_max = ret->max_bytes_per_packet;
+    ret->policy.disk_floor_bytes = ret->disk_floor;
+    ret->policy.captures_max = (uint32_t) ret->max_captures;
+    return FC_OK;
+}
+
+fc_err
+nd_config_load(const char *path, nd_config *ret, fc_fail *fail)
+{
+    json_t *tree = NULL;
+    fc_fail why = {0};
+    fc_err err = fc_yaml_load(path, &tree, &why);
+    if (err == FC_OK) {
+        err = nd_config_from_tree(tree, ret, &why);
+        if (err != FC_OK)
+            fc_fail_set(fail, err, "%s: %s", path, why.text);
+    } else {
+        fc_fail_copy(fail, &why);
+    }
+    json_decref(tree);
+    return err;
+}
+
+void
+nd_config_fini(nd_config *config)
+{
+    fc_config_fini(keys, FC_COUNT(keys), config);
+    fc_labels_fini(&config->labels);
+    nd_policy_fini(&config->policy);
+}

@@ -1,0 +1,247 @@
+#include "node/daemon.h"
+
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/tls/tls.h"
+#include "node/helper_backend.h"
+#include "node/interfaces.h"
+#include "node/journal.h"
+#include "node/link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct daemon_state {
+    const nd_config *config; /* borrowed */
+    nd_identity identity;
+    char id[FC_NAME_MAX + 1];
+    fc_loop *loop; /* owned, as all below */
+    fc_tls *tls;
+    nd_storage *storage;
+    nd_backend *backend;
+    nd_node *node;
+    nd_link *link;
+    fc_watch signals; /* fd -1 = none */
+    fc_timer tls_timer;
+    bool ending;
+    bool monitor_lost;
+} daemon_state;
+
+static fc_err
+open_tls(const nd_config *config, fc_tls **ret_tls, fc_fail *fail)
+{
+    fc_tls_files files = {.ca = config->ca, .certificate = config->certificate, .key = config->key,
+                          .crl = config->crl, .server_name = config->server_name};
+    fc_err err = fc_tls_new(FC_TLS_CLIENT, &files, ret_tls, fail);
+    if (err != FC_OK)
+        return err;
+    if (fc_tls_own(*ret_tls)->role != FC_ROLE_NODE) {
+        char text[FC_PRINCIPAL_TEXT_SIZE];
+        err = fc_fail_field(fail, FC_ERR_DENIED, "certificate", "%s is the certificate of %s, not of a node",
+                            config->certificate, fc_principal_text(fc_tls_own(*ret_tls), text));
+        fc_tls_free(*ret_tls);
+        *ret_tls = NULL;
+    }
+    return err;
+}
+
+static void
+find_identity(daemon_state *d)
+{
+    const nd_config *config = d->config;
+    fc_buf boot = {0};
+    (void) snprintf(d->id, sizeof d->id, "%s", fc_tls_own(d->tls)->name);
+    d->identity = (nd_identity){.id = d->id, .name = config->name, .scale_set = config->scale_set,
+                                .region = config->region, .zone = config->zone, .labels = &config->labels};
+    if (fc_file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &boot, NULL) == FC_OK)
+        (void) snprintf(d->identity.boot_id, sizeof d->identity.boot_id, "%.36s", fc_buf_text(&boot));
+    fc_buf_fini(&boot);
+}
+
+/* ---- the end ---- */
+
+static void
+flushed(void *user)
+{
+    fc_loop_stop(((daemon_state *) user)->loop);
+}
+
+static void
+all_stopped(void *user)
+{
+    daemon_state *d = user;
+    nd_link_flush(d->link, ND_FLUSH_MS, flushed, d);
+}
+
+static void
+end(daemon_state *d, const char *why)
+{
+    if (d->ending) {
+        fc_log(FC_LOG_WARNING, "%s again: leaving at once", why);
+        fc_loop_stop(d->loop);
+        return;
+    }
+    d->ending = true;
+    fc_log(FC_LOG_NOTICE, "%s: stopping all captures", why);
+    nd_node_shutdown(d->node, all_stopped, d);
+}
+
+static void
+monitor_lost(void *user)
+{
+    daemon_state *d = user;
+    d->monitor_lost = true;
+    if (!d->ending)
+        end(d, "capture helpers can no longer be started");
+}
+
+/* ---- signals and credentials ---- */
+
+static void
+reload(daemon_state *d)
+{
+    fc_fail fail = {0};
+    if (fc_tls_reload(d->tls, &fail) == FC_OK)
+        fc_log(FC_LOG_NOTICE, "credentials read again");
+    else
+        fc_log(FC_LOG_ERROR, "the credentials stay as they were: %s", fail.text);
+}
+
+static void
+tls_fire(fc_timer *timer)
+{
+    daemon_state *d = FC_CONTAINER(timer, daemon_state, tls_timer);
+    fc_fail fail = {0};
+    bool changed = false;
+    fc_loop_timer_after_ms(d->loop, &d->tls_timer, ND_TLS_CHECK_MS);
+    if (fc_tls_reload_if_changed(d->tls, &changed, &fail) != FC_OK)
+        fc_log(FC_LOG_ERROR, "the credentials stay as they were: %s", fail.text);
+    else if (changed)
+        fc_log(FC_LOG_NOTICE, "credentials changed on the disk, read again");
+}
+
+static void
+signals_ready(fc_watch *watch, uint32_t events)
+{
+    daemon_state *d = FC_CONTAINER(watch, daemon_state, signals);
+    struct signalfd_siginfo info;
+    (void) events;
+    while (read(watch->fd, &info, sizeof info) == (ssize_t) sizeof info) {
+        if (info.ssi_signo == SIGHUP)
+            reload(d);
+        else
+            end(d, info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+    }
+}
+
+static fc_err
+watch_signals(daemon_state *d, fc_fail *fail)
+{
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGINT);
+    sigaddset(&mask, SIGHUP);
+    (void) signal(SIGPIPE, SIG_IGN);
+    /* Blocked before any thread is made, so that all of them inherit it. */
+    if (sigprocmask(SIG_BLOCK, &mask, NULL) != 0)
+        return fc_fail_errno(fail, errno, "cannot block signals");
+    d->signals = (fc_watch){.fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK), .ready = signals_ready};
+    if (d->signals.fd < 0)
+        return fc_fail_errno(fail, errno, "cannot watch signals");
+    return fc_loop_watch(d->loop, &d->signals, EPOLLIN);
+}
+
+/* ---- life ---- */
+
+static fc_err
+start(daemon_state *d, int *monitor_fd, fc_fail *fail)
+{
+    const nd_config *config = d->config;
+    if (fc_loop_new(&fc_clock_system, &d->loop) != FC_OK)
+        return fc_fail_set(fail, FC_ERR_IO, "cannot make the loop");
+    fc_err err = watch_signals(d, fail);
+    if (err == FC_OK)
+        err = open_tls(config, &d->tls, fail);
+    if (err == FC_OK)
+        err = nd_journal_open(d->loop, config->captures_dir, &d->storage, fail);
+    if (err == FC_OK)
+        err = nd_helper_backend_new(d->loop, *monitor_fd, monitor_lost, d, &d->backend, fail);
+    if (err != FC_OK)
+        return err;
+    *monitor_fd = -1;
+    find_identity(d);
+    nd_node_options node = {.loop = d->loop, .backend = d->backend, .storage = d->storage, .identity = &d->identity,
+                            .policy = &config->policy, .captures_dir = config->captures_dir,
+                            .ring_bytes = config->ring_bytes, .interfaces = nd_interfaces_resolve};
+    d->node = nd_node_new(&node);
+    nd_link_options link = {.loop = d->loop, .node = d->node, .tls = fc_tls_config(d->tls),
+                            .coordinator = config->coordinator};
+    err = nd_link_new(&link, &d->link, fail);
+    if (err == FC_OK)
+        err = nd_node_start(d->node, fail);
+    d->tls_timer.fire = tls_fire;
+    fc_loop_timer_after_ms(d->loop, &d->tls_timer, ND_TLS_CHECK_MS);
+    return err;
+}
+
+static void
+fini(daemon_state *d)
+{
+    nd_link_free(d->link);
+    nd_node_free(d->node);
+    nd_helper_backend_free(d->backend);
+    nd_journal_close(d->storage);
+    fc_tls_free(d->tls);
+    if (d->loop == NULL)
+        return;
+    fc_loop_timer_clear(d->loop, &d->tls_timer);
+    if (d->signals.fd >= 0) {
+        fc_loop_unwatch(d->loop, &d->signals);
+        close(d->signals.fd);
+    }
+    fc_loop_free(d->loop);
+}
+
+fc_err
+nd_daemon_run(const nd_config *config, int monitor_fd, fc_fail *fail)
+{
+    daemon_state d = {.config = config, .signals.fd = -1};
+    fc_err err = start(&d, &monitor_fd, fail);
+    if (err == FC_OK) {
+        fc_log(FC_LOG_NOTICE, "instance %s (%s) of scale set %s in %s, fleetcap %s", d.identity.id, d.identity.name,
+               d.identity.scale_set, d.identity.region, FC_VERSION);
+        fc_loop_run(d.loop);
+        if (d.monitor_lost)
+            err = fc_fail_set(fail, FC_ERR_UNAVAILABLE, "the process that starts capture helpers died");
+    }
+    fini(&d);
+    if (monitor_fd >= 0)
+        close(monitor_fd);
+    return err;
+}
+
+fc_err
+nd_daemon_check(const nd_config *config, fc_fail *fail)
+{
+    fc_tls *tls = NULL;
+    struct stat st;
+    fc_err err = open_tls(config, &tls, fail);
+    fc_tls_free(tls);
+    if (err != FC_OK)
+        return err;
+    if (access(config->helper, X_OK) != 0)
+        return fc_fail_errno(fail, errno, "the capture helper %s cannot be executed", config->helper);
+    if (stat(config->captures_dir, &st) == 0 && !S_ISDIR(st.st_mode))
+        return fc_fail_set(fail, FC_ERR_INVALID, "captures_dir %s is no directory", config->captures_dir);
+    return FC_OK;
+}
