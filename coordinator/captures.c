@@ -490,7 +490,8 @@ co_part_report(struct co *co, co_part *part, fc_status *status, bool *ret_durabl
 {
     *ret_durable = false;
     bool was_final = fc_state_final(part->status.state);
-    if (part->floor > 0 && status->revision <= part->floor) {
+    /* The same revision may come again, with the segments that the last report had no room for. */
+    if (status->revision < part->floor) {
         co->counters.reports_stale++;
     } else if (was_final && part->status.revision > 0 && !fc_state_final(status->state)) {
         co->counters.reports_final++;
@@ -539,6 +540,7 @@ co_part_forgotten(struct co *co, co_part *part)
     if (part->forgotten)
         return;
     part->forgotten = true;
+    part->forgotten_at = fc_loop_now(co->loop);
     co_persist_part(co, part);
     fire_waits(part, true);
 }

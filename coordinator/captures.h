@@ -47,11 +47,12 @@ typedef struct co_part {
     co_action action;
     fc_stop_reason stop_reason; /* with STOP */
     uint64_t generation;        /* the instance's, in which the action was last changed */
-    uint64_t floor;             /* the last revision taken on this connection; 0 = none yet */
+    uint64_t floor;             /* the last revision taken on this connection */
     bool told;                  /* the instance may know of it */
     bool heard;                 /* since Hello: the instance has named it */
     bool arming;                /* the start waits for it */
     bool forgotten;             /* the instance has acknowledged FORGET or PURGE */
+    fc_mono forgotten_at;
     bool gone;                  /* nothing more will come of it; the instance does not list it */
 
     fc_state shown;          /* what is counted */

@@ -81,14 +81,22 @@ co_reconcile_acked(struct co *co, co_instance *instance, uint64_t generation)
         queue(co, instance);
 }
 
+/* Files are deleted after the acknowledgement, which a crash may prevent: the row stays until the instance has had the time,
+ * so that one that comes back meanwhile is told again. */
+static bool
+purged(const struct co *co, const co_part *part)
+{
+    bool quiet = fc_state_final(part->status.state) || part->status.state == FC_STATE_PENDING;
+    fc_mono due = fc_mono_after_ms(part->forgotten_at, (int64_t) co->config->heartbeat_ms);
+    return part->action == CO_ACTION_PURGE && part->forgotten && quiet && fc_loop_now(co->loop).ns >= due.ns;
+}
+
 void
 co_reconcile_applied(struct co *co, co_instance *instance, uint64_t generation)
 {
-    if (generation > instance->acked)
-        return;
     co_part *part, *next;
     DL_FOREACH_SAFE (instance->parts, part, next)
-        if (part->action == CO_ACTION_PURGE && part->forgotten && generation >= part->generation)
+        if (generation <= instance->acked && generation >= part->generation && purged(co, part))
             co_part_gone(co, part);
 }
 
