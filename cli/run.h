@@ -1,0 +1,74 @@
+/* run.h: one run of the program: what was typed, where output goes, the connection; and every command's
+ * handler.
+ *
+ * A handler returns FC_OK, or an error with its one sentence in *fail; main prints that sentence and exits
+ * with the error's exit status. FC_ERR_PARTIAL is "some instances did, some did not".
+ */
+#ifndef CLI_RUN_H
+#define CLI_RUN_H
+
+#include "cli/command.h"
+#include "cli/output.h"
+
+struct cli_session;
+
+typedef struct cli_run {
+    cli_args args;
+    cli_out out;
+    struct cli_session *session; /* owned; NULL until cli_run_connect */
+} cli_run;
+
+/* Resolves the context, connects and waits for admission. Uses --timeout. */
+FC_MUST_USE fc_err
+cli_run_connect(cli_run *run, fc_fail *fail);
+/* The --timeout of this run in milliseconds; `otherwise` when it was not given. */
+FC_MUST_USE fc_err
+cli_run_timeout(const cli_run *run, uint32_t otherwise_ms, uint32_t *ret_ms, fc_fail *fail);
+/* "context prod, fleet acme": what every changing command names. Owned by the caller. */
+char *
+cli_run_place(const cli_run *run);
+
+fc_err
+cli_capture_create(cli_run *run, fc_fail *fail);
+fc_err
+cli_capture_list(cli_run *run, fc_fail *fail);
+fc_err
+cli_capture_show(cli_run *run, fc_fail *fail);
+fc_err
+cli_capture_stop(cli_run *run, fc_fail *fail);
+fc_err
+cli_capture_delete(cli_run *run, fc_fail *fail);
+fc_err
+cli_capture_wait(cli_run *run, fc_fail *fail);
+fc_err
+cli_capture_watch(cli_run *run, fc_fail *fail);
+fc_err
+cli_capture_files(cli_run *run, fc_fail *fail);
+fc_err
+cli_capture_download(cli_run *run, fc_fail *fail);
+fc_err
+cli_instance_list(cli_run *run, fc_fail *fail);
+fc_err
+cli_instance_show(cli_run *run, fc_fail *fail);
+fc_err
+cli_fleet_show(cli_run *run, fc_fail *fail);
+fc_err
+cli_pki_init(cli_run *run, fc_fail *fail);
+fc_err
+cli_pki_issue(cli_run *run, fc_fail *fail);
+fc_err
+cli_pki_revoke(cli_run *run, fc_fail *fail);
+fc_err
+cli_pki_show(cli_run *run, fc_fail *fail);
+fc_err
+cli_context_list(cli_run *run, fc_fail *fail);
+fc_err
+cli_context_use(cli_run *run, fc_fail *fail);
+fc_err
+cli_context_show(cli_run *run, fc_fail *fail);
+fc_err
+cli_context_set(cli_run *run, fc_fail *fail);
+fc_err
+cli_version(cli_run *run, fc_fail *fail);
+
+#endif
