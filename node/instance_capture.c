@@ -130,6 +130,23 @@ save_spec(nd_instance_capture *capture)
 
 /* ---- effects ---- */
 
+/* Gives the capture its directory with spec.pb. */
+static fc_err
+make_directory(nd_instance_capture *capture, fc_fail *fail)
+{
+    nd_env *env = capture->env;
+    const nd_desired_capture *want = &capture->want;
+    nd_storage_directory(want->name, want->uid, want->created, capture->directory);
+    fc_err err = env->storage->ops->put_spec(env->storage, capture->directory, want, fail);
+    if (err != FC_OK) {
+        capture->directory[0] = '\0';
+        return err;
+    }
+    free(capture->status.directory);
+    capture->status.directory = fc_sprintf("%s/%s", env->captures_dir, capture->directory);
+    return FC_OK;
+}
+
 static void
 refuse(nd_instance_capture *capture, fc_stop_reason reason, const char *why)
 {
@@ -139,6 +156,11 @@ refuse(nd_instance_capture *capture, fc_stop_reason reason, const char *why)
         nd_instance_capture_stop(capture, FC_STOP_NODE_RESTARTED);
         return;
     }
+    /* Remembered over a restart: else the same capture would be tried again, and might run after it had failed. */
+    fc_fail fail = {0};
+    if (capture->directory[0] == '\0' && make_directory(capture, &fail) != FC_OK)
+        fc_log(FC_LOG_WARNING, "capture %s: that it was refused is not written down: %s", capture->want.name,
+               fail.text);
     capture->status.stop_reason = reason;
     transition(capture, ND_EVENT_REFUSE);
 }
@@ -191,10 +213,46 @@ start_helper(nd_instance_capture *capture)
 }
 
 static void
+set_timer(nd_instance_capture *capture)
+{
+    fc_loop *loop = capture->env->loop;
+    fc_wall end = capture->want.window_end;
+    switch (capture->state) {
+    case ND_STATE_PROVISIONING:
+        fc_loop_timer_after_ms(loop, &capture->timer, ND_ARM_MS);
+        break;
+    case ND_STATE_ARMED:
+    case ND_STATE_RUNNING: {
+        if (!capture->go_known || end.ns == 0) {
+            fc_loop_timer_clear(loop, &capture->timer);
+            break;
+        }
+        int64_t left_ms = (end.ns - wall_now(capture).ns) / FC_NS_PER_MS + ND_WINDOW_GRACE_MS;
+        int64_t start_ms = fc_mono_until_ms(fc_loop_now(loop), capture->start_by);
+        if (capture->state == ND_STATE_ARMED && start_ms < left_ms)
+            left_ms = start_ms;
+        /* In hops, so that a stepped wall clock is noticed. */
+        fc_loop_timer_after_ms(loop, &capture->timer, left_ms < 0 ? 0 : left_ms > 60000 ? 60000 : left_ms);
+        break;
+    }
+    case ND_STATE_STOPPING:
+        fc_loop_timer_after_ms(loop, &capture->timer, ND_STOP_MS);
+        break;
+    default:
+        fc_loop_timer_clear(loop, &capture->timer);
+    }
+}
+
+static void
 send_go(nd_instance_capture *capture)
 {
-    if (capture->go_known && capture->run != NULL)
-        capture->run->backend->go(capture->run, capture->want.start, capture->want.window_end);
+    if (!capture->go_known || capture->run == NULL)
+        return;
+    int64_t wait_ns = capture->want.start.ns - wall_now(capture).ns;
+    capture->start_by = fc_mono_after_ms(fc_loop_now(capture->env->loop),
+                                         (wait_ns > 0 ? wait_ns / FC_NS_PER_MS : 0) + ND_START_MS);
+    capture->run->backend->go(capture->run, capture->want.start, capture->want.window_end);
+    set_timer(capture);
 }
 
 static void
@@ -215,34 +273,6 @@ finish(nd_instance_capture *capture)
         status->stop_reason = FC_STOP_INTERNAL;
     fc_loop_timer_clear(capture->env->loop, &capture->timer);
     fc_loop_timer_clear(capture->env->loop, &capture->save_timer);
-}
-
-static void
-set_timer(nd_instance_capture *capture)
-{
-    fc_loop *loop = capture->env->loop;
-    fc_wall end = capture->want.window_end;
-    switch (capture->state) {
-    case ND_STATE_PROVISIONING:
-        fc_loop_timer_after_ms(loop, &capture->timer, ND_ARM_MS);
-        break;
-    case ND_STATE_ARMED:
-    case ND_STATE_RUNNING: {
-        if (!capture->go_known || end.ns == 0) {
-            fc_loop_timer_clear(loop, &capture->timer);
-            break;
-        }
-        int64_t left_ms = (end.ns - wall_now(capture).ns) / FC_NS_PER_MS + ND_WINDOW_GRACE_MS;
-        /* In hops, so that a stepped wall clock is noticed. */
-        fc_loop_timer_after_ms(loop, &capture->timer, left_ms < 0 ? 0 : left_ms > 60000 ? 60000 : left_ms);
-        break;
-    }
-    case ND_STATE_STOPPING:
-        fc_loop_timer_after_ms(loop, &capture->timer, ND_STOP_MS);
-        break;
-    default:
-        fc_loop_timer_clear(loop, &capture->timer);
-    }
 }
 
 static void
@@ -446,6 +476,22 @@ static const nd_run_ops run_ops = {run_armed,   run_started, run_progress, run_s
 
 /* ---- what the node says ---- */
 
+/* Armed or running: the window's end, a start that did not come, or just a hop. */
+static void
+window_fire(nd_instance_capture *capture)
+{
+    bool running = capture->state == ND_STATE_RUNNING;
+    if (wall_now(capture).ns >= capture->want.window_end.ns) {
+        nd_instance_capture_stop(capture, running ? FC_STOP_TIME_LIMIT : FC_STOP_WINDOW_CLOSED);
+    } else if (!running && fc_loop_now(capture->env->loop).ns >= capture->start_by.ns) {
+        capture->status.stop_reason = FC_STOP_HELPER_DIED;
+        set_error(capture, "the capture helper did not start within 10 s of its instant, and was killed");
+        transition(capture, ND_EVENT_TIMEOUT);
+    } else {
+        set_timer(capture);
+    }
+}
+
 static void
 timer_fire(fc_timer *timer)
 {
@@ -456,11 +502,7 @@ timer_fire(fc_timer *timer)
         break;
     case ND_STATE_ARMED:
     case ND_STATE_RUNNING:
-        if (wall_now(capture).ns < capture->want.window_end.ns)
-            set_timer(capture);
-        else
-            nd_instance_capture_stop(capture, capture->state == ND_STATE_RUNNING ? FC_STOP_TIME_LIMIT
-                                                                                 : FC_STOP_WINDOW_CLOSED);
+        window_fire(capture);
         break;
     case ND_STATE_PROVISIONING:
         capture->status.stop_reason = FC_STOP_HELPER_DIED;
@@ -540,13 +582,10 @@ nd_instance_capture_admit(nd_instance_capture *capture)
     else
         err = nd_policy_check(env->policy, &want->spec, &facts, &reason, &fail);
     if (err == FC_OK && capture->directory[0] == '\0') {
-        nd_storage_directory(want->name, want->uid, want->created, capture->directory);
-        free(capture->status.directory);
-        capture->status.directory = fc_sprintf("%s/%s", env->captures_dir, capture->directory);
         if (capture->go_known)
             want->window_end = window_from(want, want->start, want->window_end);
         reason = FC_STOP_WRITE_ERROR;
-        err = env->storage->ops->put_spec(env->storage, capture->directory, want, &fail);
+        err = make_directory(capture, &fail);
     }
     if (err != FC_OK)
         refuse(capture, reason, fail.text);
@@ -562,8 +601,6 @@ nd_instance_capture_go(nd_instance_capture *capture, fc_wall start, fc_wall wind
     capture->go_known = true;
     capture->want.start = start;
     capture->want.window_end = window_from(&capture->want, start, window_end);
-    if (capture->state == ND_STATE_ARMED)
-        set_timer(capture);
     transition(capture, ND_EVENT_GO);
 }
 

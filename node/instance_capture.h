@@ -15,6 +15,7 @@
 
 enum {
     ND_ARM_MS = 10000,            /* a helper that has not armed by then is killed */
+    ND_START_MS = 10000,          /* nor started so long after its instant */
     ND_STOP_MS = 15000,           /* nor stopped: a full buffer on a slow disk takes seconds to drain */
     ND_WINDOW_GRACE_MS = 500,     /* the helper ends its window itself; this is the node's own hand on it */
     ND_RESTORE_RETRY_MS = 100,    /* while the helper of a dead node still seals */
@@ -67,6 +68,7 @@ typedef struct nd_instance_capture {
     uint64_t told_revision; /* the highest that went out on this connection: the next one must be higher */
     nd_mark *segment_marks; /* owned; parallel to status.segments */
     bool go_known;
+    fc_mono start_by;       /* when an armed helper that knows its instant must have started */
     fc_counters base;       /* of earlier helpers */
     uint32_t next_sequence;
     nd_run *run;            /* owned; NULL = no helper */

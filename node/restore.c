@@ -113,6 +113,7 @@ adopt(nd_instance_capture *capture, fc_status *status, fc_wall lease_end)
     if (capture->status.directory == NULL)
         capture->status.directory = fc_sprintf("%s/%s", capture->env->captures_dir, capture->directory);
     capture->status.armed = false;
+    nd_instance_capture_remark(capture);
     capture->restoring = true;
     capture->restore_until = fc_mono_after_ms(fc_loop_now(capture->env->loop), ND_RESTORE_MS);
     capture->restore_lease_end = lease_end;
@@ -164,7 +165,6 @@ nd_instance_capture_restore(nd_instance_capture *capture, fc_status *status, fc_
     if (fc_state_final(capture->status.state)) {
         capture->restoring = false;
         capture->state = capture->status.state == FC_STATE_STOPPED ? ND_STATE_STOPPED : ND_STATE_FAILED;
-        nd_instance_capture_remark(capture);
         nd_instance_capture_changed(capture, true);
         hash_missing(capture);
         return;

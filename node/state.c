@@ -20,7 +20,7 @@
 // clang-format off
 static const nd_transition table[ND_STATE_COUNT][ND_EVENT_COUNT] = {
 /*     from          event             to            effects */
-    ND(PENDING,      ADMIT,            PROVISIONING, SAVE | REPORT | START)
+    ND(PENDING,      ADMIT,            PROVISIONING, SAVE | REPORT_LATER | START)
     ND(PENDING,      REFUSE,           FAILED,       FINISH | SAVE | REPORT)
     ND(PENDING,      GO,               PENDING,      SAVE_SPEC)
     ND(PENDING,      STOP,             STOPPED,      FINISH | SAVE | REPORT)
@@ -42,6 +42,7 @@ static const nd_transition table[ND_STATE_COUNT][ND_EVENT_COUNT] = {
     ND(ARMED,        HELPER_STOPPED,   STOPPED,      RELEASE | FINISH | SAVE | REPORT)
     ND(ARMED,        HELPER_FAILED,    RECOVERING,   RELEASE | SAVE | REPORT | RECOVER)
     ND(ARMED,        HELPER_DIED,      RECOVERING,   RELEASE | SAVE | REPORT | RECOVER)
+    ND(ARMED,        TIMEOUT,          STOPPING,     REPORT | KILL)
 
     ND(RUNNING,      STOP,             STOPPING,     SAVE | REPORT | SEND_STOP)
     ND(RUNNING,      HELPER_PROGRESS,  RUNNING,      REPORT_LATER)

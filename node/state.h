@@ -40,7 +40,7 @@ typedef enum nd_state {
     X(HELPER_FAILED)    /* could not go on */                                                                \
     X(HELPER_DIED)      /* the channel ended without a word */                                               \
     X(RECOVERED)        /* the dead helper's files are in order */                                           \
-    X(TIMEOUT)          /* the helper did not arm, or did not stop, in time */
+    X(TIMEOUT)          /* the helper did not arm, start or stop in time */
 typedef enum nd_event {
 #define X(name) ND_EVENT_##name,
     ND_EVENTS(X)
