@@ -50,14 +50,15 @@ typedef struct span {
 static uint16_t
 get_u16(const fc_pcapng_reader *reader, const uint8_t *at)
 {
-    uint16_t value = (uint16_t)(at[0] | at[1] << 8);
+    uint16_t value = (uint16_t) (at[0] | at[1] << 8);
     return reader->swapped ? __builtin_bswap16(value) : value;
 }
 
 static uint32_t
 get_u32(const fc_pcapng_reader *reader, const uint8_t *at)
 {
-    uint32_t value = (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+    uint32_t value =
+        (uint32_t) at[0] | (uint32_t) at[1] << 8 | (uint32_t) at[2] << 16 | (uint32_t) at[3] << 24;
     return reader->swapped ? __builtin_bswap32(value) : value;
 }
 
@@ -86,7 +87,7 @@ need(fc_pcapng_reader *reader, size_t size, fc_fail *fail)
                 return fc_fail_set(fail, FC_ERR_NOT_FOUND, "end of file");
             return corrupt(reader, fail, "the file ends within it");
         }
-        fc_buf_commit(&reader->input, (size_t)got);
+        fc_buf_commit(&reader->input, (size_t) got);
     }
     return FC_OK;
 }
@@ -103,7 +104,7 @@ next_option(const fc_pcapng_reader *reader, span *options, uint16_t *ret_code, s
         return corrupt(reader, fail, "an option is not whole");
     uint16_t code = get_u16(reader, options->at);
     size_t size = get_u16(reader, options->at + 2);
-    size_t padded = (size + 3) & ~(size_t)3;
+    size_t padded = (size + 3) & ~(size_t) 3;
     if (code == OPTION_END)
         return FC_OK;
     if (padded > options->size - 4)
@@ -139,7 +140,7 @@ read_interface(fc_pcapng_reader *reader, span body, fc_fail *fail)
         if (code == IDB_TSOFFSET && value.size == 8) {
             uint32_t first = get_u32(reader, value.at), second = get_u32(reader, value.at + 4);
             uint64_t high = reader->swapped ? first : second, low = reader->swapped ? second : first;
-            new.offset_s = (int64_t)(high << 32 | low);
+            new.offset_s = (int64_t) (high << 32 | low);
         }
     }
     if (reader->source_count == reader->source_capacity) {
@@ -155,7 +156,7 @@ static int64_t
 to_unix_ns(const source *from, uint64_t units)
 {
     __extension__ typedef __int128 wide;
-    wide ns = (wide)units;
+    wide ns = (wide) units;
     unsigned power = from->resolution & 0x7f;
     if (from->resolution & 0x80) {
         ns = power < 96 ? (ns * 1000000000) >> power : 0;
@@ -165,10 +166,10 @@ to_unix_ns(const source *from, uint64_t units)
         for (; power < 9; power++)
             ns *= 10;
     }
-    ns += (wide)from->offset_s * 1000000000;
+    ns += (wide) from->offset_s * 1000000000;
     if (ns > INT64_MAX)
         return INT64_MAX;
-    return ns < INT64_MIN ? INT64_MIN : (int64_t)ns;
+    return ns < INT64_MIN ? INT64_MIN : (int64_t) ns;
 }
 
 static fc_err
@@ -195,14 +196,14 @@ read_packet(const fc_pcapng_reader *reader, uint32_t type, span body, fc_pcapng_
     if (interface >= reader->source_count)
         return corrupt(reader, fail, "a packet names an interface that was not described");
     uint32_t captured = get_u32(reader, body.at + 12);
-    size_t padded = ((size_t)captured + 3) & ~(size_t)3;
+    size_t padded = ((size_t) captured + 3) & ~(size_t) 3;
     if (padded > body.size - 20)
         return corrupt(reader, fail, "a packet is longer than its block");
     const source *from = &reader->sources[interface];
     *packet = (fc_pcapng_packet){
         .interface = interface,
         .unix_ns =
-            to_unix_ns(from, (uint64_t)get_u32(reader, body.at + 4) << 32 | get_u32(reader, body.at + 8)),
+            to_unix_ns(from, (uint64_t) get_u32(reader, body.at + 4) << 32 | get_u32(reader, body.at + 8)),
         .data = body.at + 20,
         .captured_bytes = captured,
         .original_bytes = get_u32(reader, body.at + 16),

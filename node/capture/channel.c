@@ -107,7 +107,8 @@ cap_channel_send_more(cap_channel *channel)
     while (!channel->closed && fc_buf_size(&channel->out) > 0) {
         if (channel->out_left == 0)
             channel->out_left = LENGTH_SIZE + get_length(fc_buf_bytes(&channel->out));
-        ssize_t sent = send(channel->fd, fc_buf_bytes(&channel->out), channel->out_left, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t sent =
+            send(channel->fd, fc_buf_bytes(&channel->out), channel->out_left, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))

@@ -1,10 +1,12 @@
 #include "node/capture/direction.h"
 
-/* tpacket_rcv() in net/packet/af_packet.c: the network header goes to TPACKET_ALIGN(tp_hdrlen + max(maclen, 16)) +
- * tp_reserve, the link header maclen bytes before it; 68 is TPACKET3_HDRLEN. */
-#define MAC_OFFSET(maclen) (TPACKET_ALIGN(68 + ((maclen) < 16 ? 16 : (maclen))) + CAP_VLAN_TAG_SIZE - (maclen))
+/* tpacket_rcv() in net/packet/af_packet.c: the network header goes to TPACKET_ALIGN(tp_hdrlen + max(maclen,
+ * 16)) plus tp_reserve, the link header maclen bytes before it. */
+#define ALIGNED(size)      (((size) + 15) / 16 * 16)
+#define MAC_OFFSET(maclen) (ALIGNED(68 + ((maclen) < 16 ? 16 : (maclen))) + CAP_VLAN_TAG_SIZE - (maclen))
 
-_Static_assert(TPACKET3_HDRLEN == 68, "the size of a ring slot's header is part of the kernel's interface");
+_Static_assert(sizeof(struct tpacket3_hdr) == CAP_SLOT_ADDRESS && sizeof(struct sockaddr_ll) == 20,
+               "the layout of a ring's slot is part of the kernel's interface");
 
 static const uint16_t mac_offsets[] = {
     MAC_OFFSET(14), /* Ethernet */
@@ -41,7 +43,7 @@ cap_direction_search(cap_direction *direction, const struct pcap_pkthdr *header,
             if (tag == 0)
                 direction->mac_offset = (uint16_t) offset;
             struct sockaddr_ll from;
-            memcpy(&from, data - offset + TPACKET_ALIGN(sizeof(struct tpacket3_hdr)), sizeof from);
+            memcpy(&from, data - offset + CAP_SLOT_ADDRESS, sizeof from);
             return cap_direction_flags[from.sll_pkttype & 7];
         }
     }

@@ -22,9 +22,11 @@ enum { QUIET_TIMEOUT_MS = 2000, PROGRAM_MAX = BPF_MAXINSNS };
 static fc_err
 attach_program(cap_ring *ring, const struct sock_filter *code, size_t length, fc_fail *fail)
 {
-    struct sock_fprog program = {.len = (unsigned short) length, .filter = (struct sock_filter *) (uintptr_t) code};
+    struct sock_fprog program = {.len = (unsigned short) length,
+                                 .filter = (struct sock_filter *) (uintptr_t) code};
     if (setsockopt(ring->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
-        return fc_fail_errno(fail, errno, "cannot attach a filter of %zu instructions to %s", length, ring->name);
+        return fc_fail_errno(fail, errno, "cannot attach a filter of %zu instructions to %s", length,
+                             ring->name);
     return FC_OK;
 }
 
@@ -42,8 +44,8 @@ cap_ring_attach(cap_ring *ring, fc_fail *fail)
                           ring->filter.bf_len, fail);
 }
 
-/* On the loopback interface the kernel shows every packet twice, and libpcap leaves out the outgoing one after the
- * ring, where it has been counted. So the program refuses it in the kernel. */
+/* On the loopback interface the kernel shows every packet twice, and libpcap leaves out the outgoing one
+ * after the ring, where it has been counted. So the program refuses it in the kernel. */
 static fc_err
 refuse_outgoing(struct bpf_program *program, fc_fail *fail)
 {
@@ -65,13 +67,14 @@ refuse_outgoing(struct bpf_program *program, fc_fail *fail)
     return FC_OK;
 }
 
-/* Compiled with the live handle, so that the code fits this link (VLAN tags live outside the packet there). */
+/* Compiled with the live handle, so that the code fits this link (VLAN tags live outside the packet there).
+ */
 static fc_err
 compile(cap_ring *ring, const char *expression, fc_fail *fail)
 {
     if (pcap_compile(ring->pcap, &ring->filter, expression, 1, PCAP_NETMASK_UNKNOWN) != 0)
-        return fc_fail_set(fail, FC_ERR_INVALID, "the filter '%.100s' does not compile for %s: %.100s", expression,
-                           ring->name, pcap_geterr(ring->pcap));
+        return fc_fail_set(fail, FC_ERR_INVALID, "the filter '%.100s' does not compile for %s: %.100s",
+                           expression, ring->name, pcap_geterr(ring->pcap));
     if (ring->filter.bf_len > PROGRAM_MAX)
         return fc_fail_set(fail, FC_ERR_LIMIT, "the filter compiles to %u instructions; the kernel takes %d",
                            ring->filter.bf_len, PROGRAM_MAX);
@@ -89,12 +92,14 @@ check_link_type(cap_ring *ring, fc_fail *fail)
     ring->direction.ethernet = ring->link_type == DLT_EN10MB;
     /* In cooked mode libpcap makes link headers that the kernel's filter does not see. */
     if (socket_type != SOCK_RAW)
-        return fc_fail_set(fail, FC_ERR_UNSUPPORTED, "interface %s has no link header of its own (%s): not supported",
-                           ring->name, pcap_datalink_val_to_name(ring->link_type));
+        return fc_fail_set(fail, FC_ERR_UNSUPPORTED,
+                           "interface %s has no link header of its own (%s): not supported", ring->name,
+                           pcap_datalink_val_to_name(ring->link_type));
     return FC_OK;
 }
 
-/* What was granted is the size of the socket's mapping: libpcap asks for less when memory is short, silently. */
+/* What was granted is the size of the socket's mapping: libpcap asks for less when memory is short, silently.
+ */
 static uint64_t
 mapped_bytes(int fd)
 {
@@ -134,7 +139,8 @@ open_sysfs(const cap_ring *ring, const char *file)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* A number in a file of sysfs that stays open; 0 when there is none (speed is -1, or fails, on a link that is down). */
+/* A number in a file of sysfs that stays open; 0 when there is none (speed is -1, or fails, on a link that is
+ * down). */
 static uint64_t
 read_number(int fd)
 {
@@ -157,8 +163,8 @@ read_number_once(const cap_ring *ring, const char *file)
     return value;
 }
 
-/* The counters stay open, because after the sandbox nothing can be opened. A /sys of another network namespace (it is
- * not always mounted anew) would show a namesake: the interface's index tells. */
+/* The counters stay open, because after the sandbox nothing can be opened. A /sys of another network
+ * namespace (it is not always mounted anew) would show a namesake: the interface's index tells. */
 static void
 open_interface_counters(cap_ring *ring)
 {
@@ -209,8 +215,8 @@ forget(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
     ((cap_ring *) (void *) user)->processed++;
 }
 
-/* Reads and forgets what came between the activation and the rejecting program, until the kernel's count says that
- * the ring is empty; then everything counts from zero. */
+/* Reads and forgets what came between the activation and the rejecting program, until the kernel's count says
+ * that the ring is empty; then everything counts from zero. */
 static fc_err
 take_baseline(cap_ring *ring, fc_fail *fail)
 {
@@ -228,7 +234,8 @@ take_baseline(cap_ring *ring, fc_fail *fail)
         if (cap_ring_waiting(ring) == 0)
             break;
         if (fc_mono_until_ms(fc_clock_mono(&fc_clock_system), due) == 0)
-            return fc_fail_set(fail, FC_ERR_TIMEOUT, "the ring of interface %s does not become quiet", ring->name);
+            return fc_fail_set(fail, FC_ERR_TIMEOUT, "the ring of interface %s does not become quiet",
+                               ring->name);
         struct pollfd poller = {.fd = ring->fd, .events = POLLIN};
         (void) poll(&poller, 1, 10);
     }
@@ -282,7 +289,8 @@ cap_ring_dispatch(cap_ring *ring, int limit, bool *ret_more, fc_fail *fail)
 {
     int got = pcap_dispatch(ring->pcap, limit, ring->handler, ring->user);
     if (got == PCAP_ERROR)
-        return fc_fail_set(fail, FC_ERR_UNAVAILABLE, "interface %s: %.180s", ring->name, pcap_geterr(ring->pcap));
+        return fc_fail_set(fail, FC_ERR_UNAVAILABLE, "interface %s: %.180s", ring->name,
+                           pcap_geterr(ring->pcap));
     *ret_more = got == PCAP_ERROR_BREAK || got >= limit;
     return FC_OK;
 }

@@ -21,8 +21,8 @@ static const char part_suffix[] = ".part";
 static void
 put_name(const cap_segments *segments, uint32_t sequence, const char *suffix, char ret_name[CAP_SEGMENT_NAME])
 {
-    (void) snprintf(ret_name, CAP_SEGMENT_NAME, "%s_%04" PRIu32 ".pcapng%s", segments->spec->file_prefix, sequence,
-                    suffix);
+    (void) snprintf(ret_name, CAP_SEGMENT_NAME, "%s_%04" PRIu32 ".pcapng%s", segments->spec->file_prefix,
+                    sequence, suffix);
 }
 
 static uint32_t
@@ -82,12 +82,14 @@ count_in_segment(cap_segments *segments, const cap_span *span)
     segments->total_bytes += span->size;
 }
 
-/* Cuts what a failed write left behind, so that the file ends where the last whole block ends. */
-static void
-cut(cap_segments *segments)
+/* Statistics behind the last whole block, and the end of the file behind them. Does not count them. */
+static bool
+put_trailer(cap_segments *segments)
 {
-    if (ftruncate(segments->fd, (off_t) segments->current.size_bytes) == 0)
-        (void) lseek(segments->fd, (off_t) segments->current.size_bytes, SEEK_SET);
+    off_t at = (off_t) segments->current.size_bytes;
+    size_t size = fc_buf_size(&segments->trailer);
+    return size > 0 && pwrite(segments->fd, fc_buf_bytes(&segments->trailer), size, at) == (ssize_t) size &&
+           ftruncate(segments->fd, at + (off_t) size) == 0;
 }
 
 static fc_err
@@ -164,28 +166,20 @@ cap_segments_set_trailer(cap_segments *segments, const fc_pcapng_statistics *sta
         fc_pcapng_put_statistics(&segments->trailer, &statistics[i]);
 }
 
-/* The disk refused after `written` bytes of the blocks. Whole blocks stay. The statistics go over the rest of what was
- * written, where the disk already has room for them, so that sealing needs no more. */
+/* The disk refused after `written` bytes of the blocks. Whole blocks stay, and after them room for the
+ * statistics, where the disk has already given it: a seal then needs no more. Until then the last statistics
+ * known are there. */
 static void
 keep_whole_blocks(cap_segments *segments, cap_span blocks, size_t written, cap_span *ret_kept)
 {
     size_t trailer = fc_buf_size(&segments->trailer);
     cap_span whole = cap_span_measure(blocks.data, blocks.size, written);
-    bool room = whole.size + trailer <= written;
-    if (!room && written > trailer) {
+    if (whole.size + trailer > written && written > trailer)
         whole = cap_span_measure(blocks.data, blocks.size, written - trailer);
-        room = true;
-    }
     count_in_segment(segments, &whole);
     add_span(ret_kept, &whole);
-    if (room && trailer > 0 &&
-        pwrite(segments->fd, fc_buf_bytes(&segments->trailer), trailer, (off_t) segments->current.size_bytes) ==
-            (ssize_t) trailer) {
-        segments->current.size_bytes += trailer;
-        segments->total_bytes += trailer;
-        fc_buf_clear(&segments->trailer);
-    }
-    cut(segments);
+    if (!put_trailer(segments))
+        (void) ftruncate(segments->fd, (off_t) segments->current.size_bytes);
 }
 
 static fc_err
@@ -209,7 +203,8 @@ write_blocks(cap_segments *segments, cap_span blocks, cap_span *ret_kept, fc_fai
     return FC_OK;
 }
 
-/* Removes the segment that is one too many after `sequence` was begun; one that an earlier process wrote, too. */
+/* Removes the segment that is one too many after `sequence` was begun; one that an earlier process wrote,
+ * too. */
 static void
 remove_oldest(cap_segments *segments, uint32_t sequence)
 {
@@ -251,9 +246,9 @@ cap_segments_append(cap_segments *segments, cap_span blocks, cap_span *ret_kept,
         cap_span part = blocks;
         if (full != 0 && used + blocks.size > full) {
             part = cap_span_measure(blocks.data, blocks.size, full > used ? (size_t) (full - used) : 0);
-            if (part.size == 0 && segments->current.packets == 0) /* a block larger than a segment has its own */
-                part = cap_span_measure(blocks.data, 8 + 0 * blocks.size < blocks.size ? word_at(blocks.data + 4) : 0,
-                                        SIZE_MAX);
+            if (part.size == 0 &&
+                segments->current.packets == 0) /* a block larger than a segment has its own */
+                part = cap_span_measure(blocks.data, blocks.size, word_at(blocks.data + 4));
         }
         if (part.size > 0) {
             fc_err err = write_blocks(segments, part, ret_kept, fail);
@@ -284,13 +279,14 @@ cap_segments_seal(cap_segments *segments, fc_fail *fail)
 {
     char part[CAP_SEGMENT_NAME];
     cap_segment *current = &segments->current;
+    if (segments->fd < 0)
+        return FC_OK;
     put_name(segments, current->sequence, part_suffix, part);
-    size_t trailer = fc_buf_size(&segments->trailer);
-    if (trailer > 0 && fc_file_write_all(segments->fd, fc_buf_bytes(&segments->trailer), trailer) == FC_OK) {
-        current->size_bytes += trailer;
-        segments->total_bytes += trailer;
-    } else {
-        cut(segments); /* a full disk: the packets are more than their statistics */
+    if (put_trailer(segments)) {
+        current->size_bytes += fc_buf_size(&segments->trailer);
+        segments->total_bytes += fc_buf_size(&segments->trailer);
+    } else { /* a full disk: the packets are worth more than their statistics */
+        (void) ftruncate(segments->fd, (off_t) current->size_bytes);
     }
     fc_err err = FC_OK;
     if (fsync(segments->fd) != 0)

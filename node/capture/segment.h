@@ -1,8 +1,9 @@
-/* segment.h: the files of a capture: begun as PREFIX_NNNN.pcapng.part, whole up to the last block at any moment,
- * sealed with statistics, made durable and renamed to PREFIX_NNNN.pcapng.
+/* segment.h: the files of a capture: begun as PREFIX_NNNN.pcapng.part, whole up to the last block at any
+ * moment, sealed with statistics, made durable and renamed to PREFIX_NNNN.pcapng.
  *
- * Only the writer thread is here after the start, and it may block. Blocks that come in are never cut in two: where a
- * segment is full, or the disk, is decided at a block's edge. Nothing is allocated after cap_segments_open.
+ * Only the writer thread is here after the start, and it may block. Blocks that come in are never cut in two:
+ * where a segment is full, or the disk, is decided at a block's edge. Nothing is allocated after
+ * cap_segments_open.
  */
 #ifndef CAP_SEGMENT_H
 #define CAP_SEGMENT_H
@@ -21,7 +22,7 @@ enum { CAP_SEGMENT_NAME = 136, CAP_SEGMENT_ROOM = 1 << 12 };
 typedef struct cap_span {
     const uint8_t *data; /* borrowed */
     size_t size;
-    uint64_t packets, bytes; /* captured bytes, without the blocks' own */
+    uint64_t packets, bytes;   /* captured bytes, without the blocks' own */
     int64_t first_ns, last_ns; /* of the earliest and the latest packet; 0 when there is none */
 } cap_span;
 
@@ -44,26 +45,30 @@ typedef struct cap_segments {
     const cap_spec *spec; /* borrowed */
     int fd;               /* of the open segment, -1 = none */
     cap_segment current;
-    fc_buf header;        /* owned: section header and interfaces, the same in every segment */
-    fc_buf trailer;       /* owned: the statistics blocks that the next seal appends */
+    fc_buf header;  /* owned: section header and interfaces, the same in every segment */
+    fc_buf trailer; /* owned: the statistics blocks that the next seal appends */
     size_t trailer_max;
-    uint64_t total_bytes; /* of all segments that this process wrote and that are still there */
-    uint64_t *sizes;      /* owned: of the last spec->segment_count segments, by sequence modulo that */
-    bool failed;          /* the open segment takes no more packets */
+    uint64_t total_bytes;      /* of all segments that this process wrote and that are still there */
+    uint64_t *sizes;           /* owned: of the last spec->segment_count segments, by sequence modulo that */
+    bool failed;               /* the open segment takes no more packets */
     cap_segment_report report; /* of segments sealed and removed */
     void *user;
 } cap_segments;
 
 /* Opens the first segment. header: section header and interface blocks, copied. */
-FC_MUST_USE fc_err cap_segments_open(cap_segments *segments, int dir_fd, const cap_spec *spec, const fc_buf *header,
-                                     cap_segment_report report, void *user, fc_fail *fail);
+FC_MUST_USE fc_err cap_segments_open(cap_segments *segments, int dir_fd, const cap_spec *spec,
+                                     const fc_buf *header, cap_segment_report report, void *user,
+                                     fc_fail *fail);
 void cap_segments_fini(cap_segments *segments);
-/* Appends blocks, in several segments where the ring says so. On failure *ret_kept (set in any case) is what is in
- * the files all the same; the segment ends with a whole block and takes no more. FC_ERR_NO_SPACE when the disk is full. */
-FC_MUST_USE fc_err cap_segments_append(cap_segments *segments, cap_span blocks, cap_span *ret_kept, fc_fail *fail);
+/* Appends blocks, in several segments where the ring says so. On failure *ret_kept (set in any case) is what
+ * is in the files all the same; the segment ends with a whole block and takes no more. FC_ERR_NO_SPACE when
+ * the disk is full. */
+FC_MUST_USE fc_err cap_segments_append(cap_segments *segments, cap_span blocks, cap_span *ret_kept,
+                                       fc_fail *fail);
 /* What the next seal appends: count statistics blocks. */
 void cap_segments_set_trailer(cap_segments *segments, const fc_pcapng_statistics *statistics, size_t count);
-/* Statistics, fsync, rename, fsync of the directory; the segment is reported. */
+/* Statistics, fsync, rename, fsync of the directory; the segment is reported. Without an open segment
+ * nothing. */
 FC_MUST_USE fc_err cap_segments_seal(cap_segments *segments, fc_fail *fail);
 /* Takes the open segment away: the capture never started. */
 void cap_segments_discard(cap_segments *segments);

@@ -2,8 +2,8 @@
  *
  * Every packet that passed the filter in the kernel ends in exactly one counter:
  *     matched = written + dropped_kernel + dropped_writer + dropped_before_start + dropped_after_stop.
- * The verdict on a packet is by its own timestamp, so that what is in the ring at the start or the stop is judged as
- * it was seen, not as it was read.
+ * The verdict on a packet is by its own timestamp, so that what is in the ring at the start or the stop is
+ * judged as it was seen, not as it was read.
  */
 #ifndef CAP_SESSION_H
 #define CAP_SESSION_H
@@ -17,8 +17,8 @@
 typedef enum cap_verdict { CAP_KEEP, CAP_BEFORE_START, CAP_AFTER_STOP } cap_verdict;
 
 typedef struct cap_session {
-    int64_t start_ns; /* INT64_MAX until the start is known */
-    int64_t end_ns;   /* the first instant that no longer belongs to it; INT64_MAX = open */
+    int64_t start_ns;                  /* INT64_MAX until the start is known */
+    int64_t end_ns;                    /* the first instant that no longer belongs to it; INT64_MAX = open */
     uint64_t packets_left, bytes_left; /* until a limit; UINT64_MAX = none */
     uint64_t kept_packets, kept_bytes; /* given to the writer */
     uint64_t before_start, after_stop;
@@ -39,8 +39,8 @@ void cap_session_reached(cap_session *session);
 static inline cap_verdict
 cap_session_judge(cap_session *session, int64_t unix_ns, uint32_t captured_bytes)
 {
-    if (__builtin_expect(unix_ns < session->start_ns || unix_ns >= session->end_ns || session->packets_left == 0 ||
-                             captured_bytes > session->bytes_left,
+    if (__builtin_expect(unix_ns < session->start_ns || unix_ns >= session->end_ns ||
+                             session->packets_left == 0 || captured_bytes > session->bytes_left,
                          0))
         return cap_session_refuse(session, unix_ns);
     session->kept_packets++;
@@ -57,6 +57,7 @@ typedef struct cap_outcome {
     uint64_t written_packets, written_bytes; /* in the file */
     uint64_t lost_packets;                   /* the disk refused */
     uint64_t file_bytes;
+    int64_t first_ns, last_ns; /* of the packets in the file; 0 = none yet */
 } cap_outcome;
 
 /* What the kernel says of all interfaces, as 64-bit sums since the baseline. */
@@ -68,7 +69,7 @@ typedef struct cap_kernel_counts {
 } cap_kernel_counts;
 
 /* The counters as they are reported. While packets are under way the sum is short of matched by those. */
-void cap_session_counters(const cap_session *session, const cap_kernel_counts *kernel, const cap_outcome *outcome,
-                          fc_counters *ret_counters);
+void cap_session_counters(const cap_session *session, const cap_kernel_counts *kernel,
+                          const cap_outcome *outcome, fc_counters *ret_counters);
 
 #endif

@@ -63,12 +63,12 @@ take_identity(const Fcpb__HelperSpec *message, cap_spec *spec, fc_fail *fail)
             return err;
     }
     if (!fc_uid_check(message->capture_uid))
-        return fc_fail_field(fail, FC_ERR_INVALID, "capture_uid", "capture uid '%.80s' is not 32 hexadecimal digits",
-                             message->capture_uid);
+        return fc_fail_field(fail, FC_ERR_INVALID, "capture_uid",
+                             "capture uid '%.80s' is not 32 hexadecimal digits", message->capture_uid);
     memcpy(spec->capture_uid, message->capture_uid, sizeof spec->capture_uid);
     if (strlen(message->incident_id) > CAP_TEXT_MAX)
-        return fc_fail_field(fail, FC_ERR_INVALID, "incident_id", "the incident id is longer than %d characters",
-                             CAP_TEXT_MAX);
+        return fc_fail_field(fail, FC_ERR_INVALID, "incident_id",
+                             "the incident id is longer than %d characters", CAP_TEXT_MAX);
     memcpy(spec->incident_id, message->incident_id, strlen(message->incident_id) + 1);
     if (!prefix_check(message->file_prefix))
         return fc_fail_field(fail, FC_ERR_INVALID, "file_prefix", "file prefix '%.120s' is not a file name",
@@ -86,7 +86,8 @@ take_interfaces(const Fcpb__HelperSpec *message, cap_spec *spec, fc_fail *fail)
     for (size_t i = 0; i < message->n_interfaces; i++) {
         const char *name = message->interfaces[i];
         if (!interface_check(name))
-            return fc_fail_field(fail, FC_ERR_INVALID, "interfaces", "'%.40s' is not the name of an interface", name);
+            return fc_fail_field(fail, FC_ERR_INVALID, "interfaces",
+                                 "'%.40s' is not the name of an interface", name);
         for (size_t other = 0; other < i; other++)
             if (strcmp(spec->interfaces[other], name) == 0)
                 return fc_fail_field(fail, FC_ERR_INVALID, "interfaces", "interface %s is named twice", name);
@@ -105,7 +106,8 @@ take_limits(const Fcpb__HelperSpec *message, cap_spec *spec, fc_stop_reason *ret
     if (limits->session_bytes != 0) {
         *ret_reason = FC_STOP_SESSION_BYTES;
         if (message->written_bytes >= limits->session_bytes)
-            return fc_fail_set(fail, FC_ERR_LIMIT, "all of the %" PRIu64 " bytes per session were written before",
+            return fc_fail_set(fail, FC_ERR_LIMIT,
+                               "all of the %" PRIu64 " bytes per session were written before",
                                limits->session_bytes);
         spec->session_bytes = limits->session_bytes - message->written_bytes;
     }
@@ -121,8 +123,9 @@ take_limits(const Fcpb__HelperSpec *message, cap_spec *spec, fc_stop_reason *ret
         spec->segment_count = limits->ring->file_count;
         spec->segment_bytes = limits->ring->file_size_bytes;
         if (spec->segment_count == 0 || spec->segment_bytes == 0)
-            return fc_fail_field(fail, FC_ERR_INVALID, "ring", "a ring of %" PRIu32 " files of %" PRIu64 " bytes",
-                                 spec->segment_count, spec->segment_bytes);
+            return fc_fail_field(fail, FC_ERR_INVALID, "ring",
+                                 "a ring of %" PRIu32 " files of %" PRIu64 " bytes", spec->segment_count,
+                                 spec->segment_bytes);
     }
     spec->time_limit_s = limits->time_limit_s;
     spec->window_end_unix_ns = message->window_end_unix_ns;
@@ -151,7 +154,8 @@ take_sizes(const Fcpb__HelperSpec *message, cap_spec *spec)
 }
 
 fc_err
-cap_spec_from_pb(const Fcpb__HelperSpec *message, cap_spec *ret_spec, fc_stop_reason *ret_reason, fc_fail *fail)
+cap_spec_from_pb(const Fcpb__HelperSpec *message, cap_spec *ret_spec, fc_stop_reason *ret_reason,
+                 fc_fail *fail)
 {
     cap_spec spec = {0};
     *ret_reason = FC_STOP_INTERNAL;

@@ -1,0 +1,25 @@
+/* sandbox.h: the two steps by which this process gives everything away once its rings are open.
+ *
+ * cap_sandbox_drop: no capability, no way to regain one, not root where the directory is another user's, and
+ * (Landlock, where the kernel has it) no file outside the segment directory. Before the writer thread is
+ * made. cap_sandbox_enter: a list of system calls, of both threads: no socket, no exec, files only by the
+ * directory's descriptor. What is not on it kills the process.
+ */
+#ifndef CAP_SANDBOX_H
+#define CAP_SANDBOX_H
+
+#include "common/base/err.h"
+
+/* The sanitizers' run-time needs more than the program does. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define CAP_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define CAP_SANITIZED 1
+#endif
+#endif
+
+FC_MUST_USE fc_err cap_sandbox_drop(int dir_fd, fc_fail *fail);
+FC_MUST_USE fc_err cap_sandbox_enter(int dir_fd, fc_fail *fail);
+
+#endif
