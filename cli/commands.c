@@ -19,7 +19,7 @@ const cli_option cli_options[CLI_OPTION_COUNT] = {
     [CLI_CERT] = {"cert", 0, "FILE", false, "your operator certificate (PEM)"},
     [CLI_KEY] = {"key", 0, "FILE", false, "its private key (PEM)"},
     [CLI_SERVER_NAME] = {"server-name", 0, "NAME", false,
-                         "the name in the coordinator's certificate (default: the host of its address)"},
+                         "the name in the coordinator's certificate (default: the host of its address, when that is a name)"},
     [CLI_TIMEOUT] = {"timeout", 0, "TIME", false, "how long to wait: seconds, or 90s, 15m, 5h"},
     /* definition */
     [CLI_NAME] = {"name", 'n', "NAME", false, "the capture's name"},

@@ -5,6 +5,7 @@
 #include "common/base/text.h"
 #include "common/base/yaml.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -296,10 +297,8 @@ cli_context_label(const cli_context *context)
 {
     if (context->name != NULL)
         return context->name;
-    return context->from[CLI_VALUE_COORDINATOR] != NULL &&
-                   strcmp(context->from[CLI_VALUE_COORDINATOR], "environment") == 0
-               ? "(environment)"
-               : "(options)";
+    const char *from = context->from[CLI_VALUE_COORDINATOR];
+    return from != NULL && strcmp(from, "environment") == 0 ? "of the environment" : "of the options";
 }
 
 char *
@@ -308,10 +307,13 @@ cli_context_server_name(const cli_context *context)
     if (context->values[CLI_VALUE_SERVER_NAME] != NULL)
         return fc_strdup(context->values[CLI_VALUE_SERVER_NAME]);
     const char *address = context->values[CLI_VALUE_COORDINATOR];
-    if (address[0] == '[') /* [fd00::1]:7443 */
-        return fc_strndup(address + 1, strcspn(address + 1, "]"));
     const char *colon = strrchr(address, ':');
-    return colon != NULL ? fc_strndup(address, (size_t)(colon - address)) : fc_strdup(address);
+    char *host = colon != NULL ? fc_strndup(address, (size_t) (colon - address)) : fc_strdup(address);
+    struct in_addr ipv4;
+    if (host[0] != '[' && inet_pton(AF_INET, host, &ipv4) != 1)
+        return host;
+    free(host);
+    return NULL;
 }
 
 void

@@ -73,10 +73,12 @@ cli_context_resolve(const cli_config *config, const cli_args *args, char *(*look
 /* Everything needed to connect is there; the sentence tells how to set what is missing. */
 FC_MUST_USE fc_err
 cli_context_check(const cli_context *context, fc_fail *fail);
-/* The name to show: the context's, or where the values come from. Borrowed. */
+/* The words to show after "context": its name, or where the values come from. Borrowed. */
 const char *
 cli_context_label(const cli_context *context);
-/* The name that the coordinator's certificate must carry. Owned by the caller. */
+/* The name that the coordinator's certificate must carry: as configured, else the host of its address. NULL for an IP
+ * address, which no certificate needs to carry: every coordinator's has the name that fc_tls_new then asks for. Owned by
+ * the caller. */
 char *
 cli_context_server_name(const cli_context *context);
 void

@@ -21,7 +21,7 @@ columns(const char *text)
 static void
 wrap(fc_buf *page, size_t at, size_t left, const char *text)
 {
-    if (at > 0 && at >= left) {
+    if (at > 0 && at + 1 > left) {
         fc_buf_printf(page, "\n");
         at = 0;
     }
@@ -52,7 +52,7 @@ option_line(fc_buf *page, cli_option_id id)
                    option->argument != NULL ? " " : "", option->argument != NULL ? option->argument : "");
     fc_buf_printf(page, "%s", head);
     char *help = fc_sprintf("%s%s", option->help, option->many ? "; may be repeated" : "");
-    wrap(page, columns(head) + 1, HELP_COLUMN, help);
+    wrap(page, columns(head), HELP_COLUMN, help);
     free(help);
     free(head);
 }
@@ -115,7 +115,7 @@ command_lines(const char *group, fc_buf *page)
         if (!here)
             continue;
         fc_buf_printf(page, "  %s", path);
-        wrap(page, 2 + strlen(path) + 1, SUMMARY_COLUMN, cli_commands[i].summary);
+        wrap(page, 2 + strlen(path), SUMMARY_COLUMN, cli_commands[i].summary);
     }
 }
 
@@ -132,8 +132,8 @@ overview(fc_buf *page)
     command_lines(NULL, page);
     fc_buf_printf(
         page, "\nfleetcap COMMAND --help shows a command's options and examples.\n"
-              "\nExit status: 0 done, 1 error, 2 wrong usage, 3 not found, 4 some instances did and some\n"
-              "did not, 5 unreachable or timed out, 6 denied, 7 conflict.\n");
+              "\nExit status: 0 done, 1 error, 2 wrong usage, 3 not found, 4 some instances did and\n"
+              "some did not, 5 unreachable or timed out, 6 denied, 7 conflict.\n");
 }
 
 void

@@ -121,6 +121,10 @@ on_connect_failed(const fc_fail *why, uint64_t retry_ms, void *user)
     cli_session *session = user;
     session->refused = true;
     session->why = *why;
+    /* When it was the certificates, TLS knows better why. */
+    fc_fail tls_why = {0};
+    if (fc_tls_last_failure(session->tls, &tls_why) != FC_OK)
+        session->why = tls_why;
 }
 
 static const fc_rpc_conn_ops conn_ops = {
@@ -211,6 +215,12 @@ cli_session_open(cli_context *context, uint32_t timeout_ms, cli_session **ret_se
         err = catch_interrupts(session, fail);
     if (err == FC_OK)
         err = fc_tls_new(FC_TLS_CLIENT, &files, &session->tls, fail);
+    /* "Not found" is for what a fleet lacks: a file of ours that is missing is an error of this side. */
+    if (err == FC_ERR_NOT_FOUND && session->tls == NULL) {
+        err = FC_ERR_IO;
+        if (fail != NULL)
+            fail->err = err;
+    }
     if (err == FC_OK)
         err = connect_once(session, fc_mono_after_ms(fc_loop_now(session->loop), timeout_ms), fail);
     free(server_name);
