@@ -6,6 +6,7 @@
 #include "common/tls/secret.h"
 #include "common/tls/session.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <mbedtls/sha256.h>
@@ -17,6 +18,15 @@ enum {
     KEY_FILE_MAX = 16 * 1024,
     CRL_FILE_MAX = 16 * 1024 * 1024, /* about 300,000 revoked serial numbers */
 };
+
+/* Mbed TLS 2.28 compares DNS names only (x509_crt_check_cn), and SNI carries no addresses (RFC 6066, section
+ * 3): who dials an address expects the name that every coordinator of the fleet carries. */
+static bool
+is_address(const char *host)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    return inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+}
 
 /* ---- reading files ---- */
 
@@ -307,7 +317,7 @@ load(fc_credentials *credentials, const fc_tls_files *files, fc_fail *fail)
     err = fc_identity_check(&credentials->chain, credentials->mode, &credentials->own, &why);
     if (err != FC_OK)
         return fc_fail_set(fail, err, "%s: %s", files->certificate, why.text);
-    credentials->server_name = files->server_name != NULL
+    credentials->server_name = files->server_name != NULL && !is_address(files->server_name)
                                    ? fc_strdup(files->server_name)
                                    : fc_sprintf("coordinator.%s", credentials->own.fleet);
     digest_ca(credentials);

@@ -27,7 +27,8 @@ typedef struct fc_tls_files {
     const char *key;         /* PEM, P-256; must not be readable by others */
     const char *crl;         /* PEM X.509 CRL of the CA; NULL = none; a missing file is an error */
     const char *ticket_keys; /* server: made (0600) when missing, rotated; NULL = kept in memory only */
-    const char *server_name; /* client: DNS name the coordinator's certificate must carry */
+    const char *server_name; /* client: DNS name the coordinator's certificate must carry; NULL or a numeric address =
+                              * coordinator.<fleet>, which every coordinator of the fleet carries */
 } fc_tls_files;
 
 /* Loads everything; the sentence names the file and what is wrong with it. Strings are copied. */
