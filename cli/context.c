@@ -5,7 +5,6 @@
 #include "common/base/text.h"
 #include "common/base/yaml.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -307,13 +306,10 @@ cli_context_server_name(const cli_context *context)
     if (context->values[CLI_VALUE_SERVER_NAME] != NULL)
         return fc_strdup(context->values[CLI_VALUE_SERVER_NAME]);
     const char *address = context->values[CLI_VALUE_COORDINATOR];
+    if (address[0] == '[') /* [fd00::1]:7443 */
+        return fc_strndup(address + 1, strcspn(address + 1, "]"));
     const char *colon = strrchr(address, ':');
-    char *host = colon != NULL ? fc_strndup(address, (size_t) (colon - address)) : fc_strdup(address);
-    struct in_addr ipv4;
-    if (host[0] != '[' && inet_pton(AF_INET, host, &ipv4) != 1)
-        return host;
-    free(host);
-    return NULL;
+    return colon != NULL ? fc_strndup(address, (size_t) (colon - address)) : fc_strdup(address);
 }
 
 void

@@ -25,50 +25,28 @@ cli_run_connect(cli_run *run, fc_fail *fail);
 FC_MUST_USE fc_err
 cli_run_timeout(const cli_run *run, uint32_t otherwise_ms, uint32_t *ret_ms, fc_fail *fail);
 /* "context prod, fleet acme": what every changing command names. Owned by the caller. */
-char *
-cli_run_place(const cli_run *run);
+char *cli_run_place(const cli_run *run);
 
-fc_err
-cli_capture_create(cli_run *run, fc_fail *fail);
-fc_err
-cli_capture_list(cli_run *run, fc_fail *fail);
-fc_err
-cli_capture_show(cli_run *run, fc_fail *fail);
-fc_err
-cli_capture_stop(cli_run *run, fc_fail *fail);
-fc_err
-cli_capture_delete(cli_run *run, fc_fail *fail);
-fc_err
-cli_capture_wait(cli_run *run, fc_fail *fail);
-fc_err
-cli_capture_watch(cli_run *run, fc_fail *fail);
-fc_err
-cli_capture_files(cli_run *run, fc_fail *fail);
-fc_err
-cli_capture_download(cli_run *run, fc_fail *fail);
-fc_err
-cli_instance_list(cli_run *run, fc_fail *fail);
-fc_err
-cli_instance_show(cli_run *run, fc_fail *fail);
-fc_err
-cli_fleet_show(cli_run *run, fc_fail *fail);
-fc_err
-cli_pki_init(cli_run *run, fc_fail *fail);
-fc_err
-cli_pki_issue(cli_run *run, fc_fail *fail);
-fc_err
-cli_pki_revoke(cli_run *run, fc_fail *fail);
-fc_err
-cli_pki_show(cli_run *run, fc_fail *fail);
-fc_err
-cli_context_list(cli_run *run, fc_fail *fail);
-fc_err
-cli_context_use(cli_run *run, fc_fail *fail);
-fc_err
-cli_context_show(cli_run *run, fc_fail *fail);
-fc_err
-cli_context_set(cli_run *run, fc_fail *fail);
-fc_err
-cli_version(cli_run *run, fc_fail *fail);
+fc_err cli_capture_create(cli_run *run, fc_fail *fail);
+fc_err cli_capture_list(cli_run *run, fc_fail *fail);
+fc_err cli_capture_show(cli_run *run, fc_fail *fail);
+fc_err cli_capture_stop(cli_run *run, fc_fail *fail);
+fc_err cli_capture_delete(cli_run *run, fc_fail *fail);
+fc_err cli_capture_wait(cli_run *run, fc_fail *fail);
+fc_err cli_capture_watch(cli_run *run, fc_fail *fail);
+fc_err cli_capture_files(cli_run *run, fc_fail *fail);
+fc_err cli_capture_download(cli_run *run, fc_fail *fail);
+fc_err cli_instance_list(cli_run *run, fc_fail *fail);
+fc_err cli_instance_show(cli_run *run, fc_fail *fail);
+fc_err cli_fleet_show(cli_run *run, fc_fail *fail);
+fc_err cli_pki_init(cli_run *run, fc_fail *fail);
+fc_err cli_pki_issue(cli_run *run, fc_fail *fail);
+fc_err cli_pki_revoke(cli_run *run, fc_fail *fail);
+fc_err cli_pki_show(cli_run *run, fc_fail *fail);
+fc_err cli_context_list(cli_run *run, fc_fail *fail);
+fc_err cli_context_use(cli_run *run, fc_fail *fail);
+fc_err cli_context_show(cli_run *run, fc_fail *fail);
+fc_err cli_context_set(cli_run *run, fc_fail *fail);
+fc_err cli_version(cli_run *run, fc_fail *fail);
 
 #endif
