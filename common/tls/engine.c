@@ -107,6 +107,9 @@ handshake_failed(nng_tls_engine_conn *conn, int status)
     } else if (status == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE) {
         (void)fc_fail_set(&why, FC_ERR_UNAUTHENTICATED, "the peer has no certificate");
         count(conn, FC_TLS_COUNTER_refused_certificate);
+        /* The one refusal that Mbed TLS leaves unsaid. */
+        (void)mbedtls_ssl_send_alert_message(&conn->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+                                             MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
     } else if (fc_compat_is_refusal(status)) {
         count(conn, FC_TLS_COUNTER_refused_certificate);
     } else if (status == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
