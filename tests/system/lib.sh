@@ -148,7 +148,7 @@ packets_of() { # file...
         complaint=$(tshark -n -r "$file" 2>&1 >/dev/null | grep -v '^Running as user' || true)
         [[ -z $complaint ]] || no "tshark complains about $file: $complaint"
         count=$(tshark -n -r "$file" 2>/dev/null | wc -l)
-        [[ $(capinfos -TrMQc "$file" | cut -f 2) == "$count" ]] || no "capinfos and tshark count differently in $file"
+        [[ $(capinfos -TrMc "$file" | cut -f 2) == "$count" ]] || no "capinfos and tshark count differently in $file"
         total=$((total + count))
     done
     echo "$total"
