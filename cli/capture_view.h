@@ -11,8 +11,7 @@ typedef struct cli_tally {
     size_t offline; /* neither finished nor connected */
     size_t waiting; /* connected, and not running yet */
 } cli_tally;
-cli_tally
-cli_tally_of(const cli_statuses *statuses);
+cli_tally cli_tally_of(const cli_statuses *statuses);
 /* "38 running, 1 failed, 1 offline". Owned. */
 char *cli_tally_text(const cli_tally *tally);
 /* "38 RUNNING, 2 PENDING". Owned. */
