@@ -111,8 +111,9 @@ rig_open(rig_net *rig, const char *medium)
 void
 rig_close(rig_net *rig)
 {
-    (void) rig_shell("ip netns del %s 2>/dev/null; ip netns del %s 2>/dev/null; rm -rf '%s'", rig->near,
-                     rig->far, rig->dir);
+    (void) rig_shell("ip netns del %s 2>/dev/null; ip netns del %s 2>/dev/null; umount -l '%s/disk' "
+                     "2>/dev/null; rm -rf '%s'",
+                     rig->near, rig->far, rig->dir, rig->dir);
 }
 
 static void

@@ -37,7 +37,7 @@ rm -rf "$TEST_DIR/lost"
 fleet --dir "$TEST_DIR/lost" down
 equal "a fleet whose directory is gone is taken down by its name" "" "$(left "$fourth")"
 
-fleet --dir "$TEST_DIR/half" up --build "$BUILD" --owner $$ --instances 30 >/dev/null 2>&1 &
+"$HERE/../fleet/fleet" --dir "$TEST_DIR/half" up --build "$BUILD" --owner $$ --instances 30 >/dev/null 2>&1 &
 sleep 0.5
 kill -TERM $!
 wait $! || true

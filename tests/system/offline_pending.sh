@@ -24,6 +24,6 @@ equal "web-3's file has them" 20 "$(packets_of "${files[@]}")"
 fleet kill web-3 --all
 within 10 "web-3 is away again" is false eval 'fleetcap instance show web-3 -o json | jq .online'
 that "a capture with a short window" fleetcap capture create -n short --scale-set web --include web-3 --time-limit 2s --no-wait
-sleep 3
+sleep 6 # the arming time, the lead and the window
 fleet start web-3
 within 20 "that ended before web-3 came back says so" is WINDOW_CLOSED reason short web-3

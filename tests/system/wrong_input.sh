@@ -20,7 +20,7 @@ refused "a bad packet limit" 2 'many' "${create[@]}" -n x --packet-limit many
 refused "a bad ring" 2 'ring' "${create[@]}" -n x --ring 10
 refused "a port that is none" 2 '70000' "${create[@]}" -n x --filters '[{"remotePort":"70000"}]'
 refused "a reversed range" 2 '90-80' "${create[@]}" -n x --filters '[{"remotePort":"90-80"}]'
-refused "three octets" 2 '1\.1\.1' "${create[@]}" -n x --filters '[{"remoteIPAddress":"1.1.1.1-255.255.255"}]'
+refused "three octets" 2 'four octets' "${create[@]}" -n x --filters '[{"remoteIPAddress":"1.1.1.1-255.255.255"}]'
 refused "a star" 2 '\*' "${create[@]}" -n x --filters '[{"localPort":"*"}]'
 refused "an unknown key" 2 'remoteprt' "${create[@]}" -n x --filters '[{"remoteprt":"80"}]'
 refused "filters that are no JSON" 2 'JSON|json' "${create[@]}" -n x --filters '[{'
