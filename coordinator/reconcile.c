@@ -219,6 +219,8 @@ co_reconcile_begin(struct co *co, co_capture *capture)
         part->generation = part->instance->generation + 1;
         co_reconcile_touch(co, part->instance);
     }
+    if (capture->arming == 0) /* nobody to wait for: the window opens all the same */
+        decide_start(co, capture);
 }
 
 /* ---- instances come and go ---- */
