@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-enum { CASES = 2000, PACKETS_PER_CASE = 40, ITEMS = 3, FILTERS = 2 };
+enum { CASES = 1000, PACKETS_PER_CASE = 40, ITEMS = 3, FILTERS = 2 };
 
 static uint64_t random_state = 20261121;
 
