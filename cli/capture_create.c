@@ -88,8 +88,9 @@ show_dry_run(const cli_run *run, const fc_definition *definition, const cli_crea
         char *instances = cli_count_text(created->instance_count, "instance");
         char *regions = cli_count_text(regions_of(created), "region");
         char *place = cli_run_place(run);
-        fc_buf_printf(&text, "Capture %s would run on %s in %s, %zu of them online (%s).\n", definition->name,
-                      instances, regions, online, place);
+        fc_buf_printf(&text, "Capture %s would run on %s in %s, %zu of them online.\n", definition->name,
+                      instances, regions, online);
+        cli_line(&text, "context", place);
         warnings(created, &text);
         cli_limits_text(definition, created->capture.compiled_filter, &text);
         fc_buf_printf(&text, "\n");
@@ -114,15 +115,14 @@ show_created(const cli_run *run, const cli_created *created, const cli_statuses 
     char *place = cli_run_place(run);
     fc_buf text = {0};
     if (statuses == NULL)
-        fc_buf_printf(&text, "Capture %s is accepted for %s in %s (%s).\n", capture->name, instances, regions,
-                      place);
+        fc_buf_printf(&text, "Capture %s is accepted for %s in %s.\n", capture->name, instances, regions);
     else {
         cli_tally tally = cli_tally_of(statuses);
         char *states = cli_tally_text(&tally);
-        fc_buf_printf(&text, "Capture %s on %s in %s: %s (%s).\n", capture->name, instances, regions, states,
-                      place);
+        fc_buf_printf(&text, "Capture %s on %s in %s: %s.\n", capture->name, instances, regions, states);
         free(states);
     }
+    cli_line(&text, "context", place);
     warnings(created, &text);
     if (capture->has_definition)
         cli_limits_text(&capture->definition, capture->compiled_filter, &text);

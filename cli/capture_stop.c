@@ -25,24 +25,20 @@ static void
 print_ack(const stopping *s, const cli_stop_ack *ack)
 {
     const fc_status *status = ack->status;
-    char time[FC_TIME_TEXT_SIZE], size[FC_SIZE_TEXT];
-    char *drops = cli_drops_text(&status->counters);
+    char *said = cli_status_text(status);
     char *who = s->many ? fc_sprintf("%s %s", ack->capture_name, status->instance_name)
                         : fc_strdup(status->instance_name);
     fc_buf text = {0};
     if (ack->acknowledged)
-        fc_buf_printf(&text, "%-12s %s %s: %" PRIu64 " packets, %s, dropped: %s, last packet %s\n", who,
-                      fc_state_name(status->state), fc_stop_reason_name(status->stop_reason),
-                      status->counters.written_packets, fc_size_text(status->counters.written_bytes, size),
-                      drops, fc_wall_text(status->last_packet, time));
+        fc_buf_printf(&text, "%-8s %s\n", who, said);
     else
-        fc_buf_printf(&text, "%-12s %s\n", who,
+        fc_buf_printf(&text, "%-8s %s\n", who,
                       status->connected ? "has not answered: it stops as soon as it can"
                                         : "is offline: it stops when it returns");
     cli_out_write(&text);
     fc_buf_fini(&text);
     free(who);
-    free(drops);
+    free(said);
 }
 
 static void
@@ -112,12 +108,12 @@ print_stop(const stopping *s)
         char *regions = cli_count_text(regions_of(&s->statuses), "region");
         fc_buf text = {0};
         if (s->statuses.count == 0)
-            fc_buf_printf(&text, "Nothing to stop: no capture runs there (%s).\n", place);
+            fc_buf_printf(&text, "Nothing to stop: no capture runs there.\n");
         else if (cli_args_has(&s->run->args, CLI_NO_WAIT))
-            fc_buf_printf(&text, "Told %s in %s to stop (%s).\n", instances, regions, place);
+            fc_buf_printf(&text, "Told %s in %s to stop.\n", instances, regions);
         else
-            fc_buf_printf(&text, "%zu of %s in %s acknowledged the stop (%s).\n", answered(s), instances,
-                          regions, place);
+            fc_buf_printf(&text, "%zu of %s in %s acknowledged the stop.\n", answered(s), instances, regions);
+        cli_line(&text, "context", place);
         cli_out_write(&text);
         fc_buf_fini(&text);
         free(place);
@@ -219,9 +215,9 @@ confirm_delete(const cli_run *run, const cli_capture *capture, fc_fail *fail)
     char *instances = cli_count_text(capture->instance_count, "instance");
     char *regions = cli_count_text(capture->region_count, "region");
     char *place = cli_run_place(run);
-    char *question = fc_sprintf("Delete capture %s on %s in %s (%s)? Its files on the instances are %s.",
-                                capture->name, instances, regions, place,
-                                cli_args_has(&run->args, CLI_DELETE_FILES) ? "DELETED too" : "kept");
+    char *question = fc_sprintf(
+        "Delete capture %s on %s in %s (context %s)? Its files on the instances are %s.", capture->name,
+        instances, regions, place, cli_args_has(&run->args, CLI_DELETE_FILES) ? "DELETED too" : "kept");
     bool yes = cli_confirm(question);
     free(question);
     free(instances);
@@ -230,38 +226,47 @@ confirm_delete(const cli_run *run, const cli_capture *capture, fc_fail *fail)
     return yes ? FC_OK : fc_fail_set(fail, FC_ERR_CANCELLED, "capture %s was not deleted", capture->name);
 }
 
+static json_t *
+deleted_json(const cli_run *run, const cli_capture *capture, const cli_deleted *deleted)
+{
+    json_t *tree = json_object();
+    json_object_set_new(tree, "name", json_string(capture->name));
+    json_object_set_new(tree, "context", json_string(cli_session_context(run->session)));
+    json_object_set_new(tree, "fleet", json_string(cli_session_fleet(run->session)));
+    json_object_set_new(tree, "instanceCount", json_integer(deleted->instance_count));
+    json_object_set_new(tree, "regionCount", json_integer(capture->region_count));
+    json_object_set_new(tree, "filesKept", json_integer(deleted->files_kept));
+    json_object_set_new(tree, "filesDeleted", json_integer(deleted->files_deleted));
+    json_object_set_new(tree, "unreachable",
+                        cli_strings_json(deleted->unreachable.items, deleted->unreachable.count));
+    return tree;
+}
+
 static void
 print_deleted(const cli_run *run, const cli_capture *capture, const cli_deleted *deleted)
 {
-    char *place = cli_run_place(run);
-    char *instances = cli_count_text(deleted->instance_count, "instance");
-    char *regions = cli_count_text(capture->region_count, "region");
-    if (run->out.format == CLI_JSON)
-        cli_out_json(json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:o}", "name", capture->name, "context",
-                               cli_session_context(run->session), "fleet", cli_session_fleet(run->session),
-                               "instanceCount", (json_int_t)deleted->instance_count, "regionCount",
-                               (json_int_t)capture->region_count, "filesKept",
-                               (json_int_t)deleted->files_kept, "filesDeleted",
-                               (json_int_t)deleted->files_deleted, "unreachable",
-                               cli_strings_json(deleted->unreachable.items, deleted->unreachable.count)),
-                     false);
-    else {
-        fc_buf text = {0};
-        if (run->out.format == CLI_TSV)
-            fc_buf_printf(
-                &text,
-                "name\tinstances\tfiles_kept\tfiles_deleted\n%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\n",
-                capture->name, deleted->instance_count, deleted->files_kept, deleted->files_deleted);
-        else
-            fc_buf_printf(
-                &text, "Deleted capture %s on %s in %s: %" PRIu32 " files kept, %" PRIu32 " deleted (%s).\n",
-                capture->name, instances, regions, deleted->files_kept, deleted->files_deleted, place);
-        cli_out_write(&text);
-        fc_buf_fini(&text);
+    fc_buf text = {0};
+    if (run->out.format == CLI_JSON) {
+        cli_out_json(deleted_json(run, capture, deleted), false);
+        return;
     }
-    free(place);
-    free(instances);
-    free(regions);
+    if (run->out.format == CLI_TSV)
+        fc_buf_printf(
+            &text, "name\tinstances\tfiles_kept\tfiles_deleted\n%s\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\n",
+            capture->name, deleted->instance_count, deleted->files_kept, deleted->files_deleted);
+    else {
+        char *place = cli_run_place(run);
+        char *instances = cli_count_text(deleted->instance_count, "instance");
+        char *regions = cli_count_text(capture->region_count, "region");
+        fc_buf_printf(&text, "Deleted capture %s on %s in %s: %" PRIu32 " files kept, %" PRIu32 " deleted.\n",
+                      capture->name, instances, regions, deleted->files_kept, deleted->files_deleted);
+        cli_line(&text, "context", place);
+        free(place);
+        free(instances);
+        free(regions);
+    }
+    cli_out_write(&text);
+    fc_buf_fini(&text);
 }
 
 fc_err

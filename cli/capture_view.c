@@ -232,30 +232,30 @@ enum {
 };
 
 // clang-format off
-#define STATUS_COLUMNS                                                 \
-    [C_REGION] = {"REGION", 0, 3},                                     \
-    [C_STATE] = {"STATE", 0, 0},                                       \
-    [C_REASON] = {"STOP REASON", 0, 1},                                \
-    [C_PACKETS] = {"PACKETS", CLI_RIGHT, 0},                           \
-    [C_BYTES] = {"BYTES", CLI_RIGHT, 2},                               \
-    [C_DROPS] = {"DROPS", CLI_TABLE_ONLY, 0},                          \
-    [C_LAST] = {"LAST PACKET", 0, 4},                                  \
-    [C_CLOCK] = {"CLOCK", CLI_TABLE_ONLY, 5},                          \
-    [C_FIRST] = {"FIRST PACKET", 0, 7},                                \
-    [C_NOT_WRITTEN] = {"NOT WRITTEN", CLI_TABLE_ONLY, 6},              \
-    [C_START] = {"START", 0, 8},                                       \
-    [C_STOP] = {"STOP", 0, 9},                                         \
-    [C_FILE] = {"FILE", 0, 10},                                        \
-    [C_MATCHED] = {"MATCHED", CLI_TSV_ONLY, 0},                        \
-    [C_KERNEL] = {"DROPPED KERNEL", CLI_TSV_ONLY, 0},                  \
-    [C_WRITER] = {"DROPPED WRITER", CLI_TSV_ONLY, 0},                  \
-    [C_INTERFACE] = {"INTERFACE DROPPED", CLI_TSV_ONLY, 0},            \
-    [C_BEFORE] = {"DROPPED BEFORE START", CLI_TSV_ONLY, 0},            \
-    [C_AFTER] = {"DROPPED AFTER STOP", CLI_TSV_ONLY, 0},               \
-    [C_UNACCOUNTED] = {"UNACCOUNTED", CLI_TSV_ONLY, 0},                \
-    [C_OFFSET] = {"CLOCK OFFSET NS", CLI_TSV_ONLY, 0},                 \
-    [C_BOUND] = {"CLOCK BOUND NS", CLI_TSV_ONLY, 0},                   \
-    [C_CONNECTED] = {"CONNECTED", CLI_TSV_ONLY, 0},                    \
+#define STATUS_COLUMNS                                                   \
+    [C_REGION] = {"REGION", 0, 3},                                       \
+    [C_STATE] = {"STATE", 0, 0},                                         \
+    [C_REASON] = {"STOP REASON", CLI_WHEN_SET, 1},                       \
+    [C_PACKETS] = {"PACKETS", CLI_RIGHT, 0},                             \
+    [C_BYTES] = {"BYTES", CLI_RIGHT, 4},                                 \
+    [C_DROPS] = {"DROPS", CLI_TABLE_ONLY, 0},                            \
+    [C_LAST] = {"LAST PACKET", CLI_WHEN_SET, 2},                         \
+    [C_CLOCK] = {"CLOCK", CLI_TABLE_ONLY | CLI_WHEN_SET, 5},             \
+    [C_FIRST] = {"FIRST PACKET", CLI_WHEN_SET, 7},                       \
+    [C_NOT_WRITTEN] = {"NOT WRITTEN", CLI_TABLE_ONLY | CLI_WHEN_SET, 6}, \
+    [C_START] = {"START", CLI_WHEN_SET, 8},                              \
+    [C_STOP] = {"STOP", CLI_WHEN_SET, 9},                                \
+    [C_FILE] = {"FILE", CLI_WHEN_SET, 10},                               \
+    [C_MATCHED] = {"MATCHED", CLI_TSV_ONLY, 0},                          \
+    [C_KERNEL] = {"DROPPED KERNEL", CLI_TSV_ONLY, 0},                    \
+    [C_WRITER] = {"DROPPED WRITER", CLI_TSV_ONLY, 0},                    \
+    [C_INTERFACE] = {"INTERFACE DROPPED", CLI_TSV_ONLY, 0},              \
+    [C_BEFORE] = {"DROPPED BEFORE START", CLI_TSV_ONLY, 0},              \
+    [C_AFTER] = {"DROPPED AFTER STOP", CLI_TSV_ONLY, 0},                 \
+    [C_UNACCOUNTED] = {"UNACCOUNTED", CLI_TSV_ONLY, 0},                  \
+    [C_OFFSET] = {"CLOCK OFFSET NS", CLI_TSV_ONLY, 0},                   \
+    [C_BOUND] = {"CLOCK BOUND NS", CLI_TSV_ONLY, 0},                     \
+    [C_CONNECTED] = {"CONNECTED", CLI_TSV_ONLY, 0},                      \
     [C_ERROR] = {"ERROR", CLI_TSV_ONLY, 0},
 static const cli_column instance_columns[] = {[C_INSTANCE] = {"INSTANCE", 0, 0}, STATUS_COLUMNS};
 static const cli_column capture_columns[] = {[C_INSTANCE] = {"CAPTURE", 0, 0}, STATUS_COLUMNS};
@@ -358,6 +358,22 @@ cli_instance_captures_table(const cli_statuses *captures, bool exact)
         cli_table_cell(table, C_INSTANCE, "%s", captures->items[i].capture_name);
     }
     return table;
+}
+
+char *
+cli_status_text(const fc_status *status)
+{
+    char time[FC_TIME_TEXT_SIZE], size[FC_SIZE_TEXT];
+    /* A stop that was asked for explains itself. */
+    bool plain = status->stop_reason == FC_STOP_NONE || status->stop_reason == FC_STOP_STOP_REQUESTED;
+    char *drops = cli_drops_text(&status->counters);
+    char *text =
+        fc_sprintf("%s %s%s%" PRIu64 " packets, %s, dropped %s, last %s", fc_state_name(status->state),
+                   plain ? "" : fc_stop_reason_name(status->stop_reason), plain ? "" : ", ",
+                   status->counters.written_packets, fc_size_text(status->counters.written_bytes, size),
+                   drops, fc_wall_text(status->last_packet, time));
+    free(drops);
+    return text;
 }
 
 void

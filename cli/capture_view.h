@@ -25,6 +25,8 @@ void cli_limits_text(const fc_definition *definition, const char *compiled_filte
 cli_table *cli_statuses_table(const cli_statuses *statuses, const cli_instances *instances, bool exact);
 /* The same for one instance: a row per capture. */
 cli_table *cli_instance_captures_table(const cli_statuses *captures, bool exact);
+/* "STOPPED 500 packets, 25.8 KiB, dropped 0, last 2026-…": one instance capture on a line of its own. Owned. */
+char *cli_status_text(const fc_status *status);
 /* What does not fit a table: a line for each instance that has an error, a gap or packets not accounted for. */
 void cli_statuses_remarks(const cli_statuses *statuses, fc_buf *text);
 /* A status as it is printed: fc_status_to_json and "instance" (its name), and the clock when known. */

@@ -55,15 +55,9 @@ static void
 print_changes(const fc_status *changed, size_t count, fc_buf *text)
 {
     for (size_t i = 0; i < count; i++) {
-        char time[FC_TIME_TEXT_SIZE], size[FC_SIZE_TEXT];
-        char *drops = cli_drops_text(&changed[i].counters);
-        const char *reason = fc_stop_reason_name(changed[i].stop_reason);
-        fc_buf_printf(text, "%s %s%s%s %" PRIu64 " packets, %s, dropped: %s, last packet %s\n",
-                      changed[i].instance_name, fc_state_name(changed[i].state), *reason != '\0' ? " " : "",
-                      reason, changed[i].counters.written_packets,
-                      fc_size_text(changed[i].counters.written_bytes, size), drops,
-                      fc_wall_text(changed[i].last_packet, time));
-        free(drops);
+        char *said = cli_status_text(&changed[i]);
+        fc_buf_printf(text, "%-8s %s\n", changed[i].instance_name, said);
+        free(said);
     }
 }
 

@@ -297,7 +297,7 @@ cli_context_label(const cli_context *context)
     if (context->name != NULL)
         return context->name;
     const char *from = context->from[CLI_VALUE_COORDINATOR];
-    return from != NULL && strcmp(from, "environment") == 0 ? "of the environment" : "of the options";
+    return from != NULL && strcmp(from, "environment") == 0 ? "(environment)" : "(options)";
 }
 
 char *

@@ -82,7 +82,7 @@ cli_out_table(const cli_out *out, cli_table *table)
         cli_table_text(table, out->width, out->color, &text, &hidden);
     cli_out_write(&text);
     if (fc_buf_size(&hidden) > 0)
-        cli_note(out, "(left out for this width: %s; -o tsv has all)", fc_buf_text(&hidden));
+        cli_note(out, "(no room for %s: -o tsv has all)", fc_buf_text(&hidden));
     fc_buf_fini(&text);
     fc_buf_fini(&hidden);
     cli_table_free(table);

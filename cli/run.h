@@ -24,7 +24,7 @@ cli_run_connect(cli_run *run, fc_fail *fail);
 /* The --timeout of this run in milliseconds; `otherwise` when it was not given. */
 FC_MUST_USE fc_err
 cli_run_timeout(const cli_run *run, uint32_t otherwise_ms, uint32_t *ret_ms, fc_fail *fail);
-/* "context prod, fleet acme": what every changing command names. Owned by the caller. */
+/* "prod, fleet acme": the context, which every changing command names. Owned by the caller. */
 char *cli_run_place(const cli_run *run);
 
 fc_err cli_capture_create(cli_run *run, fc_fail *fail);

@@ -111,6 +111,25 @@ natural_width(const cli_table *table, size_t column)
     return width;
 }
 
+static bool
+says_something(const cli_table *table, size_t column)
+{
+    for (size_t row = 0; row < table->row_count; row++) {
+        const char *text = cell_at(table, row, column)->text;
+        if (text != NULL && *text != '\0' && strcmp(text, "-") != 0 && strcmp(text, "0") != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Is it part of a table at all, be there room for it or not? */
+static bool
+in_table(const cli_table *table, size_t column)
+{
+    unsigned flags = table->columns[column].flags;
+    return (flags & CLI_TSV_ONLY) == 0 && ((flags & CLI_WHEN_SET) == 0 || says_something(table, column));
+}
+
 /* Leaves out the column of the highest rank until the rest fits. */
 static void
 choose_columns(const cli_table *table, size_t width, bool *shown)
@@ -118,7 +137,7 @@ choose_columns(const cli_table *table, size_t width, bool *shown)
     size_t total = 0;
     size_t *widths = fc_alloc_array(table->column_count, sizeof *widths);
     for (size_t i = 0; i < table->column_count; i++) {
-        shown[i] = (table->columns[i].flags & CLI_TSV_ONLY) == 0;
+        shown[i] = in_table(table, i);
         widths[i] = natural_width(table, i) + 1;
         total += shown[i] ? widths[i] : 0;
     }
@@ -182,7 +201,7 @@ cli_table_text(const cli_table *table, size_t width, bool color, fc_buf *text, f
     bool *shown = fc_alloc_array(table->column_count, sizeof *shown);
     choose_columns(table, width, shown);
     for (size_t i = 0; hidden != NULL && i < table->column_count; i++)
-        if (!shown[i] && (table->columns[i].flags & CLI_TSV_ONLY) == 0)
+        if (!shown[i] && in_table(table, i))
             fc_buf_printf(hidden, "%s%s", fc_buf_size(hidden) > 0 ? ", " : "", table->columns[i].name);
     struct libscols_table *scols = scols_new_table();
     fill_smartcols(table, shown, scols);

@@ -11,7 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { CLI_RIGHT = 1, CLI_TRUNCATE = 2, CLI_TABLE_ONLY = 4, CLI_TSV_ONLY = 8 };
+enum {
+    CLI_RIGHT = 1,
+    CLI_TRUNCATE = 2,
+    CLI_TABLE_ONLY = 4,
+    CLI_TSV_ONLY = 8,
+    CLI_WHEN_SET = 16, /* in a table, left out when it is "-", "0" or nothing in every row */
+};
 
 typedef struct cli_column {
     const char *name; /* "LAST PACKET"; in TSV "last_packet" */
