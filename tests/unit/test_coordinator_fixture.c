@@ -130,7 +130,7 @@ fixture_definition(const char *json)
 {
     json_t *tree = NULL;
     fc_fail fail = {0};
-    fc_definition definition;
+    fc_definition definition = {0};
     if (fc_yaml_parse(json, strlen(json), &tree, &fail) != FC_OK ||
         fc_definition_from_json(tree, &definition, &fail) != FC_OK)
         fail_msg("%s", fail.text);
