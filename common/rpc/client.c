@@ -134,6 +134,25 @@ closing(fc_rpc_endpoint *endpoint, fc_rpc_conn *conn)
     of(endpoint)->conn = NULL;
 }
 
+/* Why it never opened. What the handshake knows says it best; a server that has no room closes without a
+ * word. */
+static void
+explain(fc_rpc_client *client, const fc_rpc_status *why)
+{
+    const fc_rpc_options *options = &client->endpoint.options;
+    fc_fail more;
+    if (why->code == FC_CODE_UNAUTHENTICATED && options->explain != NULL &&
+        options->explain(options->explain_tls, &more) != FC_OK) {
+        (void)fc_fail_set(&client->failure, FC_ERR_UNAVAILABLE, "no connection to %.60s: %.170s",
+                          client->address, more.text);
+        return;
+    }
+    bool silent = why->code == FC_CODE_UNAVAILABLE && strncmp(why->message, "closed", 6) == 0;
+    (void)fc_fail_set(&client->failure, FC_ERR_UNAVAILABLE, "no connection to %.80s: %.120s%s",
+                      client->address, why->message,
+                      silent ? " (our certificate refused, or too many connections)" : "");
+}
+
 static void
 closed(fc_rpc_endpoint *endpoint, fc_rpc_conn *conn, const fc_rpc_status *why)
 {
@@ -141,11 +160,7 @@ closed(fc_rpc_endpoint *endpoint, fc_rpc_conn *conn, const fc_rpc_status *why)
     if (client->dialer == NULL) /* being freed */
         return;
     if (!conn->was_open) {
-        /* A server that refuses our certificate closes without a word that could be told apart. */
-        bool silent = why->code == FC_CODE_UNAVAILABLE && strncmp(why->message, "closed", 6) == 0;
-        (void)fc_fail_set(&client->failure, FC_ERR_UNAVAILABLE, "no connection to %.80s: %.120s%s",
-                          client->address, why->message,
-                          silent ? " (our certificate refused, or too many connections)" : "");
+        explain(client, why);
         failed(client);
         return;
     }

@@ -8,9 +8,7 @@
 #include "common/rpc/rpc.h"
 
 /* A `once` client that will not connect any more; with the reason. */
-bool
-fc_rpc_client_over(const fc_rpc_client *client, fc_fail *ret_why);
-fc_loop *
-fc_rpc_client_loop(const fc_rpc_client *client);
+bool fc_rpc_client_over(const fc_rpc_client *client, fc_fail *ret_why);
+fc_loop *fc_rpc_client_loop(const fc_rpc_client *client);
 
 #endif

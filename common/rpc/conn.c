@@ -10,10 +10,8 @@
 
 enum { KEPT_BYTES = 512 }; /* of a send buffer, when there is nothing to send */
 
-static void
-run(fc_task *task);
-static void
-on_timer(fc_timer *timer);
+static void run(fc_task *task);
+static void on_timer(fc_timer *timer);
 
 static fc_loop *
 loop_of(const fc_rpc_conn *conn)
@@ -177,7 +175,7 @@ fc_rpc_conn_violated(fc_rpc_conn *conn, uint64_t *counter, const char *sentence)
 }
 
 void
-fc_rpc_conn_lost(fc_rpc_conn *conn, const char *sentence)
+fc_rpc_conn_lost(fc_rpc_conn *conn, fc_code code, const char *sentence)
 {
     if (conn->state == FC_RPC_CONN_CLOSING)
         return;
@@ -188,7 +186,7 @@ fc_rpc_conn_lost(fc_rpc_conn *conn, const char *sentence)
         (void)snprintf(reason, sizeof reason, "closed by the peer: %s", conn->peer_reason);
     else
         (void)snprintf(reason, sizeof reason, "%s", sentence);
-    shut(conn, FC_CODE_UNAVAILABLE, reason);
+    shut(conn, code, reason);
 }
 
 /* ---- frames by kind ---- */
@@ -528,7 +526,7 @@ run(fc_task *task)
     fc_rpc_conn *conn = FC_CONTAINER(task, fc_rpc_conn, task);
     deliver_ended(conn);
     if (conn->peer_goes && conn->own_count == 0 && conn->peer_count == 0)
-        fc_rpc_conn_lost(conn, "closed by the peer");
+        fc_rpc_conn_lost(conn, FC_CODE_UNAVAILABLE, "closed by the peer");
     if (conn->state != FC_RPC_CONN_CLOSING) {
         flush(conn);
         return;

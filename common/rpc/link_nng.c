@@ -67,6 +67,14 @@ start_send(link_nng *nng)
 }
 
 static void
+lost(link_nng *nng, int rc)
+{
+    bool refused = rc == NNG_EPEERAUTH || rc == NNG_ECRYPTO;
+    fc_rpc_conn_lost(nng->link.conn, refused ? FC_CODE_UNAUTHENTICATED : FC_CODE_UNAVAILABLE,
+                     fc_rpc_link_nng_text(rc));
+}
+
+static void
 receive_run(fc_task *task)
 {
     link_nng *nng = FC_CONTAINER(task, link_nng, receive_task);
@@ -75,7 +83,7 @@ receive_run(fc_task *task)
     if (nng->closed)
         settle_check(nng);
     else if (rc != 0)
-        fc_rpc_conn_lost(nng->link.conn, fc_rpc_link_nng_text(rc));
+        lost(nng, rc);
     else
         fc_rpc_conn_received(nng->link.conn, nng_aio_count(nng->receive_aio));
 }
@@ -91,7 +99,7 @@ send_run(fc_task *task)
         return;
     }
     if (rc != 0) {
-        fc_rpc_conn_lost(nng->link.conn, fc_rpc_link_nng_text(rc));
+        lost(nng, rc);
         return;
     }
     size_t count = nng_aio_count(nng->send_aio);
@@ -224,7 +232,7 @@ fc_rpc_link_nng_text(int nng_errno)
         {NNG_ECONNRESET, "reset by the peer"},
         {NNG_ECONNABORTED, "aborted"},
         {NNG_ECANCELED, "closed by the peer"},
-        {NNG_EPEERAUTH, "its certificate was refused"},
+        {NNG_EPEERAUTH, "a certificate was refused, ours or the peer's"},
         {NNG_ECRYPTO, "the TLS handshake failed"},
         {NNG_EADDRINUSE, "the address is in use"},
         {NNG_ENOFILES, "too many open files"},

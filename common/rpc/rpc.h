@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct fc_tls;
 struct nng_stream;
 struct nng_tls_config;
 
@@ -122,8 +123,9 @@ typedef struct fc_rpc_conn_ops {
 
 typedef struct fc_rpc_options {
     fc_loop *loop;                                    /* borrowed */
-    struct nng_tls_config *tls;                       /* borrowed */
-    bool (*identify)(struct nng_stream *stream, fc_principal *ret_peer);
+    struct nng_tls_config *tls;                       /* borrowed. Programs always give it; without (tests) plain TCP
+                                                       * is spoken, and `identify` alone decides who the peer is */
+    bool (*identify)(struct nng_stream *stream, fc_principal *ret_peer); /* fc_tls_identify */
     const fc_rpc_service *services;                   /* borrowed: what the peer may call here */
     size_t service_count;
     const fc_rpc_conn_ops *ops;                       /* borrowed */
@@ -133,6 +135,9 @@ typedef struct fc_rpc_options {
     uint32_t pending_max;                             /* server: connections not yet admitted at once; 0 = 512. The
                                                        * longest-waiting one is closed when one more comes. */
     uint32_t connections_max;                         /* server: 0 = 20,000 */
+    /* Client, may be NULL: why the last handshake failed (fc_tls_last_failure); FC_OK when it does not know. */
+    fc_err (*explain)(const struct fc_tls *tls, fc_fail *ret_fail);
+    const struct fc_tls *explain_tls;                 /* borrowed: for `explain` */
 } fc_rpc_options;
 
 const fc_principal *fc_rpc_conn_peer(const fc_rpc_conn *conn); /* borrowed */
@@ -157,7 +162,8 @@ typedef struct fc_rpc_server fc_rpc_server;
 FC_MUST_USE fc_err fc_rpc_server_new(const fc_rpc_options *options, const char *address, fc_rpc_server **ret_server,
                                      fc_fail *fail);
 uint16_t fc_rpc_server_port(const fc_rpc_server *server);
-/* Closes the listener and every connection; their on_close comes before it returns (it runs the loop for that). */
+/* Closes the listener and every connection; their on_close comes before it returns, from within it. Not to be called
+ * from a callback of its own connections. */
 void fc_rpc_server_free(fc_rpc_server *server);
 void fc_rpc_server_each(fc_rpc_server *server, void (*visit)(fc_rpc_conn *conn, void *user), void *user);
 
@@ -195,6 +201,7 @@ FC_MUST_USE fc_err fc_rpc_client_new(const fc_rpc_options *options, const char *
                                      const fc_rpc_backoff *backoff, fc_rpc_client **ret_client, fc_fail *fail);
 /* NULL while there is none. */
 fc_rpc_conn *fc_rpc_client_conn(const fc_rpc_client *client);
+/* Like fc_rpc_server_free. */
 void fc_rpc_client_free(fc_rpc_client *client);
 
 /* ---- for a command-line tool: one unary call, the loop run until it is over ---- */

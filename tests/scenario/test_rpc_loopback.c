@@ -389,7 +389,8 @@ a_client_comes_back_when_its_server_does(void **state)
         fc_fail fail;
         assert_int_equal(ask_fleet(client, &fail), FC_OK);
         assert_int_equal(at_client.opened, round);
-        /* The first pings are over: nothing is on its way that could get between the goodbye and its reader. */
+        /* The first pings are over: nothing is on its way that could get between the goodbye and its reader.
+         */
         RUN_UNTIL(quiet_for_ms(50));
         fc_rpc_server_free(server);
         assert_int_equal(at_server.closed, round);

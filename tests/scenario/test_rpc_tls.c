@@ -1,0 +1,440 @@
+/* Calls over mutual TLS on the loopback: who gets in, who is told what. */
+#include "common/base/file.h"
+#include "common/base/mem.h"
+#include "common/rpc/rpc.h"
+#include "common/tls/pki.h"
+#include "common/tls/tls.h"
+
+#include "fleetcap/v1/coordinator_service.pb-c.h"
+#include "fleetcap/v1/fleet_service.pb-c.h"
+#include "fleetcap/v1/node_service.pb-c.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static fc_loop *loop;
+static char directory[] = "/tmp/fleetcap-rpc-XXXXXX";
+static char other[] = "/tmp/fleetcap-rpc-other-XXXXXX";
+
+/* ---- credentials ---- */
+
+static void
+must(fc_err err, const fc_fail *fail)
+{
+    if (err != FC_OK)
+        fail_msg("%s", fail->text);
+}
+
+static void
+issue(const char *pki, fc_role role, const char *name)
+{
+    static const char *const localhost[] = {"localhost", "127.0.0.1"};
+    const fc_pki_request request = {.role = role, .name = name, .dns_names = localhost, .dns_name_count = 2};
+    fc_fail fail;
+    must(fc_pki_issue(pki, &request, NULL, &fail), &fail);
+}
+
+static fc_tls *
+credentials(const char *pki, fc_tls_mode mode, const char *leaf)
+{
+    char ca[128], certificate[128], key[128], crl[128];
+    (void)snprintf(ca, sizeof ca, "%s/ca.crt", pki);
+    (void)snprintf(certificate, sizeof certificate, "%s/%s.crt", pki, leaf);
+    (void)snprintf(key, sizeof key, "%s/%s.key", pki, leaf);
+    (void)snprintf(crl, sizeof crl, "%s/crl.pem", pki);
+    const fc_tls_files files = {
+        .ca = ca, .certificate = certificate, .key = key, .crl = crl, .server_name = "localhost"};
+    fc_tls *tls = NULL;
+    fc_fail fail;
+    must(fc_tls_new(mode, &files, &tls, &fail), &fail);
+    return tls;
+}
+
+static int
+make_fleets(void **state)
+{
+    (void)state;
+    fc_fail fail;
+    if (mkdtemp(directory) == NULL || mkdtemp(other) == NULL)
+        return -1;
+    must(fc_pki_init(directory, "test", 30, &fail), &fail);
+    must(fc_pki_init(other, "test", 30, &fail), &fail);
+    issue(directory, FC_ROLE_COORDINATOR, "co");
+    issue(directory, FC_ROLE_OPERATOR, "olga");
+    issue(directory, FC_ROLE_OPERATOR, "gone");
+    issue(directory, FC_ROLE_NODE, "web-1");
+    issue(other, FC_ROLE_OPERATOR, "mallory");
+    uint32_t count;
+    must(fc_pki_revoke(directory, "operator/gone", &count, &fail), &fail);
+    return 0;
+}
+
+static int
+remove_fleets(void **state)
+{
+    (void)state;
+    char command[128];
+    (void)snprintf(command, sizeof command, "rm -rf %s %s", directory, other);
+    return system(command);
+}
+
+/* ---- the server ---- */
+
+static void
+get_fleet(fc_rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    (void)request;
+    (void)service;
+    Fcpb__Fleet fleet = FCPB__FLEET__INIT;
+    fleet.fleet_id = (char *)fc_rpc_conn_peer(fc_rpc_call_conn(call))->name;
+    fc_rpc_call_reply(call, &fleet.base);
+}
+
+/* 64 KiB chunks, as many as the window takes at a time. */
+typedef struct download {
+    int left;
+    uint8_t bytes[60000];
+} download;
+
+static void
+send_chunks(fc_rpc_call *call)
+{
+    download *d = fc_rpc_call_user(call);
+    Fcpb__FileChunk chunk = FCPB__FILE_CHUNK__INIT;
+    chunk.data.data = d->bytes;
+    chunk.data.len = sizeof d->bytes;
+    while (d->left > 0 && fc_rpc_call_writable(call)) {
+        d->left--;
+        (void)fc_rpc_call_send(call, &chunk.base);
+    }
+    if (d->left == 0)
+        fc_rpc_call_finish(call, &fc_rpc_ok);
+}
+
+static void
+download_over(fc_rpc_call *call, const fc_rpc_status *status)
+{
+    (void)status;
+    free(fc_rpc_call_user(call));
+}
+
+static void
+read_file(fc_rpc_call *call, const ProtobufCMessage *request, void *service)
+{
+    (void)request;
+    (void)service;
+    static const fc_rpc_call_ops ops = {.on_writable = send_chunks, .on_closed = download_over};
+    download *d = FC_NEW(download);
+    d->left = 500;
+    fc_rpc_call_set(call, &ops, d);
+    send_chunks(call);
+}
+
+static const fc_rpc_handler handlers[] = {
+    {.method = FC_METHOD_GET_FLEET, .request = get_fleet},
+    {.method = FC_METHOD_READ_FILE, .request = read_file},
+};
+static const fc_rpc_service services[] = {{.handlers = handlers, .handler_count = FC_COUNT(handlers)}};
+
+typedef struct heard {
+    unsigned opened;
+    unsigned closed;
+} heard;
+
+static void
+hear_open(fc_rpc_conn *conn, void *user)
+{
+    (void)conn;
+    ((heard *)user)->opened++;
+}
+
+static void
+hear_close(fc_rpc_conn *conn, const fc_rpc_status *why, void *user)
+{
+    (void)conn;
+    (void)why;
+    ((heard *)user)->closed++;
+}
+
+static const fc_rpc_conn_ops hear = {.on_open = hear_open, .on_close = hear_close};
+
+typedef struct site {
+    fc_tls *tls;
+    fc_rpc_server *server;
+    heard heard;
+} site;
+
+static void
+site_open(site *s, uint32_t admission_ms)
+{
+    *s = (site){.tls = credentials(directory, FC_TLS_SERVER, "coordinator-co")};
+    const fc_rpc_options options = {.loop = loop,
+                                    .tls = fc_tls_config(s->tls),
+                                    .identify = fc_tls_identify,
+                                    .services = services,
+                                    .service_count = 1,
+                                    .admission_ms = admission_ms,
+                                    .ops = &hear,
+                                    .user = &s->heard};
+    fc_fail fail;
+    must(fc_rpc_server_new(&options, "127.0.0.1:0", &s->server, &fail), &fail);
+}
+
+static void
+site_close(site *s)
+{
+    fc_rpc_server_free(s->server);
+    fc_tls_free(s->tls);
+}
+
+static fc_rpc_client *
+connect_as(const fc_tls *tls, uint16_t port, bool once)
+{
+    const fc_rpc_options options = {.loop = loop,
+                                    .tls = fc_tls_config(tls),
+                                    .identify = fc_tls_identify,
+                                    .explain = fc_tls_last_failure,
+                                    .explain_tls = tls};
+    const fc_rpc_backoff backoff = {.first_ms = 10, .max_ms = 50, .once = once};
+    char address[32];
+    (void)snprintf(address, sizeof address, "127.0.0.1:%u", port);
+    fc_rpc_client *client = NULL;
+    fc_fail fail;
+    must(fc_rpc_client_new(&options, address, &backoff, &client, &fail), &fail);
+    return client;
+}
+
+static fc_err
+ask_fleet(fc_rpc_client *client, char *ret_name, fc_fail *fail)
+{
+    Fcpb__GetFleetRequest request = FCPB__GET_FLEET_REQUEST__INIT;
+    ProtobufCMessage *reply = NULL;
+    fc_err err = fc_rpc_unary(client, FC_METHOD_GET_FLEET, &request.base, 10000, &reply, fail);
+    if (err == FC_OK) {
+        (void)snprintf(ret_name, 64, "%s", ((Fcpb__Fleet *)(void *)reply)->fleet_id);
+        protobuf_c_message_free_unpacked(reply, NULL);
+    }
+    return err;
+}
+
+static int
+set_up(void **state)
+{
+    (void)state;
+    return fc_loop_new(&fc_clock_system, &loop) == FC_OK ? 0 : -1;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    fc_loop_free(loop);
+    return 0;
+}
+
+static void
+on_give_up(fc_timer *timer)
+{
+    (void)timer;
+    fail_msg("waited 30 s in vain");
+}
+
+#define RUN_UNTIL(condition)                                                                                 \
+    do {                                                                                                     \
+        fc_timer give_up = {.fire = on_give_up};                                                             \
+        fc_loop_timer_after_ms(loop, &give_up, 30000);                                                       \
+        while (!(condition))                                                                                 \
+            fc_loop_step(loop, -1);                                                                          \
+        fc_loop_timer_clear(loop, &give_up);                                                                 \
+    } while (0)
+
+/* ---- tests ---- */
+
+static void
+the_certificate_says_who_is_calling(void **state)
+{
+    (void)state;
+    site s;
+    site_open(&s, 0);
+    fc_tls *tls = credentials(directory, FC_TLS_CLIENT, "operator-olga");
+    fc_rpc_client *client = connect_as(tls, fc_rpc_server_port(s.server), true);
+    char name[64];
+    fc_fail fail;
+    must(ask_fleet(client, name, &fail), &fail);
+    assert_string_equal(name, "olga");
+    assert_int_equal(fc_rpc_conn_peer(fc_rpc_client_conn(client))->role, FC_ROLE_COORDINATOR);
+    fc_rpc_client_free(client);
+    fc_tls_free(tls);
+    site_close(&s);
+}
+
+static void
+a_node_may_not_ask_what_operators_ask(void **state)
+{
+    (void)state;
+    site s;
+    site_open(&s, 0);
+    fc_tls *tls = credentials(directory, FC_TLS_CLIENT, "node-web-1");
+    fc_rpc_client *client = connect_as(tls, fc_rpc_server_port(s.server), true);
+    char name[64];
+    fc_fail fail;
+    assert_int_equal(ask_fleet(client, name, &fail), FC_ERR_DENIED);
+    assert_string_equal(fail.text, "node/web-1 may not call /fleetcap.v1.FleetService/GetFleet");
+    assert_int_equal(fc_rpc_server_counters(s.server)->calls_denied, 1);
+    fc_rpc_client_free(client);
+    fc_tls_free(tls);
+    site_close(&s);
+}
+
+static void
+a_certificate_that_is_not_welcome_never_opens(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pki;
+        const char *leaf;
+        const char *said;
+    } cases[] = {
+        {directory, "operator-gone", "the peer refused us: certificate revoked"},
+        {other, "operator-mallory", "CA"},
+    };
+    site s;
+    site_open(&s, 0);
+    for (size_t i = 0; i < FC_COUNT(cases); i++) {
+        fc_tls *tls = credentials(cases[i].pki, FC_TLS_CLIENT, cases[i].leaf);
+        fc_rpc_client *client = connect_as(tls, fc_rpc_server_port(s.server), true);
+        char name[64];
+        fc_fail fail;
+        assert_int_equal(ask_fleet(client, name, &fail), FC_ERR_UNAVAILABLE);
+        assert_non_null(strstr(fail.text, cases[i].said));
+        fc_rpc_client_free(client);
+        fc_tls_free(tls);
+    }
+    assert_int_equal(s.heard.opened, 0);
+    RUN_UNTIL(fc_rpc_server_counters(s.server)->refused_handshake == FC_COUNT(cases));
+    site_close(&s);
+}
+
+static bool
+add_up(const ProtobufCMessage *message, void *user)
+{
+    *(size_t *)user += ((const Fcpb__FileChunk *)(const void *)message)->data.len;
+    return true;
+}
+
+static void
+a_long_file_comes_through(void **state)
+{
+    (void)state;
+    site s;
+    site_open(&s, 0);
+    fc_tls *tls = credentials(directory, FC_TLS_CLIENT, "operator-olga");
+    fc_rpc_client *client = connect_as(tls, fc_rpc_server_port(s.server), true);
+    Fcpb__GetFleetRequest request = FCPB__GET_FLEET_REQUEST__INIT;
+    size_t total = 0;
+    fc_fail fail;
+    must(fc_rpc_stream(client, FC_METHOD_READ_FILE, &request.base, 0, add_up, &total, &fail), &fail);
+    assert_int_equal(total, 500 * 60000);
+    fc_rpc_client_free(client);
+    fc_tls_free(tls);
+    site_close(&s);
+}
+
+static int
+raw_connect(uint16_t port)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
+}
+
+enum { SILENT = 200, RESETS = 300, GOOD = 20 };
+
+/* What makes an SP listener of NNG 1.5.2 stop admitting for ever: a hello, then a reset. */
+static void
+silent_and_resetting_strangers_do_not_keep_good_clients_out(void **state)
+{
+    (void)state;
+    static const char hello[] = "\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03";
+    site s;
+    site_open(&s, 3000);
+    const fc_rpc_counters *counters = fc_rpc_server_counters(s.server);
+    fc_tls *tls = credentials(directory, FC_TLS_CLIENT, "operator-olga");
+    static int silent[SILENT];
+    static fc_rpc_client *good[GOOD];
+    uint64_t made = 0;
+    for (int i = 0; i < RESETS; i++) {
+        struct linger now = {.l_onoff = 1, .l_linger = 0};
+        int fd = raw_connect(fc_rpc_server_port(s.server));
+        assert_int_equal(send(fd, hello, sizeof hello - 1, 0), sizeof hello - 1);
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
+        close(fd);
+        made++;
+        if (i < SILENT) {
+            silent[i] = raw_connect(fc_rpc_server_port(s.server));
+            made++;
+        }
+        if (i % (RESETS / GOOD) == 0)
+            good[i / (RESETS / GOOD)] = connect_as(tls, fc_rpc_server_port(s.server), false);
+        RUN_UNTIL(counters->connections_accepted + 64 > made);
+    }
+    RUN_UNTIL(counters->connections_admitted >= GOOD);
+    char name[64];
+    fc_fail fail;
+    for (int i = 0; i < GOOD; i++)
+        must(ask_fleet(good[i], name, &fail), &fail);
+    RUN_UNTIL(counters->refused_timeout >= SILENT);
+    assert_int_equal(s.heard.closed, 0);
+    must(ask_fleet(good[0], name, &fail), &fail);
+    for (int i = 0; i < SILENT; i++)
+        close(silent[i]);
+    for (int i = 0; i < GOOD; i++)
+        fc_rpc_client_free(good[i]);
+    fc_tls_free(tls);
+    site_close(&s);
+}
+
+static void
+clients_can_be_freed_at_any_moment(void **state)
+{
+    (void)state;
+    site s;
+    site_open(&s, 0);
+    fc_tls *tls = credentials(directory, FC_TLS_CLIENT, "operator-olga");
+    for (int steps = 0; steps < 40; steps++) {
+        fc_rpc_client *client = connect_as(tls, fc_rpc_server_port(s.server), false);
+        for (int i = 0; i < steps; i++)
+            fc_loop_step(loop, 1);
+        fc_rpc_client_free(client);
+    }
+    site_close(&s);
+    assert_int_equal(s.heard.opened, s.heard.closed);
+    fc_tls_free(tls);
+}
+
+int
+main(void)
+{
+#define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        T(the_certificate_says_who_is_calling),
+        T(a_node_may_not_ask_what_operators_ask),
+        T(a_certificate_that_is_not_welcome_never_opens),
+        T(a_long_file_comes_through),
+        T(silent_and_resetting_strangers_do_not_keep_good_clients_out),
+        T(clients_can_be_freed_at_any_moment),
+    };
+    return cmocka_run_group_tests(tests, make_fleets, remove_fleets);
+}
