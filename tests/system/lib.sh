@@ -22,7 +22,7 @@ done
 
 TEST_DIR=$(mktemp -d "${TMPDIR:-/tmp}/fleetcap-system.XXXXXX")
 chmod 755 "$TEST_DIR"
-export FLEET_DIR=$TEST_DIR/fleet TEST_DIR
+export FLEET_DIR=$TEST_DIR/fleet TEST_DIR XDG_CONFIG_HOME=$TEST_DIR/config
 
 fleet() { "$HERE/../fleet/fleet" "$@"; }
 on() { fleet exec "$1" -- "${@:2}"; } # member command...

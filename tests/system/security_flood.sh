@@ -39,4 +39,7 @@ for bytes in 474554202f20485454502f312e310d0a0d0a 16030100ff01 ffffffffffffffff;
 done
 that "the coordinator still serves" fleetcap fleet show -o tsv
 after=$(rss)
-that "and has not grown by more than 64 MiB ($before -> $after KiB)" test $((after - before)) -lt 65536
+# asan keeps what was freed, so that resident memory says nothing there.
+if ! grep -q __asan_init "$BUILD/bin/fleetcap-coordinator"; then
+    that "and has not grown by more than 64 MiB ($before -> $after KiB)" test $((after - before)) -lt 65536
+fi
