@@ -1,8 +1,9 @@
 /* backend.h: who captures for us: one run = one helper process, or something that behaves like one.
  *
- * helper_backend.c starts fleetcap-capture through the monitor; fake_backend.c plays it in memory for scenarios and the
- * fan-out bench. Life of a run: start -> armed -> go -> started -> progress, segment … -> exactly one of stopped,
- * failed, died. All callbacks come from the loop, never from within these functions, and none after release.
+ * helper_backend.c starts fleetcap-capture through the monitor; fake_backend.c plays it in memory for
+ * scenarios and the fan-out bench. Life of a run: start -> armed -> go -> started -> progress, segment … ->
+ * exactly one of stopped, failed, died. All callbacks come from the loop, never from within these functions,
+ * and none after release.
  */
 #ifndef ND_BACKEND_H
 #define ND_BACKEND_H
@@ -19,10 +20,11 @@ typedef struct nd_run_spec {
     const char *capture_uid, *capture_name;
     const char *instance_id, *instance_name, *scale_set, *region, *zone, *incident_id;
     const fc_spec *spec;
-    const char *filter;  /* the whole expression, own traffic excluded */
+    const char *filter; /* the whole expression, own traffic excluded */
     uint64_t ring_bytes;
     uint32_t first_sequence;
-    uint64_t written_packets, written_bytes; /* by earlier helpers, so that limits hold over a resumed capture */
+    uint64_t written_packets,
+        written_bytes; /* by earlier helpers, so that limits hold over a resumed capture */
     uint64_t disk_floor_bytes;
     const fc_strings *interfaces;
     const char *file_prefix;
@@ -42,7 +44,8 @@ typedef struct nd_run_ops {
     void (*started)(void *user, fc_wall start);
     void (*progress)(void *user, const nd_progress *progress);
     void (*segment)(void *user, const fc_segment *segment);
-    void (*stopped)(void *user, fc_stop_reason reason, const char *error, const nd_progress *final, fc_wall stop);
+    void (*stopped)(void *user, fc_stop_reason reason, const char *error, const nd_progress *final,
+                    fc_wall stop);
     void (*failed)(void *user, fc_stop_reason reason, const char *error);
     void (*died)(void *user, const char *how); /* "was killed by signal 9"; the process is gone */
 } nd_run_ops;

@@ -36,7 +36,7 @@ static const fc_config_key keys[] = {
     {.name = "captures_dir", .kind = FC_CONFIG_STRING, AT(captures_dir), .default_text = "/var/captures",
      .help = "absolute path of the directory for captures"},
     {.name = "helper", .kind = FC_CONFIG_STRING, AT(helper),
-     .help = "absolute path of fleetcap-capture; otherwise beside this program, or in ../libexec/fleetcap"},
+     .help = "absolute path of fleetcap-capture; else beside this program or in ../libexec/fleetcap"},
     {.name = "user", .kind = FC_CONFIG_STRING, AT(user), .help = "the user to become after the start"},
     {.name = "ring_bytes", .kind = FC_CONFIG_SIZE, AT(ring_bytes), .default_text = "64MiB", .min = 1 << 20,
      .max = 1ull << 32, .help = "kernel ring of each capture"},
@@ -68,12 +68,14 @@ read_labels(nd_config *config, fc_fail *fail)
     if (json_object_size(config->labels_tree) > LABELS_MAX)
         return fc_fail_field(fail, FC_ERR_LIMIT, "labels", "labels: %zu of them, the limit is %d",
                              json_object_size(config->labels_tree), LABELS_MAX);
-    json_object_foreach (config->labels_tree, key, value) {
+    json_object_foreach(config->labels_tree, key, value)
+    {
         if (!fc_name_check(key))
             return fc_fail_field(fail, FC_ERR_INVALID, "labels", "labels: '%.80s' is not a name", key);
         if (json_is_object(value) || json_is_array(value) || json_is_null(value))
             return fc_fail_field(fail, FC_ERR_INVALID, "labels", "labels: %s: a text is wanted", key);
-        char *text = json_is_string(value) ? fc_strdup(json_string_value(value)) : json_dumps(value, JSON_ENCODE_ANY);
+        char *text =
+            json_is_string(value) ? fc_strdup(json_string_value(value)) : json_dumps(value, JSON_ENCODE_ANY);
         bool fits = text != NULL && strlen(text) <= LABEL_VALUE_MAX;
         if (fits)
             fc_labels_set(&config->labels, key, text);
@@ -92,11 +94,12 @@ read_interfaces(nd_config *config, fc_fail *fail)
     json_t *value;
     if (config->interfaces_tree != NULL && !json_is_array(config->interfaces_tree))
         return fc_fail_field(fail, FC_ERR_INVALID, "interfaces", "interfaces: a list is wanted");
-    json_array_foreach (config->interfaces_tree, index, value) {
+    json_array_foreach(config->interfaces_tree, index, value)
+    {
         const char *name = json_string_value(value);
         if (name == NULL || *name == '\0' || strlen(name) > 15 || strpbrk(name, "/ ") != NULL)
-            return fc_fail_field(fail, FC_ERR_INVALID, "interfaces", "interfaces: item %zu is no interface's name",
-                                 index + 1);
+            return fc_fail_field(fail, FC_ERR_INVALID, "interfaces",
+                                 "interfaces: item %zu is no interface's name", index + 1);
         fc_strings_add(&config->policy.interfaces, name);
     }
     return FC_OK;
@@ -122,9 +125,10 @@ find_helper(nd_config *config, fc_fail *fail)
 {
     char own[PATH_MAX];
     if (config->helper != NULL)
-        return *config->helper == '/' ? FC_OK
-                                      : fc_fail_field(fail, FC_ERR_INVALID, "helper",
-                                                      "helper: '%.100s' is not an absolute path", config->helper);
+        return *config->helper == '/'
+                   ? FC_OK
+                   : fc_fail_field(fail, FC_ERR_INVALID, "helper", "helper: '%.100s' is not an absolute path",
+                                   config->helper);
     ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
     if (length <= 0)
         return fc_fail_errno(fail, errno, "helper is not set, and this program's own path is not known");
@@ -145,10 +149,11 @@ check(nd_config *config, fc_fail *fail)
     uint16_t port = 0;
     if (fc_log_level_parse(config->log_level) < 0)
         return fc_fail_field(fail, FC_ERR_INVALID, "log_level",
-                             "log_level: '%s' is none of error, warning, notice, info, debug", config->log_level);
+                             "log_level: '%s' is none of error, warning, notice, info, debug",
+                             config->log_level);
     if (*config->captures_dir != '/' || strstr(config->captures_dir, "/../") != NULL)
-        return fc_fail_field(fail, FC_ERR_INVALID, "captures_dir", "captures_dir: '%.100s' is not an absolute path",
-                             config->captures_dir);
+        return fc_fail_field(fail, FC_ERR_INVALID, "captures_dir",
+                             "captures_dir: '%.100s' is not an absolute path", config->captures_dir);
     fc_err err = nd_endpoint_split(config->coordinator, &host, &port, fail);
     if (err == FC_OK && config->server_name == NULL)
         config->server_name = fc_strdup(host);
@@ -159,7 +164,8 @@ check(nd_config *config, fc_fail *fail)
 fc_err
 nd_config_from_tree(const json_t *tree, nd_config *ret, fc_fail *fail)
 {
-    fc_err (*const steps[])(nd_config *, fc_fail *) = {check, read_labels, read_interfaces, find_name, find_helper};
+    fc_err (*const steps[])(nd_config *, fc_fail *) = {check, read_labels, read_interfaces, find_name,
+                                                       find_helper};
     fc_err err = fc_config_fill(keys, FC_COUNT(keys), tree, ret, fail);
     for (size_t i = 0; i < FC_COUNT(steps) && err == FC_OK; i++)
         err = steps[i](ret, fail);
@@ -171,7 +177,7 @@ nd_config_from_tree(const json_t *tree, nd_config *ret, fc_fail *fail)
     ret->policy.time_limit_max_ms = ret->max_time_limit_ms;
     ret->policy.bytes_per_packet_max = ret->max_bytes_per_packet;
     ret->policy.disk_floor_bytes = ret->disk_floor;
-    ret->policy.captures_max = (uint32_t) ret->max_captures;
+    ret->policy.captures_max = (uint32_t)ret->max_captures;
     return FC_OK;
 }
 

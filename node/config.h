@@ -14,12 +14,12 @@ typedef struct nd_config {
     char *coordinator; /* owned, as all texts here */
     char *server_name; /* NULL = the coordinator's host */
     char *ca, *certificate, *key;
-    char *crl;         /* NULL = none */
-    char *name;        /* NULL = the host's */
+    char *crl;  /* NULL = none */
+    char *name; /* NULL = the host's */
     char *scale_set, *region, *zone;
     char *captures_dir;
-    char *helper;      /* NULL = fleetcap-capture beside this program */
-    char *user;        /* NULL = stay who we are */
+    char *helper; /* NULL = fleetcap-capture beside this program */
+    char *user;   /* NULL = stay who we are */
     char *log_level;
     json_t *labels_tree, *interfaces_tree; /* owned; read into the following */
     fc_labels labels;
@@ -29,9 +29,12 @@ typedef struct nd_config {
 } nd_config;
 
 /* Defaults, then the tree; fills in what depends on this machine. The caller finishes *ret in every case. */
-FC_MUST_USE fc_err nd_config_from_tree(const json_t *tree, nd_config *ret, fc_fail *fail);
+FC_MUST_USE fc_err
+nd_config_from_tree(const json_t *tree, nd_config *ret, fc_fail *fail);
 /* The same from a YAML file. The sentence names file, key and reason. */
-FC_MUST_USE fc_err nd_config_load(const char *path, nd_config *ret, fc_fail *fail);
-void nd_config_fini(nd_config *config);
+FC_MUST_USE fc_err
+nd_config_load(const char *path, nd_config *ret, fc_fail *fail);
+void
+nd_config_fini(nd_config *config);
 
 #endif

@@ -39,8 +39,11 @@ typedef struct daemon_state {
 static fc_err
 open_tls(const nd_config *config, fc_tls **ret_tls, fc_fail *fail)
 {
-    fc_tls_files files = {.ca = config->ca, .certificate = config->certificate, .key = config->key,
-                          .crl = config->crl, .server_name = config->server_name};
+    fc_tls_files files = {.ca = config->ca,
+                          .certificate = config->certificate,
+                          .key = config->key,
+                          .crl = config->crl,
+                          .server_name = config->server_name};
     fc_err err = fc_tls_new(FC_TLS_CLIENT, &files, ret_tls, fail);
     if (err != FC_OK)
         return err;
@@ -59,11 +62,15 @@ find_identity(daemon_state *d)
 {
     const nd_config *config = d->config;
     fc_buf boot = {0};
-    (void) snprintf(d->id, sizeof d->id, "%s", fc_tls_own(d->tls)->name);
-    d->identity = (nd_identity){.id = d->id, .name = config->name, .scale_set = config->scale_set,
-                                .region = config->region, .zone = config->zone, .labels = &config->labels};
+    (void)snprintf(d->id, sizeof d->id, "%s", fc_tls_own(d->tls)->name);
+    d->identity = (nd_identity){.id = d->id,
+                                .name = config->name,
+                                .scale_set = config->scale_set,
+                                .region = config->region,
+                                .zone = config->zone,
+                                .labels = &config->labels};
     if (fc_file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &boot, NULL) == FC_OK)
-        (void) snprintf(d->identity.boot_id, sizeof d->identity.boot_id, "%.36s", fc_buf_text(&boot));
+        (void)snprintf(d->identity.boot_id, sizeof d->identity.boot_id, "%.36s", fc_buf_text(&boot));
     fc_buf_fini(&boot);
 }
 
@@ -72,7 +79,7 @@ find_identity(daemon_state *d)
 static void
 flushed(void *user)
 {
-    fc_loop_stop(((daemon_state *) user)->loop);
+    fc_loop_stop(((daemon_state *)user)->loop);
 }
 
 static void
@@ -134,8 +141,8 @@ signals_ready(fc_watch *watch, uint32_t events)
 {
     daemon_state *d = FC_CONTAINER(watch, daemon_state, signals);
     struct signalfd_siginfo info;
-    (void) events;
-    while (read(watch->fd, &info, sizeof info) == (ssize_t) sizeof info) {
+    (void)events;
+    while (read(watch->fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGHUP)
             reload(d);
         else
@@ -151,7 +158,7 @@ watch_signals(daemon_state *d, fc_fail *fail)
     sigaddset(&mask, SIGTERM);
     sigaddset(&mask, SIGINT);
     sigaddset(&mask, SIGHUP);
-    (void) signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     /* Blocked before any thread is made, so that all of them inherit it. */
     if (sigprocmask(SIG_BLOCK, &mask, NULL) != 0)
         return fc_fail_errno(fail, errno, "cannot block signals");
@@ -180,12 +187,17 @@ start(daemon_state *d, int *monitor_fd, fc_fail *fail)
         return err;
     *monitor_fd = -1;
     find_identity(d);
-    nd_node_options node = {.loop = d->loop, .backend = d->backend, .storage = d->storage, .identity = &d->identity,
-                            .policy = &config->policy, .captures_dir = config->captures_dir,
-                            .ring_bytes = config->ring_bytes, .interfaces = nd_interfaces_resolve};
+    nd_node_options node = {.loop = d->loop,
+                            .backend = d->backend,
+                            .storage = d->storage,
+                            .identity = &d->identity,
+                            .policy = &config->policy,
+                            .captures_dir = config->captures_dir,
+                            .ring_bytes = config->ring_bytes,
+                            .interfaces = nd_interfaces_resolve};
     d->node = nd_node_new(&node);
-    nd_link_options link = {.loop = d->loop, .node = d->node, .tls = fc_tls_config(d->tls),
-                            .coordinator = config->coordinator};
+    nd_link_options link = {
+        .loop = d->loop, .node = d->node, .tls = fc_tls_config(d->tls), .coordinator = config->coordinator};
     err = nd_link_new(&link, &d->link, fail);
     if (err == FC_OK)
         err = nd_node_start(d->node, fail);
@@ -218,8 +230,8 @@ nd_daemon_run(const nd_config *config, int monitor_fd, fc_fail *fail)
     daemon_state d = {.config = config, .signals.fd = -1};
     fc_err err = start(&d, &monitor_fd, fail);
     if (err == FC_OK) {
-        fc_log(FC_LOG_NOTICE, "instance %s (%s) of scale set %s in %s, fleetcap %s", d.identity.id, d.identity.name,
-               d.identity.scale_set, d.identity.region, FC_VERSION);
+        fc_log(FC_LOG_NOTICE, "instance %s (%s) of scale set %s in %s, fleetcap %s", d.identity.id,
+               d.identity.name, d.identity.scale_set, d.identity.region, FC_VERSION);
         fc_loop_run(d.loop);
         if (d.monitor_lost)
             err = fc_fail_set(fail, FC_ERR_UNAVAILABLE, "the process that starts capture helpers died");

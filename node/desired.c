@@ -15,7 +15,7 @@ static const char *const action_names[] = {
 const char *
 nd_action_name(nd_action action)
 {
-    return (size_t) action < FC_COUNT(action_names) ? action_names[action] : "none";
+    return (size_t)action < FC_COUNT(action_names) ? action_names[action] : "none";
 }
 
 void
@@ -59,11 +59,13 @@ read_identity(const Fcpb__DesiredCapture *message, nd_desired_capture *ret, fc_f
         return fc_fail_field(fail, FC_ERR_INVALID, "capture_uid", "'%.40s' is not a capture uid",
                              message->capture_uid);
     if (!fc_name_check(message->capture_name))
-        return fc_fail_field(fail, FC_ERR_INVALID, "capture_name", "'%.80s' is not a name", message->capture_name);
+        return fc_fail_field(fail, FC_ERR_INVALID, "capture_name", "'%.80s' is not a name",
+                             message->capture_name);
     if (message->action < FCPB__DESIRED_ACTION__DESIRED_ACTION_RUN ||
         message->action > FCPB__DESIRED_ACTION__DESIRED_ACTION_PURGE)
-        return fc_fail_field(fail, FC_ERR_INVALID, "action", "capture %s: %d is not an action this node knows",
-                             message->capture_name, (int) message->action);
+        return fc_fail_field(fail, FC_ERR_INVALID, "action",
+                             "capture %s: %d is not an action this node knows", message->capture_name,
+                             (int)message->action);
     if (message->start_unix_ns < 0 || message->window_end_unix_ns < 0 || message->created_unix_ns < 0)
         return fc_fail_field(fail, FC_ERR_RANGE, "start_unix_ns", "capture %s: a time before 1970",
                              message->capture_name);
@@ -79,13 +81,13 @@ read_capture(const Fcpb__DesiredCapture *message, nd_desired_capture *ret, fc_fa
     fc_err err = read_identity(message, &made, fail);
     if (err != FC_OK)
         return err;
-    made.action = (nd_action) message->action;
+    made.action = (nd_action)message->action;
     made.created.ns = message->created_unix_ns;
     made.start.ns = message->start_unix_ns;
     made.window_end.ns = message->window_end_unix_ns;
     /* A reason from a newer coordinator is still a stop. */
-    made.stop_reason = *fc_stop_reason_name((fc_stop_reason) message->stop_reason) != '\0'
-                           ? (fc_stop_reason) message->stop_reason
+    made.stop_reason = *fc_stop_reason_name((fc_stop_reason)message->stop_reason) != '\0'
+                           ? (fc_stop_reason)message->stop_reason
                            : FC_STOP_STOP_REQUESTED;
     if (strlen(message->incident_id) <= ND_INCIDENT_ID_MAX)
         memcpy(made.incident_id, message->incident_id, strlen(message->incident_id) + 1);
@@ -104,8 +106,8 @@ fc_err
 nd_desired_from_pb(const Fcpb__DesiredState *message, nd_desired *ret, fc_fail *fail)
 {
     if (message->n_captures > ND_DESIRED_CAPTURES_MAX)
-        return fc_fail_field(fail, FC_ERR_LIMIT, "captures", "%zu captures, the limit is %d", message->n_captures,
-                             ND_DESIRED_CAPTURES_MAX);
+        return fc_fail_field(fail, FC_ERR_LIMIT, "captures", "%zu captures, the limit is %d",
+                             message->n_captures, ND_DESIRED_CAPTURES_MAX);
     nd_desired made = {.generation = message->generation, .lease_ms = message->lease_ms};
     made.captures = fc_alloc_array(message->n_captures, sizeof made.captures[0]);
     fc_err err = FC_OK;
@@ -115,7 +117,8 @@ nd_desired_from_pb(const Fcpb__DesiredState *message, nd_desired *ret, fc_fail *
         if (err != FC_OK)
             break;
         if (nd_desired_find(&made, capture->uid) != NULL)
-            err = fc_fail_field(fail, FC_ERR_INVALID, "captures", "capture uid %s stands twice", capture->uid);
+            err =
+                fc_fail_field(fail, FC_ERR_INVALID, "captures", "capture uid %s stands twice", capture->uid);
         made.count++;
     }
     if (err != FC_OK)
@@ -129,15 +132,15 @@ void
 nd_desired_capture_pack(const nd_desired_capture *capture, fc_buf *ret_bytes)
 {
     Fcpb__DesiredCapture message = FCPB__DESIRED_CAPTURE__INIT;
-    message.capture_uid = (char *) capture->uid;
-    message.capture_name = (char *) capture->name;
-    message.action = (Fcpb__DesiredAction) capture->action;
+    message.capture_uid = (char *)capture->uid;
+    message.capture_name = (char *)capture->name;
+    message.action = (Fcpb__DesiredAction)capture->action;
     message.spec = capture->has_spec ? fc_spec_to_pb(&capture->spec) : NULL;
     message.created_unix_ns = capture->created.ns;
     message.start_unix_ns = capture->start.ns;
     message.window_end_unix_ns = capture->window_end.ns;
-    message.stop_reason = (Fcpb__StopReason) capture->stop_reason;
-    message.incident_id = (char *) capture->incident_id;
+    message.stop_reason = (Fcpb__StopReason)capture->stop_reason;
+    message.incident_id = (char *)capture->incident_id;
     size_t size = fcpb__desired_capture__get_packed_size(&message);
     fc_buf_commit(ret_bytes, fcpb__desired_capture__pack(&message, fc_buf_reserve(ret_bytes, size)));
     if (message.spec != NULL)

@@ -13,7 +13,7 @@ typedef struct fake_backend fake_backend;
 typedef enum phase { ARMING, ARMED, WAITING, RUNNING, STOPPING, DYING, DRAINING, DONE } phase;
 
 typedef struct fake_run {
-    nd_run run; /* first */
+    nd_run run;            /* first */
     fake_backend *backend; /* borrowed */
     struct fake_run *next;
     phase phase;
@@ -32,7 +32,7 @@ struct fake_backend {
     nd_backend backend; /* first */
     fc_loop *loop;      /* borrowed */
     nd_fake_options options;
-    fake_run *runs;     /* owned */
+    fake_run *runs; /* owned */
     bool refuse;
     size_t most_at_once;
     uint64_t started;
@@ -69,9 +69,9 @@ current_segment(fake_run *run, bool sealed)
     p->has_current = true;
     memset(&p->current, 0, sizeof p->current);
     p->current.sequence = run->sequence;
-    (void) snprintf(p->current.path, sizeof p->current.path, "%s_%04u.pcapng", run->prefix, run->sequence);
+    (void)snprintf(p->current.path, sizeof p->current.path, "%s_%04u.pcapng", run->prefix, run->sequence);
     p->current.packets = run->segment_packets;
-    p->current.size_bytes = 256 + (uint64_t) run->segment_packets * FAKE_BLOCK_BYTES;
+    p->current.size_bytes = 256 + (uint64_t)run->segment_packets * FAKE_BLOCK_BYTES;
     p->current.first_packet = p->first_packet;
     p->current.last_packet = p->last_packet;
     p->current.sealed = sealed;
@@ -86,7 +86,7 @@ capture_some(fake_run *run)
     p->counters.written_packets += packets;
     p->counters.written_bytes += packets * FAKE_PACKET_BYTES;
     p->counters.file_bytes += packets * FAKE_BLOCK_BYTES;
-    run->segment_packets += (uint32_t) packets;
+    run->segment_packets += (uint32_t)packets;
     if (packets > 0) {
         p->last_packet = now(run);
         if (p->first_packet.ns == 0)
@@ -152,8 +152,9 @@ fire(fc_timer *timer)
         run->started = true;
         run->start = now(run);
         current_segment(run, false);
-        after(run, run->backend->options.progress_ms > 0 ? run->backend->options.progress_ms
-                                                         : (run->window_end.ns - run->start.ns) / FC_NS_PER_MS);
+        after(run, run->backend->options.progress_ms > 0
+                       ? run->backend->options.progress_ms
+                       : (run->window_end.ns - run->start.ns) / FC_NS_PER_MS);
         run->run.ops->started(run->run.user, run->start);
         break;
     case RUNNING:
@@ -176,7 +177,8 @@ fire(fc_timer *timer)
 }
 
 static fc_err
-start(nd_backend *base, const nd_run_spec *spec, const nd_run_ops *ops, void *user, nd_run **ret_run, fc_fail *fail)
+start(nd_backend *base, const nd_run_spec *spec, const nd_run_ops *ops, void *user, nd_run **ret_run,
+      fc_fail *fail)
 {
     fake_backend *backend = FC_CONTAINER(base, fake_backend, backend);
     if (backend->refuse)
@@ -187,8 +189,8 @@ start(nd_backend *base, const nd_run_spec *spec, const nd_run_ops *ops, void *us
     run->timer.fire = fire;
     run->sequence = spec->first_sequence;
     run->window_end = spec->window_end;
-    (void) snprintf(run->uid, sizeof run->uid, "%s", spec->capture_uid);
-    (void) snprintf(run->prefix, sizeof run->prefix, "%s", spec->file_prefix);
+    (void)snprintf(run->uid, sizeof run->uid, "%s", spec->capture_uid);
+    (void)snprintf(run->prefix, sizeof run->prefix, "%s", spec->file_prefix);
     run->next = backend->runs;
     backend->runs = run;
     backend->started++;

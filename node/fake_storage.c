@@ -58,13 +58,13 @@ kept_free(kept *k)
 static fc_err
 put_spec(nd_storage *storage, const char *directory, const nd_desired_capture *want, fc_fail *fail)
 {
-    (void) fail;
+    (void)fail;
     fake_storage *s = self(storage);
     kept *k = find(s, directory);
     if (k == NULL) {
         k = FC_NEW(kept);
-        (void) snprintf(k->directory, sizeof k->directory, "%s", directory);
-        (void) snprintf(k->uid, sizeof k->uid, "%s", want->uid);
+        (void)snprintf(k->directory, sizeof k->directory, "%s", directory);
+        (void)snprintf(k->uid, sizeof k->uid, "%s", want->uid);
         k->next = s->captures;
         s->captures = k;
     }
@@ -100,8 +100,8 @@ forget(nd_storage *storage, const char *directory, bool purge)
 
 static fc_err
 scan(nd_storage *storage,
-     void (*visit)(const char *directory, nd_desired_capture *want, fc_status *status, void *user), void *user,
-     fc_fail *fail)
+     void (*visit)(const char *directory, nd_desired_capture *want, fc_status *status, void *user),
+     void *user, fc_fail *fail)
 {
     for (kept *k = self(storage)->captures; k != NULL; k = k->next) {
         nd_desired_capture want = {0};
@@ -176,9 +176,9 @@ static void
 recover_later(nd_storage *storage, const char *directory, const fc_status *known)
 {
     fake_storage *s = self(storage);
-    (void) directory;
+    (void)directory;
     answer *one = FC_NEW(answer);
-    (void) snprintf(one->uid, sizeof one->uid, "%s", known->capture_uid);
+    (void)snprintf(one->uid, sizeof one->uid, "%s", known->capture_uid);
     recover_from(known, &one->recovery);
     one->next = s->answers;
     s->answers = one;
@@ -188,16 +188,16 @@ recover_later(nd_storage *storage, const char *directory, const fc_status *known
 static void
 hash(nd_storage *storage, const char *uid, const fc_segment *segment)
 {
-    (void) storage;
-    (void) uid;
-    (void) segment;
+    (void)storage;
+    (void)uid;
+    (void)segment;
 }
 
 static fc_err
 open_segment(nd_storage *storage, const char *path, int *ret_fd, fc_fail *fail)
 {
-    (void) storage;
-    (void) ret_fd;
+    (void)storage;
+    (void)ret_fd;
     return fc_fail_set(fail, FC_ERR_NOT_FOUND, "%s is only played", path);
 }
 

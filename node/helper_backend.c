@@ -21,18 +21,18 @@
 typedef struct helper_backend helper_backend;
 
 typedef struct helper_run {
-    nd_run run; /* first */
+    nd_run run;              /* first */
     helper_backend *backend; /* borrowed */
     struct helper_run *next; /* the backend's list */
     fc_watch watch;          /* our end of the channel; fd -1 once it ended */
     fc_buf in, out;
-    pid_t pid;               /* 0 = not known yet */
-    int pidfd;               /* owned; -1 = none */
+    pid_t pid; /* 0 = not known yet */
+    int pidfd; /* owned; -1 = none */
     bool exited, kill_asked, refused, final;
     int wait_status, refused_errno;
-    fc_timer reap_timer;     /* armed when the channel has ended */
-    fc_fail broken;          /* what the helper did against the protocol */
-    bool in_event;           /* an op of its owner is running: a release frees it only afterwards */
+    fc_timer reap_timer; /* armed when the channel has ended */
+    fc_fail broken;      /* what the helper did against the protocol */
+    bool in_event;       /* an op of its owner is running: a release frees it only afterwards */
     bool released;
 } helper_run;
 
@@ -40,7 +40,7 @@ struct helper_backend {
     nd_backend backend; /* first */
     fc_loop *loop;      /* borrowed */
     fc_watch monitor;
-    helper_run *runs;   /* owned */
+    helper_run *runs; /* owned */
     /* Spawns that the monitor has not answered, in order; NULL where the run was released meanwhile. */
     helper_run **spawning; /* owned array of borrowed runs */
     size_t spawning_count;
@@ -94,7 +94,7 @@ run_kill(nd_run *base)
     helper_run *run = FC_CONTAINER(base, helper_run, run);
     run->kill_asked = true;
     if (run->pidfd >= 0)
-        (void) syscall(SYS_pidfd_send_signal, run->pidfd, SIGKILL, NULL, 0u);
+        (void)syscall(SYS_pidfd_send_signal, run->pidfd, SIGKILL, NULL, 0u);
 }
 
 /* The process is gone, or never was: its owner hears of it, once. */
@@ -103,18 +103,19 @@ tell_died(helper_run *run)
 {
     char how[256];
     if (run->broken.err != FC_OK)
-        (void) snprintf(how, sizeof how, "broke the protocol: %.200s", run->broken.text);
+        (void)snprintf(how, sizeof how, "broke the protocol: %.200s", run->broken.text);
     else if (run->refused)
-        (void) snprintf(how, sizeof how, "could not be started: %s", strerror(run->refused_errno));
+        (void)snprintf(how, sizeof how, "could not be started: %s", strerror(run->refused_errno));
     else if (run->exited && WIFSIGNALED(run->wait_status))
-        (void) snprintf(how, sizeof how, "was killed by signal %d (%s)", WTERMSIG(run->wait_status),
-                        strsignal(WTERMSIG(run->wait_status)));
+        (void)snprintf(how, sizeof how, "was killed by signal %d (%s)", WTERMSIG(run->wait_status),
+                       strsignal(WTERMSIG(run->wait_status)));
     else if (run->exited && WEXITSTATUS(run->wait_status) == 127)
-        (void) snprintf(how, sizeof how, "could not be executed");
+        (void)snprintf(how, sizeof how, "could not be executed");
     else if (run->exited)
-        (void) snprintf(how, sizeof how, "exited with status %d without a word", WEXITSTATUS(run->wait_status));
+        (void)snprintf(how, sizeof how, "exited with status %d without a word",
+                       WEXITSTATUS(run->wait_status));
     else
-        (void) snprintf(how, sizeof how, "closed its channel without a word");
+        (void)snprintf(how, sizeof how, "closed its channel without a word");
     fc_loop_timer_clear(run->backend->loop, &run->reap_timer);
     run->final = true;
     run->run.ops->died(run->run.user, how); /* releases it */
@@ -126,7 +127,8 @@ reap_fire(fc_timer *timer)
     tell_died(FC_CONTAINER(timer, helper_run, reap_timer));
 }
 
-/* The channel has ended without a last word. Who still lives after this is killed; then comes how it ended. */
+/* The channel has ended without a last word. Who still lives after this is killed; then comes how it ended.
+ */
 static void
 channel_ended(helper_run *run)
 {
@@ -143,19 +145,19 @@ static void
 channel_write(helper_run *run)
 {
     while (run->watch.fd >= 0 && fc_buf_size(&run->out) > 0) {
-        ssize_t sent = send(run->watch.fd, fc_buf_bytes(&run->out), fc_buf_size(&run->out),
-                            MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent =
+            send(run->watch.fd, fc_buf_bytes(&run->out), fc_buf_size(&run->out), MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && errno != EAGAIN)
             fc_buf_clear(&run->out); /* its end follows on the reading side */
         if (sent <= 0)
             break;
-        fc_buf_consume(&run->out, (size_t) sent);
+        fc_buf_consume(&run->out, (size_t)sent);
     }
     if (run->watch.fd >= 0)
         fc_loop_watch_change(run->backend->loop, &run->watch,
-                             EPOLLIN | (fc_buf_size(&run->out) > 0 ? (uint32_t) EPOLLOUT : 0u));
+                             EPOLLIN | (fc_buf_size(&run->out) > 0 ? (uint32_t)EPOLLOUT : 0u));
 }
 
 /* One read's worth; false when the run is gone. */
@@ -167,11 +169,12 @@ channel_read(helper_run *run)
         return true;
     bool ended = got <= 0;
     if (got > 0)
-        fc_buf_commit(&run->in, (size_t) got);
+        fc_buf_commit(&run->in, (size_t)got);
     run->in_event = true;
     for (bool taken = true; taken && !run->released && !ended;) {
         bool final = false;
-        if (nd_helper_take_event(&run->in, run->run.ops, run->run.user, &taken, &final, &run->broken) != FC_OK) {
+        if (nd_helper_take_event(&run->in, run->run.ops, run->run.user, &taken, &final, &run->broken) !=
+            FC_OK) {
             if (run->broken.err == FC_OK)
                 fc_fail_set(&run->broken, FC_ERR_PROTOCOL, "an event that cannot be");
             ended = true;
@@ -209,7 +212,9 @@ ask_monitor(const helper_backend *backend, int channel_fd, int dir_fd, fc_fail *
         struct cmsghdr align;
         char bytes[CMSG_SPACE(sizeof fds)];
     } control = {0};
-    struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+    struct msghdr header = {.msg_iov = &iov,
+                            .msg_iovlen = 1,
+                            .msg_control = control.bytes,
                             .msg_controllen = sizeof control.bytes};
     struct cmsghdr *c = CMSG_FIRSTHDR(&header);
     c->cmsg_level = SOL_SOCKET;
@@ -232,7 +237,8 @@ monitor_answer(helper_backend *backend, const nd_monitor_message *message, int p
         return;
     }
     helper_run *run = backend->spawning[0];
-    memmove(backend->spawning, backend->spawning + 1, --backend->spawning_count * sizeof backend->spawning[0]);
+    memmove(backend->spawning, backend->spawning + 1,
+            --backend->spawning_count * sizeof backend->spawning[0]);
     if (run == NULL) {
         if (pidfd >= 0)
             close(pidfd);
@@ -286,13 +292,15 @@ monitor_ready(fc_watch *watch, uint32_t events)
         struct cmsghdr align;
         char bytes[CMSG_SPACE(sizeof(int))];
     } control;
-    struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+    struct msghdr header = {.msg_iov = &iov,
+                            .msg_iovlen = 1,
+                            .msg_control = control.bytes,
                             .msg_controllen = sizeof control.bytes};
-    (void) events;
+    (void)events;
     ssize_t got = recvmsg(watch->fd, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (got != (ssize_t) sizeof message) {
+    if (got != (ssize_t)sizeof message) {
         monitor_lost(backend);
         return;
     }
@@ -309,7 +317,8 @@ monitor_ready(fc_watch *watch, uint32_t events)
 /* ---- runs ---- */
 
 static fc_err
-start(nd_backend *base, const nd_run_spec *spec, const nd_run_ops *ops, void *user, nd_run **ret_run, fc_fail *fail)
+start(nd_backend *base, const nd_run_spec *spec, const nd_run_ops *ops, void *user, nd_run **ret_run,
+      fc_fail *fail)
 {
     helper_backend *backend = FC_CONTAINER(base, helper_backend, backend);
     int pair[2] = {-1, -1};
@@ -369,8 +378,8 @@ run_stop(nd_run *base, fc_stop_reason reason)
 static const nd_backend_ops helper_ops = {start, run_go, run_stop, run_kill, run_release};
 
 fc_err
-nd_helper_backend_new(fc_loop *loop, int monitor_fd, void (*lost)(void *user), void *user, nd_backend **ret_backend,
-                      fc_fail *fail)
+nd_helper_backend_new(fc_loop *loop, int monitor_fd, void (*lost)(void *user), void *user,
+                      nd_backend **ret_backend, fc_fail *fail)
 {
     helper_backend *backend = FC_NEW(helper_backend);
     backend->backend.ops = &helper_ops;

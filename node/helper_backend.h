@@ -6,16 +6,19 @@
 #include "node/backend.h"
 
 enum {
-    ND_HELPER_EVENT_MAX = 64 * 1024,   /* bytes of one HelperEvent; longer is a helper gone mad, and is killed */
+    ND_HELPER_EVENT_MAX =
+        64 * 1024, /* bytes of one HelperEvent; longer is a helper gone mad, and is killed */
     ND_HELPER_COMMAND_MAX = 128 * 1024, /* a spec with the longest filter expression */
-    ND_HELPER_REAP_MS = 1000,          /* from the channel's end to the word of how the process ended */
+    ND_HELPER_REAP_MS = 1000,           /* from the channel's end to the word of how the process ended */
 };
 
-/* Takes monitor_fd (nd_monitor_fork). `lost` comes from the loop when the monitor has died: no helper can be started
- * any more. */
-FC_MUST_USE fc_err nd_helper_backend_new(fc_loop *loop, int monitor_fd, void (*lost)(void *user), void *user,
-                                         nd_backend **ret_backend, fc_fail *fail);
+/* Takes monitor_fd (nd_monitor_fork). `lost` comes from the loop when the monitor has died: no helper can be
+ * started any more. */
+FC_MUST_USE fc_err
+nd_helper_backend_new(fc_loop *loop, int monitor_fd, void (*lost)(void *user), void *user,
+                      nd_backend **ret_backend, fc_fail *fail);
 /* After all its runs have been released. The monitor exits with it. */
-void nd_helper_backend_free(nd_backend *backend);
+void
+nd_helper_backend_free(nd_backend *backend);
 
 #endif

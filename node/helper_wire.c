@@ -11,7 +11,7 @@ static void
 put(fc_buf *out, const Fcpb__HelperCommand *command)
 {
     size_t size = fcpb__helper_command__get_packed_size(command);
-    uint32_t length = htonl((uint32_t) size);
+    uint32_t length = htonl((uint32_t)size);
     fc_buf_append(out, &length, sizeof length);
     fc_buf_commit(out, fcpb__helper_command__pack(command, fc_buf_reserve(out, size)));
 }
@@ -20,16 +20,16 @@ fc_err
 nd_helper_put_spec(fc_buf *out, const nd_run_spec *spec, fc_fail *fail)
 {
     Fcpb__HelperSpec message = FCPB__HELPER_SPEC__INIT;
-    message.capture_uid = (char *) (uintptr_t) spec->capture_uid;
-    message.capture_name = (char *) (uintptr_t) spec->capture_name;
-    message.instance_id = (char *) (uintptr_t) spec->instance_id;
-    message.instance_name = (char *) (uintptr_t) spec->instance_name;
-    message.scale_set = (char *) (uintptr_t) spec->scale_set;
-    message.region = (char *) (uintptr_t) spec->region;
-    message.zone = (char *) (uintptr_t) spec->zone;
-    message.incident_id = (char *) (uintptr_t) spec->incident_id;
-    message.filter = (char *) (uintptr_t) spec->filter;
-    message.file_prefix = (char *) (uintptr_t) spec->file_prefix;
+    message.capture_uid = (char *)(uintptr_t)spec->capture_uid;
+    message.capture_name = (char *)(uintptr_t)spec->capture_name;
+    message.instance_id = (char *)(uintptr_t)spec->instance_id;
+    message.instance_name = (char *)(uintptr_t)spec->instance_name;
+    message.scale_set = (char *)(uintptr_t)spec->scale_set;
+    message.region = (char *)(uintptr_t)spec->region;
+    message.zone = (char *)(uintptr_t)spec->zone;
+    message.incident_id = (char *)(uintptr_t)spec->incident_id;
+    message.filter = (char *)(uintptr_t)spec->filter;
+    message.file_prefix = (char *)(uintptr_t)spec->file_prefix;
     message.ring_bytes = spec->ring_bytes;
     message.first_sequence = spec->first_sequence;
     message.written_packets = spec->written_packets;
@@ -46,8 +46,8 @@ nd_helper_put_spec(fc_buf *out, const nd_run_spec *spec, fc_fail *fail)
     size_t size = fcpb__helper_command__get_packed_size(&command);
     fc_err err = size <= ND_HELPER_COMMAND_MAX
                      ? FC_OK
-                     : fc_fail_set(fail, FC_ERR_LIMIT, "the capture's spec has %zu bytes, the limit is %d", size,
-                                   ND_HELPER_COMMAND_MAX);
+                     : fc_fail_set(fail, FC_ERR_LIMIT, "the capture's spec has %zu bytes, the limit is %d",
+                                   size, ND_HELPER_COMMAND_MAX);
     if (err == FC_OK)
         put(out, &command);
     protobuf_c_message_free_unpacked(&message.spec->base, NULL);
@@ -70,7 +70,7 @@ void
 nd_helper_put_stop(fc_buf *out, fc_stop_reason reason)
 {
     Fcpb__HelperStop message = FCPB__HELPER_STOP__INIT;
-    message.reason = (Fcpb__StopReason) reason;
+    message.reason = (Fcpb__StopReason)reason;
     Fcpb__HelperCommand command = FCPB__HELPER_COMMAND__INIT;
     command.body_case = FCPB__HELPER_COMMAND__BODY_STOP;
     command.stop = &message;
@@ -80,7 +80,7 @@ nd_helper_put_stop(fc_buf *out, fc_stop_reason reason)
 static fc_stop_reason
 reason_of(Fcpb__StopReason reason)
 {
-    return *fc_stop_reason_name((fc_stop_reason) reason) != '\0' ? (fc_stop_reason) reason : FC_STOP_NONE;
+    return *fc_stop_reason_name((fc_stop_reason)reason) != '\0' ? (fc_stop_reason)reason : FC_STOP_NONE;
 }
 
 static fc_err
@@ -102,8 +102,8 @@ deliver_stopped(const Fcpb__HelperStopped *message, const nd_run_ops *ops, void 
     nd_progress progress;
     fc_err err = message->final != NULL ? read_progress(message->final, &progress, fail) : FC_OK;
     if (err == FC_OK)
-        ops->stopped(user, reason_of(message->reason), message->error, message->final != NULL ? &progress : NULL,
-                     (fc_wall){message->stop_unix_ns});
+        ops->stopped(user, reason_of(message->reason), message->error,
+                     message->final != NULL ? &progress : NULL, (fc_wall){message->stop_unix_ns});
     return err;
 }
 
@@ -146,7 +146,8 @@ deliver(const Fcpb__HelperEvent *event, const nd_run_ops *ops, void *user, bool 
 }
 
 fc_err
-nd_helper_take_event(fc_buf *in, const nd_run_ops *ops, void *user, bool *ret_taken, bool *ret_final, fc_fail *fail)
+nd_helper_take_event(fc_buf *in, const nd_run_ops *ops, void *user, bool *ret_taken, bool *ret_final,
+                     fc_fail *fail)
 {
     uint32_t length;
     *ret_taken = *ret_final = false;

@@ -3,13 +3,13 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void transition(nd_instance_capture *capture, nd_event event);
+static void
+transition(nd_instance_capture *capture, nd_event event);
 static const nd_run_ops run_ops;
 
 static fc_wall
@@ -25,73 +25,6 @@ set_error(nd_instance_capture *capture, const char *text)
     capture->status.error = text != NULL && *text != '\0' ? fc_strndup(text, FC_ERROR_TEXT - 1) : NULL;
 }
 
-/* ---- what was reported, and what not ---- */
-
-void
-nd_instance_capture_changed(nd_instance_capture *capture, bool urgent)
-{
-    /* From the wall clock, so that a restarted node goes on above what it last said without having to store it. */
-    uint64_t floor_ms = (uint64_t) (wall_now(capture).ns / FC_NS_PER_MS);
-    uint64_t next = capture->status.revision + 1;
-    capture->status.revision = next > floor_ms ? next : floor_ms;
-    capture->mark.revision = capture->status.revision;
-    capture->env->changed(capture->env, capture, urgent);
-}
-
-void
-nd_instance_capture_put_segment(nd_instance_capture *capture, const fc_segment *segment)
-{
-    fc_status *status = &capture->status;
-    size_t before = status->segment_count;
-    fc_status_put_segment(status, segment);
-    size_t at = status->segment_count - 1;
-    while (at > 0 && status->segments[at].sequence > segment->sequence)
-        at--;
-    if (status->segment_count > before) {
-        capture->segment_marks =
-            fc_grow_array(capture->segment_marks, status->segment_count, sizeof capture->segment_marks[0]);
-        memmove(&capture->segment_marks[at + 1], &capture->segment_marks[at],
-                (before - at) * sizeof capture->segment_marks[0]);
-        memset(&capture->segment_marks[at], 0, sizeof capture->segment_marks[0]);
-    }
-    /* The revision that the next change brings, or a later one. */
-    capture->segment_marks[at].revision = status->revision + 1;
-    if (segment->sequence >= capture->next_sequence)
-        capture->next_sequence = segment->sequence + 1;
-}
-
-void
-nd_instance_capture_remark(nd_instance_capture *capture)
-{
-    size_t count = capture->status.segment_count;
-    free(capture->segment_marks);
-    capture->segment_marks = fc_alloc_array(count, sizeof capture->segment_marks[0]);
-    for (size_t i = 0; i < count; i++) {
-        capture->segment_marks[i].revision = capture->status.revision + 1;
-        if (capture->status.segments[i].sequence >= capture->next_sequence)
-            capture->next_sequence = capture->status.segments[i].sequence + 1;
-    }
-}
-
-void
-nd_instance_capture_prune(nd_instance_capture *capture)
-{
-    fc_status *status = &capture->status;
-    size_t removed = 0, kept = 0;
-    for (size_t i = 0; i < status->segment_count; i++)
-        removed += status->segments[i].removed;
-    for (size_t i = 0; i < status->segment_count; i++) {
-        const nd_mark *mark = &capture->segment_marks[i];
-        if (status->segments[i].removed && (mark->acked >= mark->revision || removed > ND_SEGMENTS_REMOVED_MAX)) {
-            removed--;
-            continue;
-        }
-        status->segments[kept] = status->segments[i];
-        capture->segment_marks[kept++] = *mark;
-    }
-    status->segment_count = kept;
-}
-
 /* ---- the disk ---- */
 
 static void
@@ -100,7 +33,8 @@ save(nd_instance_capture *capture)
     fc_fail fail = {0};
     fc_loop_timer_clear(capture->env->loop, &capture->save_timer);
     if (capture->directory[0] != '\0' &&
-        capture->env->storage->ops->save(capture->env->storage, capture->directory, &capture->status, &fail) != FC_OK)
+        capture->env->storage->ops->save(capture->env->storage, capture->directory, &capture->status,
+                                         &fail) != FC_OK)
         fc_log(FC_LOG_ERROR, "capture %s: the journal was not written: %s", capture->want.name, fail.text);
 }
 
@@ -156,7 +90,8 @@ refuse(nd_instance_capture *capture, fc_stop_reason reason, const char *why)
         nd_instance_capture_stop(capture, FC_STOP_NODE_RESTARTED);
         return;
     }
-    /* Remembered over a restart: else the same capture would be tried again, and might run after it had failed. */
+    /* Remembered over a restart: else the same capture would be tried again, and might run after it had
+     * failed. */
     fc_fail fail = {0};
     if (capture->directory[0] == '\0' && make_directory(capture, &fail) != FC_OK)
         fc_log(FC_LOG_WARNING, "capture %s: that it was refused is not written down: %s", capture->want.name,
@@ -177,7 +112,8 @@ start_helper(nd_instance_capture *capture)
     fc_endpoint own[ND_OWN_ENDPOINTS_MAX];
     int dir_fd = -1;
     fc_stop_reason reason = FC_STOP_INTERFACE_GONE;
-    fc_err err = env->interfaces(&capture->want.spec.interfaces, &env->policy->interfaces, &interfaces, &fail);
+    fc_err err =
+        env->interfaces(&capture->want.spec.interfaces, &env->policy->interfaces, &interfaces, &fail);
     if (err == FC_OK) {
         bool include = capture->want.spec.include_own_traffic || env->own == NULL;
         size_t own_count = include ? 0 : env->own(env->own_user, own, FC_COUNT(own));
@@ -194,13 +130,24 @@ start_helper(nd_instance_capture *capture)
         capture->status.compiled_filter = fc_strndup(fc_buf_text(&filter), ND_FILTER_SHOWN_MAX);
         nd_storage_prefix(me->id, capture->want.created, prefix);
         nd_run_spec spec = {
-            .capture_uid = capture->want.uid, .capture_name = capture->want.name, .instance_id = me->id,
-            .instance_name = me->name, .scale_set = me->scale_set, .region = me->region, .zone = me->zone,
-            .incident_id = capture->want.incident_id, .spec = &capture->want.spec,
-            .filter = fc_buf_text(&filter), .ring_bytes = env->ring_bytes,
-            .first_sequence = capture->next_sequence, .written_packets = capture->base.written_packets,
-            .written_bytes = capture->base.written_bytes, .disk_floor_bytes = env->policy->disk_floor_bytes,
-            .interfaces = &interfaces, .file_prefix = prefix, .window_end = capture->want.window_end,
+            .capture_uid = capture->want.uid,
+            .capture_name = capture->want.name,
+            .instance_id = me->id,
+            .instance_name = me->name,
+            .scale_set = me->scale_set,
+            .region = me->region,
+            .zone = me->zone,
+            .incident_id = capture->want.incident_id,
+            .spec = &capture->want.spec,
+            .filter = fc_buf_text(&filter),
+            .ring_bytes = env->ring_bytes,
+            .first_sequence = capture->next_sequence,
+            .written_packets = capture->base.written_packets,
+            .written_bytes = capture->base.written_bytes,
+            .disk_floor_bytes = env->policy->disk_floor_bytes,
+            .interfaces = &interfaces,
+            .file_prefix = prefix,
+            .window_end = capture->want.window_end,
             .dir_fd = dir_fd,
         };
         reason = FC_STOP_HELPER_DIED;
@@ -307,15 +254,15 @@ transition(nd_instance_capture *capture, nd_event event)
     nd_transition next = nd_state_next(capture->state, event);
     if (!next.known) {
         capture->ignored_events++;
-        fc_log(FC_LOG_DEBUG, "capture %s: %s means nothing while %s", capture->want.name, nd_event_name(event),
-               nd_state_name(capture->state));
+        fc_log(FC_LOG_DEBUG, "capture %s: %s means nothing while %s", capture->want.name,
+               nd_event_name(event), nd_state_name(capture->state));
         return;
     }
     if (next.to != capture->state) {
         const char *reason = fc_stop_reason_name(capture->status.stop_reason);
-        fc_log(FC_LOG_INFO, "capture %s (%.8s): %s -> %s on %s%s%s%s%s", capture->want.name, capture->want.uid,
-               nd_state_name(capture->state), nd_state_name(next.to), nd_event_name(event), *reason ? ", " : "",
-               reason, capture->status.error != NULL ? ": " : "",
+        fc_log(FC_LOG_INFO, "capture %s (%.8s): %s -> %s on %s%s%s%s%s", capture->want.name,
+               capture->want.uid, nd_state_name(capture->state), nd_state_name(next.to), nd_event_name(event),
+               *reason ? ", " : "", reason, capture->status.error != NULL ? ": " : "",
                capture->status.error != NULL ? capture->status.error : "");
         capture->state = next.to;
         capture->status.state = nd_state_reported(next.to);
@@ -366,7 +313,7 @@ take_segment(nd_instance_capture *capture, const fc_segment *said, bool *ret_new
     fc_segment segment = *said;
     if (said->sequence == 0 || strchr(said->path, '/') != NULL ||
         snprintf(segment.path, sizeof segment.path, "%s/%s", capture->directory, said->path) >=
-            (int) sizeof segment.path ||
+            (int)sizeof segment.path ||
         !fc_segment_path_check(segment.path))
         return false;
     for (size_t i = capture->status.segment_count; i-- > 0;) {
@@ -401,8 +348,8 @@ fold_progress(nd_instance_capture *capture, const nd_progress *progress)
     if (progress->last_packet.ns > status->last_packet.ns)
         status->last_packet = progress->last_packet;
     if (progress->has_current && !take_segment(capture, &progress->current, &changed))
-        fc_log(FC_LOG_WARNING, "capture %s: the helper names a file '%.64s' that cannot be", capture->want.name,
-               progress->current.path);
+        fc_log(FC_LOG_WARNING, "capture %s: the helper names a file '%.64s' that cannot be",
+               capture->want.name, progress->current.path);
     return changed || memcmp(&before, &status->counters, sizeof before) != 0;
 }
 
@@ -422,8 +369,8 @@ run_segment(void *user, const fc_segment *segment)
     nd_instance_capture *capture = user;
     bool changed = false;
     if (!take_segment(capture, segment, &changed)) {
-        fc_log(FC_LOG_WARNING, "capture %s: the helper names a file '%.64s' that cannot be", capture->want.name,
-               segment->path);
+        fc_log(FC_LOG_WARNING, "capture %s: the helper names a file '%.64s' that cannot be",
+               capture->want.name, segment->path);
         return;
     }
     if (!changed)
@@ -438,7 +385,7 @@ run_stopped(void *user, fc_stop_reason reason, const char *error, const nd_progr
 {
     nd_instance_capture *capture = user;
     if (final != NULL)
-        (void) fold_progress(capture, final);
+        (void)fold_progress(capture, final);
     /* The helper knows best why it ended: a limit may have come before our word. */
     if (reason != FC_STOP_NONE)
         capture->status.stop_reason = reason;
@@ -453,7 +400,8 @@ run_failed(void *user, fc_stop_reason reason, const char *error)
 {
     nd_instance_capture *capture = user;
     capture->status.stop_reason = reason != FC_STOP_NONE ? reason : FC_STOP_INTERNAL;
-    set_error(capture, error != NULL && *error != '\0' ? error : "the capture helper failed and did not say why");
+    set_error(capture,
+              error != NULL && *error != '\0' ? error : "the capture helper failed and did not say why");
     transition(capture, ND_EVENT_HELPER_FAILED);
 }
 
@@ -465,7 +413,7 @@ run_died(void *user, const char *how)
     capture->gap_from.ns = 0;
     if (capture->status.error == NULL) {
         char text[FC_ERROR_TEXT];
-        (void) snprintf(text, sizeof text, "the capture helper %s", how);
+        (void)snprintf(text, sizeof text, "the capture helper %s", how);
         set_error(capture, text);
     }
     transition(capture, ND_EVENT_HELPER_DIED);
@@ -536,10 +484,10 @@ nd_instance_capture_new(nd_env *env, nd_desired_capture *want)
     status->state = FC_STATE_PENDING;
     memcpy(status->capture_uid, capture->want.uid, sizeof status->capture_uid);
     memcpy(status->capture_name, capture->want.name, sizeof status->capture_name);
-    (void) snprintf(status->instance_id, sizeof status->instance_id, "%s", me->id);
-    (void) snprintf(status->instance_name, sizeof status->instance_name, "%s", me->name);
-    (void) snprintf(status->region, sizeof status->region, "%s", me->region);
-    (void) snprintf(status->scale_set, sizeof status->scale_set, "%s", me->scale_set);
+    (void)snprintf(status->instance_id, sizeof status->instance_id, "%s", me->id);
+    (void)snprintf(status->instance_name, sizeof status->instance_name, "%s", me->name);
+    (void)snprintf(status->region, sizeof status->region, "%s", me->region);
+    (void)snprintf(status->scale_set, sizeof status->scale_set, "%s", me->scale_set);
     return capture;
 }
 
@@ -562,7 +510,7 @@ window_from(const nd_desired_capture *want, fc_wall start, fc_wall window_end)
 {
     if (window_end.ns != 0 || want->spec.time_limit_s == 0)
         return window_end;
-    return (fc_wall){start.ns + (int64_t) want->spec.time_limit_s * FC_NS_PER_S};
+    return (fc_wall){start.ns + (int64_t)want->spec.time_limit_s * FC_NS_PER_S};
 }
 
 void

@@ -25,10 +25,11 @@ choose_asked(const nd_interface *present, size_t present_count, const fc_strings
              fc_fail *fail)
 {
     if (asked->count > FC_INTERFACES_MAX)
-        return fc_fail_field(fail, FC_ERR_LIMIT, "interfaces", "%zu interfaces, the limit is %d", asked->count,
-                             FC_INTERFACES_MAX);
+        return fc_fail_field(fail, FC_ERR_LIMIT, "interfaces", "%zu interfaces, the limit is %d",
+                             asked->count, FC_INTERFACES_MAX);
     for (size_t i = 0; i < asked->count; i++) {
-        /* "any" is libpcap's pseudo-device; a capture names real interfaces, so that each packet says where it was. */
+        /* "any" is libpcap's pseudo-device; a capture names real interfaces, so that each packet says where
+         * it was. */
         if (find(present, present_count, asked->items[i]) == NULL)
             return fc_fail_field(fail, FC_ERR_NOT_FOUND, "interfaces", "there is no interface %.32s here",
                                  asked->items[i]);
@@ -62,7 +63,8 @@ nd_interfaces_choose(const nd_interface *present, size_t present_count, const fc
 }
 
 fc_err
-nd_interfaces_resolve(const fc_strings *asked, const fc_strings *allowed, fc_strings *ret_names, fc_fail *fail)
+nd_interfaces_resolve(const fc_strings *asked, const fc_strings *allowed, fc_strings *ret_names,
+                      fc_fail *fail)
 {
     struct ifaddrs *list;
     if (getifaddrs(&list) != 0)
@@ -70,12 +72,12 @@ nd_interfaces_resolve(const fc_strings *asked, const fc_strings *allowed, fc_str
     nd_interface *present = NULL;
     size_t count = 0;
     for (const struct ifaddrs *at = list; at != NULL && count < INTERFACES_SEEN_MAX; at = at->ifa_next) {
-        nd_interface *one = (nd_interface *) (uintptr_t) find(present, count, at->ifa_name);
+        nd_interface *one = (nd_interface *)(uintptr_t)find(present, count, at->ifa_name);
         if (one == NULL) {
             present = fc_grow_array(present, count + 1, sizeof present[0]);
             one = &present[count++];
             memset(one, 0, sizeof *one);
-            (void) snprintf(one->name, sizeof one->name, "%s", at->ifa_name);
+            (void)snprintf(one->name, sizeof one->name, "%s", at->ifa_name);
         }
         one->up = (at->ifa_flags & IFF_UP) != 0;
         one->loopback = (at->ifa_flags & IFF_LOOPBACK) != 0;

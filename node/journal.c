@@ -35,23 +35,24 @@ self(nd_storage *storage)
 }
 
 void
-nd_storage_directory(const char *name, const char *uid, fc_wall created, char ret_directory[ND_DIRECTORY_SIZE])
+nd_storage_directory(const char *name, const char *uid, fc_wall created,
+                     char ret_directory[ND_DIRECTORY_SIZE])
 {
-    time_t seconds = (time_t) (created.ns / FC_NS_PER_S);
+    time_t seconds = (time_t)(created.ns / FC_NS_PER_S);
     struct tm tm = {0};
-    (void) gmtime_r(&seconds, &tm);
-    (void) snprintf(ret_directory, ND_DIRECTORY_SIZE, "%04d/%02d/%02d/%s-%.8s", (tm.tm_year + 1900) % 10000,
-                    (tm.tm_mon + 1) % 100, tm.tm_mday % 100, name, uid);
+    (void)gmtime_r(&seconds, &tm);
+    (void)snprintf(ret_directory, ND_DIRECTORY_SIZE, "%04d/%02d/%02d/%s-%.8s", (tm.tm_year + 1900) % 10000,
+                   (tm.tm_mon + 1) % 100, tm.tm_mday % 100, name, uid);
 }
 
 void
 nd_storage_prefix(const char *instance, fc_wall created, char ret_prefix[ND_PREFIX_SIZE])
 {
-    time_t seconds = (time_t) (created.ns / FC_NS_PER_S);
+    time_t seconds = (time_t)(created.ns / FC_NS_PER_S);
     struct tm tm = {0};
-    (void) gmtime_r(&seconds, &tm);
-    (void) snprintf(ret_prefix, ND_PREFIX_SIZE, "%s_%02d_%02d_%02d", instance, tm.tm_hour % 100, tm.tm_min % 100,
-                    tm.tm_sec % 100);
+    (void)gmtime_r(&seconds, &tm);
+    (void)snprintf(ret_prefix, ND_PREFIX_SIZE, "%s_%02d_%02d_%02d", instance, tm.tm_hour % 100,
+                   tm.tm_min % 100, tm.tm_sec % 100);
 }
 
 /* ---- spec and journal ---- */
@@ -61,16 +62,16 @@ static void
 sync_parents(int root_fd, const char *directory)
 {
     char path[ND_DIRECTORY_SIZE];
-    (void) snprintf(path, sizeof path, "%s", directory);
+    (void)snprintf(path, sizeof path, "%s", directory);
     for (char *slash; (slash = strrchr(path, '/')) != NULL;) {
         *slash = '\0';
         int fd = -1;
         if (fc_file_open_beneath(root_fd, path, O_RDONLY | O_DIRECTORY, 0, &fd) == FC_OK) {
-            (void) fsync(fd);
+            (void)fsync(fd);
             close(fd);
         }
     }
-    (void) fsync(root_fd);
+    (void)fsync(root_fd);
 }
 
 static fc_err
@@ -124,7 +125,7 @@ delete_files(int dir_fd)
     }
     for (const struct dirent *entry; (entry = readdir(list)) != NULL;)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            (void) unlinkat(dir_fd, entry->d_name, 0);
+            (void)unlinkat(dir_fd, entry->d_name, 0);
     closedir(list);
 }
 
@@ -135,15 +136,15 @@ forget(nd_storage *storage, const char *directory, bool purge)
     int dir_fd = -1;
     if (fc_file_open_beneath(j->root_fd, directory, O_RDONLY | O_DIRECTORY, 0, &dir_fd) != FC_OK)
         return;
-    (void) unlinkat(dir_fd, SPEC, 0);
-    (void) unlinkat(dir_fd, JOURNAL, 0);
+    (void)unlinkat(dir_fd, SPEC, 0);
+    (void)unlinkat(dir_fd, JOURNAL, 0);
     if (purge)
         delete_files(dir_fd);
-    (void) fsync(dir_fd);
+    (void)fsync(dir_fd);
     close(dir_fd);
     /* Empty ones go: the capture's, then the day's, the month's and the year's. */
     char path[ND_DIRECTORY_SIZE];
-    (void) snprintf(path, sizeof path, "%s", directory);
+    (void)snprintf(path, sizeof path, "%s", directory);
     while (unlinkat(j->root_fd, path, AT_REMOVEDIR) == 0 && strrchr(path, '/') != NULL)
         *strrchr(path, '/') = '\0';
 }
@@ -232,7 +233,7 @@ scan_level(scan *s, int dir_fd, const char *path, int depth)
         if (depth < 3 ? !digits(entry->d_name, widths[depth]) : entry->d_name[0] == '.')
             continue;
         if (snprintf(below, sizeof below, "%s%s%s", path, *path != '\0' ? "/" : "", entry->d_name) >=
-                (int) sizeof below ||
+                (int)sizeof below ||
             fc_file_open_beneath(dir_fd, entry->d_name, O_RDONLY | O_DIRECTORY, 0, &fd) != FC_OK)
             continue;
         s->seen++;
@@ -244,8 +245,8 @@ scan_level(scan *s, int dir_fd, const char *path, int depth)
 
 static fc_err
 scan_all(nd_storage *storage,
-         void (*visit)(const char *directory, nd_desired_capture *want, fc_status *status, void *user), void *user,
-         fc_fail *fail)
+         void (*visit)(const char *directory, nd_desired_capture *want, fc_status *status, void *user),
+         void *user, fc_fail *fail)
 {
     scan s = {.j = self(storage), .visit = visit, .user = user};
     scan_level(&s, s.j->root_fd, "", 0);
@@ -300,11 +301,11 @@ static void
 recover_work(nd_job *job, const atomic_bool *giving_up)
 {
     recover_job *r = FC_CONTAINER(job, recover_job, job);
-    (void) giving_up;
+    (void)giving_up;
     fc_err err = recover_now(&r->j->storage, r->directory, &r->known, &r->recovery, &r->recovery.fail);
     /* The helper is gone: the lock goes with its last descriptor, which may take the kernel a moment. */
     for (int tries = 0; err == FC_ERR_AGAIN && tries < 50; tries++) {
-        (void) usleep(20000);
+        (void)usleep(20000);
         err = recover_now(&r->j->storage, r->directory, &r->known, &r->recovery, &r->recovery.fail);
     }
 }
@@ -332,7 +333,7 @@ recover_later(nd_storage *storage, const char *directory, const fc_status *known
     recover_job *r = FC_NEW(recover_job);
     r->job = (nd_job){.work = recover_work, .done = recover_done, .drop = recover_drop};
     r->j = self(storage);
-    (void) snprintf(r->directory, sizeof r->directory, "%s", directory);
+    (void)snprintf(r->directory, sizeof r->directory, "%s", directory);
     fc_status_copy(&r->known, known);
     nd_worker_submit(r->j->worker, &r->job);
 }
@@ -341,7 +342,7 @@ typedef struct hash_job {
     nd_job job; /* first */
     journal *j;
     char uid[FC_UID_LENGTH + 1];
-    char path[sizeof((fc_segment *) NULL)->path];
+    char path[sizeof((fc_segment *)NULL)->path];
     uint32_t sequence;
     uint64_t size_bytes;
     uint8_t sha256[32];
@@ -368,7 +369,8 @@ hash_done(nd_job *job)
 {
     hash_job *h = FC_CONTAINER(job, hash_job, job);
     if (h->j->storage.events != NULL)
-        h->j->storage.events->hashed(h->j->storage.user, h->uid, h->sequence, h->size_bytes, h->sha256, &h->fail);
+        h->j->storage.events->hashed(h->j->storage.user, h->uid, h->sequence, h->size_bytes, h->sha256,
+                                     &h->fail);
 }
 
 static void
@@ -383,7 +385,7 @@ hash_later(nd_storage *storage, const char *uid, const fc_segment *segment)
     hash_job *h = FC_NEW(hash_job);
     h->job = (nd_job){.work = hash_work, .done = hash_done, .drop = hash_drop};
     h->j = self(storage);
-    (void) snprintf(h->uid, sizeof h->uid, "%s", uid);
+    (void)snprintf(h->uid, sizeof h->uid, "%s", uid);
     memcpy(h->path, segment->path, sizeof h->path);
     h->sequence = segment->sequence;
     nd_worker_submit(h->j->worker, &h->job);
@@ -415,7 +417,7 @@ lease_put(nd_storage *storage, fc_wall end)
         return;
     struct timespec at = {.tv_sec = end.ns / FC_NS_PER_S, .tv_nsec = end.ns % FC_NS_PER_S};
     struct timespec times[2] = {at, at};
-    (void) futimens(fd, times);
+    (void)futimens(fd, times);
     close(fd);
 }
 

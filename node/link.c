@@ -17,8 +17,8 @@
 enum { PROTOCOL_VERSION = 1, INTERVAL_MIN_MS = 100, INTERVAL_MAX_MS = 3600000 };
 
 struct nd_link {
-    fc_loop *loop;  /* borrowed */
-    nd_node *node;  /* borrowed */
+    fc_loop *loop;         /* borrowed */
+    nd_node *node;         /* borrowed */
     fc_rpc_client *client; /* owned */
     fc_rpc_service service;
     fc_rpc_conn *conn; /* weak: cleared by on_close */
@@ -46,21 +46,25 @@ struct nd_link {
 static uint32_t
 clamp_ms(uint32_t ms, uint32_t otherwise)
 {
-    return ms == 0 ? otherwise : ms < INTERVAL_MIN_MS ? INTERVAL_MIN_MS : ms > INTERVAL_MAX_MS ? INTERVAL_MAX_MS : ms;
+    return ms == 0                ? otherwise
+           : ms < INTERVAL_MIN_MS ? INTERVAL_MIN_MS
+           : ms > INTERVAL_MAX_MS ? INTERVAL_MAX_MS
+                                  : ms;
 }
 
 static uint32_t
 random_below(uint32_t limit)
 {
     uint32_t number = 0;
-    if (limit == 0 || getrandom(&number, sizeof number, 0) != (ssize_t) sizeof number)
+    if (limit == 0 || getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
         return 0;
     return number % limit;
 }
 
 /* ---- reports ---- */
 
-static void send_report(nd_link *link);
+static void
+send_report(nd_link *link);
 
 static void
 flush_done(nd_link *link)
@@ -136,7 +140,8 @@ send_report(nd_link *link)
     }
     fc_loop_timer_clear(link->loop, &link->report_timer);
     link->reported_at = fc_loop_now(link->loop);
-    link->report = fc_rpc_call_new(link->conn, FC_METHOD_REPORT, &report->base, ND_HELLO_MS, &report_ops, link);
+    link->report =
+        fc_rpc_call_new(link->conn, FC_METHOD_REPORT, &report->base, ND_HELLO_MS, &report_ops, link);
     protobuf_c_message_free_unpacked(&report->base, NULL);
 }
 
@@ -158,7 +163,7 @@ static void
 heartbeat_message(fc_rpc_call *call, const ProtobufCMessage *message)
 {
     nd_link *link = fc_rpc_call_user(call);
-    nd_node_renew_lease(link->node, ((const Fcpb__HeartbeatResponse *) message)->lease_ms);
+    nd_node_renew_lease(link->node, ((const Fcpb__HeartbeatResponse *)message)->lease_ms);
 }
 
 static void
@@ -191,7 +196,7 @@ static void
 hello_message(fc_rpc_call *call, const ProtobufCMessage *message)
 {
     nd_link *link = fc_rpc_call_user(call);
-    const Fcpb__HelloResponse *hello = (const Fcpb__HelloResponse *) message;
+    const Fcpb__HelloResponse *hello = (const Fcpb__HelloResponse *)message;
     link->heartbeat_ms = clamp_ms(hello->heartbeat_ms, ND_HEARTBEAT_MS);
     link->report_interval_ms = clamp_ms(hello->report_interval_ms, ND_REPORT_INTERVAL_MS);
     link->ready = true;
@@ -214,7 +219,8 @@ hello_closed(fc_rpc_call *call, const fc_rpc_status *status)
         return; /* on_close follows, where it was the connection */
     /* Not at once: what refuses us now will refuse us in a second too. */
     fc_log(FC_LOG_ERROR, "the coordinator refuses this instance: %s", status->message);
-    fc_loop_timer_after_ms(link->loop, &link->refused_timer, ND_HELLO_RETRY_MS + random_below(ND_HELLO_RETRY_MS));
+    fc_loop_timer_after_ms(link->loop, &link->refused_timer,
+                           ND_HELLO_RETRY_MS + random_below(ND_HELLO_RETRY_MS));
 }
 
 static const fc_rpc_call_ops hello_ops = {.on_message = hello_message, .on_closed = hello_closed};
@@ -253,7 +259,7 @@ static void
 resolve_work(nd_job *job, const atomic_bool *giving_up)
 {
     resolve_job *r = FC_CONTAINER(job, resolve_job, job);
-    (void) giving_up;
+    (void)giving_up;
     if (nd_endpoint_resolve(r->host, r->link->port, false, r->endpoints, &r->count, &r->fail) != FC_OK)
         r->count = 0;
 }
@@ -314,7 +320,7 @@ static void
 on_close(fc_rpc_conn *conn, const fc_rpc_status *why, void *user)
 {
     nd_link *link = user;
-    (void) conn;
+    (void)conn;
     fc_log(FC_LOG_NOTICE, "connection to the coordinator lost: %s", why->message);
     link->conn = NULL;
     link->ready = false;
@@ -330,7 +336,7 @@ on_close(fc_rpc_conn *conn, const fc_rpc_status *why, void *user)
 static void
 on_connect_failed(const fc_fail *why, uint64_t retry_ms, void *user)
 {
-    (void) user;
+    (void)user;
     fc_log(FC_LOG_WARNING, "%s; trying again in %" PRIu64 " ms", why->text, retry_ms);
 }
 
@@ -362,7 +368,8 @@ find_coordinator(nd_link *link, const char *coordinator, fc_fail *fail)
     fc_err err = nd_endpoint_split(coordinator, &link->host, &link->port, fail);
     if (err != FC_OK)
         return err;
-    link->numeric = nd_endpoint_resolve(link->host, link->port, true, link->own, &link->own_count, NULL) == FC_OK;
+    link->numeric =
+        nd_endpoint_resolve(link->host, link->port, true, link->own, &link->own_count, NULL) == FC_OK;
     if (link->numeric)
         return FC_OK;
     /* Captures that go on after a restart need to know it before there is a connection. */
@@ -385,8 +392,13 @@ nd_link_new(const nd_link_options *options, nd_link **ret_link, fc_fail *fail)
     link->flush_timer.fire = flush_fire;
     link->report_task.run = report_run;
     link->service = (fc_rpc_service){nd_service_handlers, nd_service_handler_count, options->node};
-    fc_rpc_options rpc = {.loop = options->loop, .tls = options->tls, .identify = fc_tls_identify,
-                          .services = &link->service, .service_count = 1, .ops = &conn_ops, .user = link};
+    fc_rpc_options rpc = {.loop = options->loop,
+                          .tls = options->tls,
+                          .identify = fc_tls_identify,
+                          .services = &link->service,
+                          .service_count = 1,
+                          .ops = &conn_ops,
+                          .user = link};
     fc_rpc_backoff backoff = options->backoff;
     if (backoff.first_ms == 0)
         backoff.first_ms = ND_BACKOFF_FIRST_MS;

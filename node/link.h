@@ -1,8 +1,8 @@
 /* link.h: the node's one connection to its coordinator.
  *
- * Life of a connection: dialled -> open -> (coordinator's addresses resolved) -> Hello answered -> ready -> closed; then
- * again, with jittered back-off, for ever. While ready: Reports (one at a time; a change of state at once, counters at
- * most every report_interval_ms), Heartbeats, and NodeService for the coordinator.
+ * Life of a connection: dialled -> open -> (coordinator's addresses resolved) -> Hello answered -> ready ->
+ * closed; then again, with jittered back-off, for ever. While ready: Reports (one at a time; a change of
+ * state at once, counters at most every report_interval_ms), Heartbeats, and NodeService for the coordinator.
  */
 #ifndef ND_LINK_H
 #define ND_LINK_H
@@ -13,29 +13,33 @@
 typedef struct nd_link nd_link;
 
 enum {
-    ND_HELLO_MS = 10000,        /* for the answer to Hello, to a Report, to a Heartbeat */
-    ND_HELLO_RETRY_MS = 5000,   /* after a refused Hello, and as much again at random */
-    ND_HEARTBEAT_MS = 15000,    /* unless Hello says otherwise, as the next */
+    ND_HELLO_MS = 10000,      /* for the answer to Hello, to a Report, to a Heartbeat */
+    ND_HELLO_RETRY_MS = 5000, /* after a refused Hello, and as much again at random */
+    ND_HEARTBEAT_MS = 15000,  /* unless Hello says otherwise, as the next */
     ND_REPORT_INTERVAL_MS = 1000,
-    ND_COALESCE_MS = 100,       /* counters wait this long for company */
+    ND_COALESCE_MS = 100, /* counters wait this long for company */
     /* After a coordinator's restart the whole fleet is to be back within 5 s. */
     ND_BACKOFF_FIRST_MS = 250,
     ND_BACKOFF_MAX_MS = 3000,
 };
 
 typedef struct nd_link_options {
-    fc_loop *loop;          /* borrowed, as all here */
+    fc_loop *loop; /* borrowed, as all here */
     nd_node *node;
     struct nng_tls_config *tls;
     const char *coordinator; /* "host:port" */
-    fc_rpc_backoff backoff; /* {0} = the above */
+    fc_rpc_backoff backoff;  /* {0} = the above */
 } nd_link_options;
 
-FC_MUST_USE fc_err nd_link_new(const nd_link_options *options, nd_link **ret_link, fc_fail *fail);
-void nd_link_free(nd_link *link);
+FC_MUST_USE fc_err
+nd_link_new(const nd_link_options *options, nd_link **ret_link, fc_fail *fail);
+void
+nd_link_free(nd_link *link);
 /* Hello has been answered. */
-bool nd_link_ready(const nd_link *link);
+bool
+nd_link_ready(const nd_link *link);
 /* Calls done, from the loop, when everything has been reported or after wait_ms, once. */
-void nd_link_flush(nd_link *link, uint32_t wait_ms, void (*done)(void *user), void *user);
+void
+nd_link_flush(nd_link *link, uint32_t wait_ms, void (*done)(void *user), void *user);
 
 #endif

@@ -10,17 +10,18 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const char usage[] = "Usage: fleetcap-node [--config FILE] [--check]\n"
-                            "\n"
-                            "The node daemon of fleetcap: captures packets on this instance when its coordinator\n"
-                            "says so, within the limits of its own configuration.\n"
-                            "\n"
-                            "  --config FILE  configuration (YAML); /etc/fleetcap/node.yaml otherwise\n"
-                            "  --check        read the configuration and the credentials, say what is wrong, exit\n"
-                            "  --version      print the version, exit\n"
-                            "  --help         print this, exit\n"
-                            "\n"
-                            "SIGTERM stops and seals all captures; SIGHUP reads the credentials again.\n";
+static const char usage[] =
+    "Usage: fleetcap-node [--config FILE] [--check]\n"
+    "\n"
+    "The node daemon of fleetcap: captures packets on this instance when its coordinator\n"
+    "says so, within the limits of its own configuration.\n"
+    "\n"
+    "  --config FILE  configuration (YAML); /etc/fleetcap/node.yaml otherwise\n"
+    "  --check        read the configuration and the credentials, say what is wrong, exit\n"
+    "  --version      print the version, exit\n"
+    "  --help         print this, exit\n"
+    "\n"
+    "SIGTERM stops and seals all captures; SIGHUP reads the credentials again.\n";
 
 typedef struct options {
     const char *config;
@@ -32,8 +33,10 @@ static fc_exit
 read_options(int argc, char **argv, options *ret_options, bool *ret_done)
 {
     static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'C'},
-        {"version", no_argument, NULL, 'V'},      {"help", no_argument, NULL, 'h'},
+        {"config", required_argument, NULL, 'c'},
+        {"check", no_argument, NULL, 'C'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     for (int option; (option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1;) {
@@ -45,21 +48,21 @@ read_options(int argc, char **argv, options *ret_options, bool *ret_done)
             ret_options->check = true;
             break;
         case 'V':
-            (void) puts("fleetcap-node " FC_VERSION);
+            (void)puts("fleetcap-node " FC_VERSION);
             *ret_done = true;
             return FC_EXIT_OK;
         case 'h':
-            (void) fputs(usage, stdout);
+            (void)fputs(usage, stdout);
             *ret_done = true;
             return FC_EXIT_OK;
         default:
-            (void) fputs(usage, stderr);
+            (void)fputs(usage, stderr);
             return FC_EXIT_USAGE;
         }
     }
     if (optind == argc)
         return FC_EXIT_OK;
-    (void) fprintf(stderr, "fleetcap-node: unexpected argument '%s'\n%s", argv[optind], usage);
+    (void)fprintf(stderr, "fleetcap-node: unexpected argument '%s'\n%s", argv[optind], usage);
     return FC_EXIT_USAGE;
 }
 
@@ -86,16 +89,16 @@ main(int argc, char **argv)
     bool done = false;
     fc_exit status = read_options(argc, argv, &chosen, &done);
     if (done || status != FC_EXIT_OK)
-        return (int) status;
+        return (int)status;
     nd_config config = {0};
     fc_fail fail = {0};
     fc_err err = nd_config_load(chosen.config, &config, &fail);
     if (err == FC_OK) {
-        fc_log_open("fleetcap-node", (fc_log_level) fc_log_level_parse(config.log_level));
+        fc_log_open("fleetcap-node", (fc_log_level)fc_log_level_parse(config.log_level));
         err = chosen.check ? nd_daemon_check(&config, &fail) : run(&config, &fail);
     }
     nd_config_fini(&config);
     if (err != FC_OK)
-        (void) fprintf(stderr, "fleetcap-node: %s\n", fail.text);
-    return (int) fc_err_exit(err);
+        (void)fprintf(stderr, "fleetcap-node: %s\n", fail.text);
+    return (int)fc_err_exit(err);
 }

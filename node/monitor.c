@@ -23,7 +23,7 @@ enum { CHANNEL_FD = 3, DIRECTORY_FD = 4 };
 static void
 tell(int fd, nd_monitor_kind kind, pid_t pid, int value, int pass_fd)
 {
-    nd_monitor_message message = {(uint32_t) kind, (int32_t) pid, (int32_t) value};
+    nd_monitor_message message = {(uint32_t)kind, (int32_t)pid, (int32_t)value};
     struct iovec iov = {&message, sizeof message};
     union {
         struct cmsghdr align;
@@ -48,7 +48,7 @@ static void
 become_helper(const char *helper, const int fds[2])
 {
     static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
-    char *const arguments[] = {(char *) (uintptr_t) helper, NULL};
+    char *const arguments[] = {(char *)(uintptr_t)helper, NULL};
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -58,7 +58,7 @@ become_helper(const char *helper, const int fds[2])
     int directory = fcntl(fds[1], F_DUPFD_CLOEXEC, 10);
     if (channel < 0 || directory < 0 || dup2(channel, CHANNEL_FD) < 0 || dup2(directory, DIRECTORY_FD) < 0)
         _exit(127);
-    (void) syscall(SYS_close_range, (unsigned) DIRECTORY_FD + 1, ~0u, 0u);
+    (void)syscall(SYS_close_range, (unsigned)DIRECTORY_FD + 1, ~0u, 0u);
     execve(helper, arguments, environment);
     _exit(127);
 }
@@ -74,7 +74,7 @@ spawn(int fd, const char *helper, const int fds[2])
         return;
     }
     /* Not reaped before this thread says so: the pid is the child's. */
-    int pidfd = (int) syscall(SYS_pidfd_open, pid, 0u);
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0u);
     tell(fd, ND_MONITOR_SPAWNED, pid, 0, pidfd);
     if (pidfd >= 0)
         close(pidfd);
@@ -90,7 +90,9 @@ take_request(int fd, const char *helper)
         struct cmsghdr align;
         char bytes[CMSG_SPACE(8 * sizeof(int))];
     } control;
-    struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+    struct msghdr header = {.msg_iov = &iov,
+                            .msg_iovlen = 1,
+                            .msg_control = control.bytes,
                             .msg_controllen = sizeof control.bytes};
     ssize_t got = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
     if (got < 0)
@@ -118,7 +120,7 @@ reap(int fd, int signal_fd)
 {
     struct signalfd_siginfo info;
     ssize_t ignored = read(signal_fd, &info, sizeof info);
-    (void) ignored;
+    (void)ignored;
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
         tell(fd, ND_MONITOR_EXITED, pid, status, -1);
@@ -133,7 +135,7 @@ run(int fd, const char *helper)
     sigemptyset(&mask);
     sigaddset(&mask, SIGCHLD);
     int signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-    (void) prctl(PR_SET_NAME, "fleetcap-mon");
+    (void)prctl(PR_SET_NAME, "fleetcap-mon");
     for (bool there = signal_fd >= 0; there;) {
         struct pollfd polls[] = {{.fd = fd, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
         if (poll(polls, 2, -1) < 0 && errno != EINTR)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct nd_node {
-    nd_env env; /* first: instance captures' `changed` comes back through it */
+    nd_env env;                     /* first: instance captures' `changed` comes back through it */
     nd_instance_capture **captures; /* owned */
     size_t count, capacity;
     uint64_t generation;
@@ -74,8 +74,8 @@ storage_hashed(void *user, const char *uid, uint32_t sequence, uint64_t size_byt
     if (fail->err == FC_OK)
         nd_instance_capture_hashed(capture, sequence, size_bytes, sha256);
     else if (fail->err != FC_ERR_NOT_FOUND) /* a ring may have turned meanwhile */
-        fc_log(FC_LOG_WARNING, "capture %s: segment %" PRIu32 " was not hashed: %s", capture->want.name, sequence,
-               fail->text);
+        fc_log(FC_LOG_WARNING, "capture %s: segment %" PRIu32 " was not hashed: %s", capture->want.name,
+               sequence, fail->text);
 }
 
 static const nd_storage_events storage_events = {storage_recovered, storage_hashed};
@@ -146,7 +146,8 @@ lease_fire(fc_timer *timer)
 {
     nd_node *node = FC_CONTAINER(timer, nd_node, lease_timer);
     if (active_count(&node->env, NULL) > 0)
-        fc_log(FC_LOG_WARNING, "the lease ran out: nobody renewed it for %" PRIu32 " s", node->lease_ms / 1000);
+        fc_log(FC_LOG_WARNING, "the lease ran out: nobody renewed it for %" PRIu32 " s",
+               node->lease_ms / 1000);
     stop_all(node, FC_STOP_LEASE_EXPIRED);
 }
 
@@ -165,7 +166,7 @@ nd_node_renew_lease(nd_node *node, uint32_t lease_ms)
     if (active_count(&node->env, NULL) > 0) {
         fc_wall now = fc_clock_wall(fc_loop_clock(node->env.loop));
         node->env.storage->ops->lease_put(node->env.storage,
-                                          (fc_wall){now.ns + (int64_t) node->lease_ms * FC_NS_PER_MS});
+                                          (fc_wall){now.ns + (int64_t)node->lease_ms * FC_NS_PER_MS});
     }
 }
 
@@ -222,7 +223,8 @@ nd_node_apply(nd_node *node, nd_desired *desired, fc_fail *fail)
     }
     nd_step *steps = NULL;
     size_t step_count = 0;
-    nd_reconcile(desired, observed, node->count, fc_clock_wall(fc_loop_clock(node->env.loop)), &steps, &step_count);
+    nd_reconcile(desired, observed, node->count, fc_clock_wall(fc_loop_clock(node->env.loop)), &steps,
+                 &step_count);
     node->generation = desired->generation;
     for (size_t i = 0; i < node->count; i++)
         node->captures[i]->status.generation = desired->generation;
@@ -287,7 +289,7 @@ static void
 restore_one(const char *directory, nd_desired_capture *want, fc_status *status, void *user)
 {
     const restore *r = user;
-    (void) directory;
+    (void)directory;
     if (nd_node_find(r->node, want->uid) != NULL)
         return;
     nd_instance_capture_restore(add(r->node, want), status, r->lease_end);
@@ -302,7 +304,8 @@ nd_node_start(nd_node *node, fc_fail *fail)
     fc_err err = storage->ops->scan(storage, restore_one, &r, fail);
     int64_t left_ms = (r.lease_end.ns - now.ns) / FC_NS_PER_MS;
     /* What nobody has renewed for a while is not renewed by a restart. */
-    lease_run(node, r.lease_end.ns != 0 && left_ms < node->lease_ms ? (left_ms > 0 ? left_ms : 0) : node->lease_ms);
+    lease_run(node,
+              r.lease_end.ns != 0 && left_ms < node->lease_ms ? (left_ms > 0 ? left_ms : 0) : node->lease_ms);
     return err;
 }
 

@@ -16,7 +16,7 @@ bytes_asked(const fc_spec *spec)
     if (spec->session_bytes > 0 || spec->ring_files == 0)
         return spec->session_bytes;
     uint64_t ring;
-    return __builtin_mul_overflow((uint64_t) spec->ring_files, spec->ring_file_bytes, &ring) ? 0 : ring;
+    return __builtin_mul_overflow((uint64_t)spec->ring_files, spec->ring_file_bytes, &ring) ? 0 : ring;
 }
 
 static fc_err
@@ -27,22 +27,21 @@ check_bytes(const nd_policy *policy, const fc_spec *spec, fc_fail *fail)
     if (policy->session_bytes_max == 0 || (asked > 0 && asked <= policy->session_bytes_max))
         return FC_OK;
     if (asked > 0)
-        (void) fc_size_text(asked, asked_text);
-    return fc_fail_field(fail, FC_ERR_DENIED, "totalBytesPerSession",
-                         "the capture asks for %s (%" PRIu64 " bytes) per session, this node allows %s (%" PRIu64
-                         " bytes)",
-                         asked_text, asked, fc_size_text(policy->session_bytes_max, allowed_text),
-                         policy->session_bytes_max);
+        (void)fc_size_text(asked, asked_text);
+    return fc_fail_field(
+        fail, FC_ERR_DENIED, "totalBytesPerSession",
+        "the capture asks for %s (%" PRIu64 " bytes) per session, this node allows %s (%" PRIu64 " bytes)",
+        asked_text, asked, fc_size_text(policy->session_bytes_max, allowed_text), policy->session_bytes_max);
 }
 
 static fc_err
 check_time(const nd_policy *policy, const fc_spec *spec, fc_fail *fail)
 {
-    if (policy->time_limit_max_ms == 0 || (uint64_t) spec->time_limit_s * 1000 <= policy->time_limit_max_ms)
+    if (policy->time_limit_max_ms == 0 || (uint64_t)spec->time_limit_s * 1000 <= policy->time_limit_max_ms)
         return FC_OK;
     return fc_fail_field(fail, FC_ERR_DENIED, "timeLimitInSeconds",
-                         "the capture asks for %" PRIu32 " s, this node allows %" PRIu64 " s", spec->time_limit_s,
-                         policy->time_limit_max_ms / 1000);
+                         "the capture asks for %" PRIu32 " s, this node allows %" PRIu64 " s",
+                         spec->time_limit_s, policy->time_limit_max_ms / 1000);
 }
 
 static fc_err
@@ -53,7 +52,7 @@ check_snaplen(const nd_policy *policy, const fc_spec *spec, fc_fail *fail)
         return FC_OK;
     char asked[16] = "all";
     if (spec->bytes_per_packet > 0)
-        (void) snprintf(asked, sizeof asked, "%" PRIu32, spec->bytes_per_packet);
+        (void)snprintf(asked, sizeof asked, "%" PRIu32, spec->bytes_per_packet);
     return fc_fail_field(fail, FC_ERR_DENIED, "bytesToCapturePerPacket",
                          "the capture asks for %s bytes per packet, this node allows %" PRIu64, asked,
                          policy->bytes_per_packet_max);
@@ -74,8 +73,8 @@ fc_err
 nd_policy_check(const nd_policy *policy, const fc_spec *spec, const nd_policy_facts *facts,
                 fc_stop_reason *ret_reason, fc_fail *fail)
 {
-    fc_err (*const checks[])(const nd_policy *, const fc_spec *, fc_fail *) = {check_bytes, check_time,
-                                                                               check_snaplen, check_interfaces};
+    fc_err (*const checks[])(const nd_policy *, const fc_spec *,
+                             fc_fail *) = {check_bytes, check_time, check_snaplen, check_interfaces};
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
         fc_err err = checks[i](policy, spec, fail);
         if (err != FC_OK) {

@@ -24,7 +24,8 @@ find_account(const char *user, account *ret_account, fc_fail *fail)
     const struct passwd *entry = getpwnam(user);
     if (entry == NULL)
         return fc_fail_field(fail, FC_ERR_NOT_FOUND, "user", "there is no user %s here", user);
-    *ret_account = (account){.change = entry->pw_uid != geteuid(), .uid = entry->pw_uid, .gid = entry->pw_gid};
+    *ret_account =
+        (account){.change = entry->pw_uid != geteuid(), .uid = entry->pw_uid, .gid = entry->pw_gid};
     return FC_OK;
 }
 
@@ -34,13 +35,13 @@ become(const account *who, bool may_set_bounds, fc_fail *fail)
 {
     int rc = 0;
     if (who->change)
-        rc = capng_change_id((int) who->uid, (int) who->gid,
+        rc = capng_change_id((int)who->uid, (int)who->gid,
                              CAPNG_DROP_SUPP_GRP | (may_set_bounds ? CAPNG_CLEAR_BOUNDING : CAPNG_NO_FLAG));
     else
         rc = capng_apply(may_set_bounds ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS);
     if (rc != 0)
         return fc_fail_set(fail, FC_ERR_DENIED, "cannot drop privileges to uid %d (libcap-ng says %d)",
-                           (int) who->uid, rc);
+                           (int)who->uid, rc);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return fc_fail_errno(fail, errno, "cannot forbid new privileges");
     return FC_OK;
@@ -71,7 +72,7 @@ nd_privileges_drop(const char *user, const char *captures_dir, fc_fail *fail)
     if (err == FC_OK)
         err = become(&who, may_set_bounds, fail);
     if (err == FC_OK)
-        (void) prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+        (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     return err;
 }
 
@@ -86,8 +87,9 @@ nd_privileges_keep_raw(const char *user, fc_fail *fail)
     if (err != FC_OK)
         return err;
     if (raw)
-        (void) capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE | CAPNG_BOUNDING_SET,
-                            CAP_NET_RAW);
+        (void)capng_update(CAPNG_ADD,
+                           CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE | CAPNG_BOUNDING_SET,
+                           CAP_NET_RAW);
     err = become(&who, may_set_bounds, fail);
     if (err == FC_OK && raw && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_RAW, 0, 0) != 0)
         err = fc_fail_errno(fail, errno, "cannot pass CAP_NET_RAW on to capture helpers");

@@ -29,7 +29,8 @@ nd_segment_name_parse(const char *name, nd_segment_name *ret_name)
     bool part = length > sizeof PART - 1 && strcmp(name + length - (sizeof PART - 1), PART) == 0;
     if (part)
         length -= sizeof PART - 1;
-    if (length <= sizeof SEALED - 1 || strncmp(name + length - (sizeof SEALED - 1), SEALED, sizeof SEALED - 1) != 0)
+    if (length <= sizeof SEALED - 1 ||
+        strncmp(name + length - (sizeof SEALED - 1), SEALED, sizeof SEALED - 1) != 0)
         return false;
     length -= sizeof SEALED - 1;
     size_t digits = 0;
@@ -43,7 +44,7 @@ nd_segment_name_parse(const char *name, nd_segment_name *ret_name)
     text[digits] = '\0';
     if (fc_u64_parse(text, UINT32_MAX, &sequence) != FC_OK || sequence == 0)
         return false;
-    *ret_name = (nd_segment_name){(uint32_t) sequence, part};
+    *ret_name = (nd_segment_name){(uint32_t)sequence, part};
     return true;
 }
 
@@ -51,7 +52,8 @@ static const fc_segment *
 known_sealed(const fc_status *known, uint32_t sequence)
 {
     for (size_t i = 0; i < known->segment_count; i++)
-        if (known->segments[i].sequence == sequence && known->segments[i].sealed && !known->segments[i].removed)
+        if (known->segments[i].sequence == sequence && known->segments[i].sealed &&
+            !known->segments[i].removed)
             return &known->segments[i];
     return NULL;
 }
@@ -74,7 +76,7 @@ repair(int dir_fd, const char *name, const nd_segment_name *parsed, nd_found *fo
     close(fd);
     if (summary.good_bytes == 0 && (err == FC_OK || err == FC_ERR_CORRUPT)) {
         /* No whole section header: the helper died before its first flush. */
-        (void) unlinkat(dir_fd, name, 0);
+        (void)unlinkat(dir_fd, name, 0);
         return FC_ERR_NOT_FOUND;
     }
     if (err != FC_OK)
@@ -109,7 +111,7 @@ recover_one(int dir_fd, const char *directory, const char *name, const nd_segmen
         if (err != FC_OK)
             return err == FC_ERR_NOT_FOUND ? FC_OK : err;
         if (snprintf(found.segment.path, sizeof found.segment.path, "%s/%s", directory, sealed) >=
-            (int) sizeof found.segment.path)
+            (int)sizeof found.segment.path)
             return fc_fail_set(&recovery->fail, FC_ERR_RANGE, "the name %.80s is too long", sealed);
         if (parsed->part && renameat(dir_fd, name, dir_fd, sealed) != 0)
             return fc_fail_errno(&recovery->fail, errno, "cannot rename %s", name);
@@ -150,7 +152,7 @@ nd_recover_directory(int dir_fd, const char *directory, const fc_status *known, 
         }
     }
     closedir(list);
-    (void) fsync(dir_fd);
+    (void)fsync(dir_fd);
     ret_recovery->fail = first;
     if (ret_recovery->count > 1)
         qsort(ret_recovery->found, ret_recovery->count, sizeof ret_recovery->found[0], by_sequence);

@@ -173,7 +173,7 @@ nd_report_hello(const nd_node *node)
         Fcpb__InstanceCapture *digest = fc_alloc(sizeof *digest);
         fcpb__instance_capture__init(digest);
         digest->capture_uid = fc_strdup(status->capture_uid);
-        digest->state = (Fcpb__State) status->state;
+        digest->state = (Fcpb__State)status->state;
         digest->revision = status->revision;
         hello->captures[hello->n_captures++] = digest;
     }

@@ -51,15 +51,17 @@ fold_one(fc_status *status, const nd_found *found)
     if (known != NULL && known->sealed && !found->segment.repaired)
         return; /* nothing new */
     fc_counters *counters = &status->counters;
-    counters->written_packets =
-        plus_difference(counters->written_packets, segment.packets, known_packets);
-    /* Captured bytes are not kept per segment: the new packets' share of the file's, which is exact when all are new. */
+    counters->written_packets = plus_difference(counters->written_packets, segment.packets, known_packets);
+    /* Captured bytes are not kept per segment: the new packets' share of the file's, which is exact when all
+     * are new. */
     if (segment.packets > known_packets)
-        counters->written_bytes += (uint64_t) ((double) found->captured_bytes *
-                                               ((double) (segment.packets - known_packets) / (double) segment.packets));
+        counters->written_bytes +=
+            (uint64_t)((double)found->captured_bytes *
+                       ((double)(segment.packets - known_packets) / (double)segment.packets));
     counters->file_bytes =
         plus_difference(counters->file_bytes, segment.size_bytes, known != NULL ? known->size_bytes : 0);
-    if (segment.first_packet.ns != 0 && (status->first_packet.ns == 0 || segment.first_packet.ns < status->first_packet.ns))
+    if (segment.first_packet.ns != 0 &&
+        (status->first_packet.ns == 0 || segment.first_packet.ns < status->first_packet.ns))
         status->first_packet = segment.first_packet;
     if (segment.last_packet.ns > status->last_packet.ns)
         status->last_packet = segment.last_packet;
@@ -71,7 +73,8 @@ nd_restore_fold(fc_status *status, const nd_recovery *recovery)
 {
     for (size_t i = 0; i < recovery->count; i++)
         fold_one(status, &recovery->found[i]);
-    /* What was listed and is not there any more: a ring that turned, or an open file that never had a block. */
+    /* What was listed and is not there any more: a ring that turned, or an open file that never had a block.
+     */
     for (size_t i = 0; i < status->segment_count && recovery->fail.err == FC_OK; i++) {
         bool there = false;
         for (size_t f = 0; f < recovery->count && !there; f++)
@@ -82,7 +85,7 @@ nd_restore_fold(fc_status *status, const nd_recovery *recovery)
     /* The files prove packets that the last counters did not have yet: they did match. */
     int64_t unaccounted = fc_counters_unaccounted(&status->counters);
     if (unaccounted < 0)
-        status->counters.matched_packets += (uint64_t) -unaccounted;
+        status->counters.matched_packets += (uint64_t)-unaccounted;
 }
 
 static fc_wall

@@ -18,7 +18,7 @@ set_desired(fc_rpc_call *call, const ProtobufCMessage *request, void *service)
     nd_node *node = service;
     nd_desired desired = {0};
     fc_fail fail = {0};
-    fc_err err = nd_desired_from_pb((const Fcpb__DesiredState *) request, &desired, &fail);
+    fc_err err = nd_desired_from_pb((const Fcpb__DesiredState *)request, &desired, &fail);
     if (err == FC_OK)
         err = nd_node_apply(node, &desired, &fail);
     if (err == FC_OK) {
@@ -47,7 +47,7 @@ send_some(fc_rpc_call *call)
     reading *r = fc_rpc_call_user(call);
     fc_fail fail = {0};
     while (fc_rpc_call_writable(call)) {
-        ssize_t got = pread(r->fd, r->chunk, ND_CHUNK_BYTES, (off_t) r->offset);
+        ssize_t got = pread(r->fd, r->chunk, ND_CHUNK_BYTES, (off_t)r->offset);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0) {
@@ -61,9 +61,9 @@ send_some(fc_rpc_call *call)
         }
         Fcpb__FileChunk message = FCPB__FILE_CHUNK__INIT;
         message.offset = r->offset;
-        message.data = (ProtobufCBinaryData){.len = (size_t) got, .data = r->chunk};
-        r->offset += (uint64_t) got;
-        (void) fc_rpc_call_send(call, &message.base);
+        message.data = (ProtobufCBinaryData){.len = (size_t)got, .data = r->chunk};
+        r->offset += (uint64_t)got;
+        (void)fc_rpc_call_send(call, &message.base);
     }
 }
 
@@ -71,7 +71,7 @@ static void
 reading_closed(fc_rpc_call *call, const fc_rpc_status *status)
 {
     reading *r = fc_rpc_call_user(call);
-    (void) status;
+    (void)status;
     close(r->fd);
     free(r->chunk);
     free(r);
@@ -99,15 +99,16 @@ find_segment(const nd_node *node, const Fcpb__ReadSegmentRequest *request, const
         *ret_segment = segment;
         return FC_OK;
     }
-    return fc_fail_field(fail, FC_ERR_NOT_FOUND, "sequence", "capture %s has no segment %" PRIu32 " on instance %s",
-                         capture->want.name, request->sequence, nd_node_identity(node)->id);
+    return fc_fail_field(fail, FC_ERR_NOT_FOUND, "sequence",
+                         "capture %s has no segment %" PRIu32 " on instance %s", capture->want.name,
+                         request->sequence, nd_node_identity(node)->id);
 }
 
 static void
 read_segment(fc_rpc_call *call, const ProtobufCMessage *message, void *service)
 {
     nd_node *node = service;
-    const Fcpb__ReadSegmentRequest *request = (const Fcpb__ReadSegmentRequest *) message;
+    const Fcpb__ReadSegmentRequest *request = (const Fcpb__ReadSegmentRequest *)message;
     nd_storage *storage = nd_node_storage(node);
     const fc_segment *segment = NULL;
     fc_fail fail = {0};
@@ -118,9 +119,10 @@ read_segment(fc_rpc_call *call, const ProtobufCMessage *message, void *service)
         err = storage->ops->open_segment(storage, segment->path, &fd, &fail);
     if (err == FC_OK && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)))
         err = fc_fail_set(&fail, FC_ERR_IO, "segment %" PRIu32 " is no file", request->sequence);
-    if (err == FC_OK && request->offset > (uint64_t) st.st_size)
-        err = fc_fail_field(&fail, FC_ERR_RANGE, "offset", "offset %" PRIu64 " is past the end of %" PRIu64 " bytes",
-                            request->offset, (uint64_t) st.st_size);
+    if (err == FC_OK && request->offset > (uint64_t)st.st_size)
+        err = fc_fail_field(&fail, FC_ERR_RANGE, "offset",
+                            "offset %" PRIu64 " is past the end of %" PRIu64 " bytes", request->offset,
+                            (uint64_t)st.st_size);
     if (err != FC_OK) {
         if (fd >= 0)
             close(fd);

@@ -1,7 +1,7 @@
 /* storage.h: what survives this process: captures' specs, journals and files.
  *
- * journal.c keeps them in directories below captures_dir; fake_storage.c in memory, for scenarios and the fan-out
- * bench. `directory` is always relative: "<yyyy>/<mm>/<dd>/<capture>-<first 8 of uid>".
+ * journal.c keeps them in directories below captures_dir; fake_storage.c in memory, for scenarios and the
+ * fan-out bench. `directory` is always relative: "<yyyy>/<mm>/<dd>/<capture>-<first 8 of uid>".
  */
 #ifndef ND_STORAGE_H
 #define ND_STORAGE_H
@@ -20,7 +20,7 @@ enum { ND_DIRECTORY_SIZE = 96 };
 
 /* A file of a capture as it was found after its helper was gone. */
 typedef struct nd_found {
-    fc_segment segment; /* path relative to captures_dir; sealed; `repaired` when it was open */
+    fc_segment segment;      /* path relative to captures_dir; sealed; `repaired` when it was open */
     uint64_t captured_bytes; /* of its packets; 0 for a sealed file that was known and not read again */
     fc_wall modified;
 } nd_found;
@@ -32,8 +32,8 @@ typedef struct nd_recovery {
     uint64_t cut_bytes;
     fc_fail fail; /* err FC_OK when all went well; what could be saved is in `found` in any case */
 } nd_recovery;
-void nd_recovery_fini(nd_recovery *recovery);
-
+void
+nd_recovery_fini(nd_recovery *recovery);
 
 typedef struct nd_storage nd_storage;
 
@@ -46,13 +46,14 @@ typedef struct nd_storage_ops {
     void (*forget)(nd_storage *storage, const char *directory, bool purge);
     /* Every capture that has a spec; `visit` takes *want, and *status (zero without a journal). */
     fc_err (*scan)(nd_storage *storage,
-                   void (*visit)(const char *directory, nd_desired_capture *want, fc_status *status, void *user),
+                   void (*visit)(const char *directory, nd_desired_capture *want, fc_status *status,
+                                 void *user),
                    void *user, fc_fail *fail);
-    /* Opens the directory with the lock that says "a helper works here": held by every duplicate of *ret_fd, so by
-     * the helper for its life. FC_ERR_AGAIN while an earlier helper has it. */
+    /* Opens the directory with the lock that says "a helper works here": held by every duplicate of *ret_fd,
+     * so by the helper for its life. FC_ERR_AGAIN while an earlier helper has it. */
     fc_err (*open_directory)(nd_storage *storage, const char *directory, int *ret_fd, fc_fail *fail);
-    /* Repairs and lists; `known` tells which files need not be read again. Blocks; for start-up. FC_ERR_AGAIN while a
-     * helper works there. */
+    /* Repairs and lists; `known` tells which files need not be read again. Blocks; for start-up. FC_ERR_AGAIN
+     * while a helper works there. */
     fc_err (*recover_now)(nd_storage *storage, const char *directory, const fc_status *known,
                           nd_recovery *ret_recovery, fc_fail *fail);
     /* The same on a worker; `recovered` comes from the loop with uid, unless the storage is freed first. */
@@ -69,7 +70,8 @@ typedef struct nd_storage_ops {
 /* Answers of the worker; set by the node before it uses the storage. */
 typedef struct nd_storage_events {
     void (*recovered)(void *user, const char *uid, const nd_recovery *recovery);
-    void (*hashed)(void *user, const char *uid, uint32_t sequence, uint64_t size_bytes, const uint8_t sha256[32],
+    void (*hashed)(void *user, const char *uid, uint32_t sequence, uint64_t size_bytes,
+                   const uint8_t sha256[32],
                    const fc_fail *fail); /* fail->err FC_OK: size and hash are good */
 } nd_storage_events;
 
@@ -81,9 +83,12 @@ struct nd_storage {
 };
 
 /* Pure: the directory of a capture, dated by its creation. */
-void nd_storage_directory(const char *name, const char *uid, fc_wall created, char ret_directory[ND_DIRECTORY_SIZE]);
+void
+nd_storage_directory(const char *name, const char *uid, fc_wall created,
+                     char ret_directory[ND_DIRECTORY_SIZE]);
 /* Pure: "<instance>_<hh>_<mm>_<ss>". */
 #define ND_PREFIX_SIZE 80
-void nd_storage_prefix(const char *instance, fc_wall created, char ret_prefix[ND_PREFIX_SIZE]);
+void
+nd_storage_prefix(const char *instance, fc_wall created, char ret_prefix[ND_PREFIX_SIZE]);
 
 #endif

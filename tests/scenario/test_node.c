@@ -1,5 +1,5 @@
-/* The node on a fake clock, with played helpers and a disk in memory: thousands of seeds of desired changes, mishaps,
- * lost leases, deaths and restarts. SEED=n runs one seed and logs it; SEEDS=n how many. */
+/* The node on a fake clock, with played helpers and a disk in memory: thousands of seeds of desired changes,
+ * mishaps, lost leases, deaths and restarts. SEED=n runs one seed and logs it; SEEDS=n how many. */
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "node/fake_backend.h"
@@ -84,16 +84,16 @@ dice(world *w, uint64_t sides)
 static const char *
 uid_of(const world *w, size_t i, char text[FC_UID_LENGTH + 1])
 {
-    (void) snprintf(text, FC_UID_LENGTH + 1, "%08x%024zx", w->epoch[i], i + 1);
+    (void)snprintf(text, FC_UID_LENGTH + 1, "%08x%024zx", w->epoch[i], i + 1);
     return text;
 }
 
 static fc_err
 one_interface(const fc_strings *asked, const fc_strings *allowed, fc_strings *ret_names, fc_fail *fail)
 {
-    (void) asked;
-    (void) allowed;
-    (void) fail;
+    (void)asked;
+    (void)allowed;
+    (void)fail;
     fc_strings_add(ret_names, "eth0");
     return FC_OK;
 }
@@ -101,16 +101,21 @@ one_interface(const fc_strings *asked, const fc_strings *allowed, fc_strings *re
 static bool
 helper_works(void *user, const char *uid)
 {
-    return nd_fake_working(((world *) user)->backend, uid) > 0;
+    return nd_fake_working(((world *)user)->backend, uid) > 0;
 }
 
 static void
 node_up(world *w)
 {
     fc_fail fail = {0};
-    nd_node_options options = {.loop = w->loop, .backend = w->backend, .storage = w->storage,
-                               .identity = &w->identity, .policy = &w->policy, .captures_dir = "/var/captures",
-                               .ring_bytes = 1 << 20, .interfaces = one_interface};
+    nd_node_options options = {.loop = w->loop,
+                               .backend = w->backend,
+                               .storage = w->storage,
+                               .identity = &w->identity,
+                               .policy = &w->policy,
+                               .captures_dir = "/var/captures",
+                               .ring_bytes = 1 << 20,
+                               .interfaces = one_interface};
     w->node = nd_node_new(&options);
     w->connected = false;
     assert_int_equal(nd_node_start(w->node, &fail), FC_OK);
@@ -127,8 +132,12 @@ node_down(world *w)
 static void
 world_init(world *w, uint64_t seed)
 {
-    static const nd_fake_options helpers = {.arm_ms = 20, .stop_ms = 30, .drain_ms = 500, .progress_ms = 1000,
-                                            .packets_per_progress = 10, .rotate_packets = 50};
+    static const nd_fake_options helpers = {.arm_ms = 20,
+                                            .stop_ms = 30,
+                                            .drain_ms = 500,
+                                            .progress_ms = 1000,
+                                            .packets_per_progress = 10,
+                                            .rotate_packets = 50};
     memset(w, 0, sizeof *w);
     w->seed = seed;
     w->random = seed * 0x9E3779B97F4A7C15ull + 1;
@@ -137,8 +146,8 @@ world_init(world *w, uint64_t seed)
     w->backend = nd_fake_backend_new(w->loop, &helpers);
     w->storage = nd_fake_storage_new(w->loop);
     nd_fake_storage_set_busy(w->storage, helper_works, w);
-    w->identity = (nd_identity){.id = "web-1", .name = "web-1", .scale_set = "web", .region = "eu", .zone = "",
-                                .labels = &w->labels};
+    w->identity = (nd_identity){
+        .id = "web-1", .name = "web-1", .scale_set = "web", .region = "eu", .zone = "", .labels = &w->labels};
     w->policy.captures_max = 4;
     w->policy.disk_floor_bytes = 1 << 20;
     node_up(w);
@@ -188,8 +197,8 @@ push(world *w)
         nd_desired_capture *capture = &desired.captures[desired.count];
         if (!wanted->present)
             continue;
-        (void) uid_of(w, i, capture->uid);
-        (void) snprintf(capture->name, sizeof capture->name, "capture-%zu", i);
+        (void)uid_of(w, i, capture->uid);
+        (void)snprintf(capture->name, sizeof capture->name, "capture-%zu", i);
         capture->action = wanted->action;
         capture->created.ns = 1795229137LL * FC_NS_PER_S;
         capture->start = wanted->start;
@@ -217,7 +226,8 @@ take(world *w, const Fcpb__InstanceCapture *message)
         if (strcmp(uid_of(w, i, uid), status.capture_uid) != 0)
             continue;
         if (status.revision <= s->revision)
-            fail_msg("seed %" PRIu64 ": revision %" PRIu64 " after %" PRIu64, w->seed, status.revision, s->revision);
+            fail_msg("seed %" PRIu64 ": revision %" PRIu64 " after %" PRIu64, w->seed, status.revision,
+                     s->revision);
         if (fc_state_final(s->state) && status.state != s->state)
             fail_msg("seed %" PRIu64 ": %s was reported after %s", w->seed, fc_state_name(status.state),
                      fc_state_name(s->state));
@@ -270,14 +280,14 @@ static void
 change_wants(world *w)
 {
     want *wanted = &w->wants[dice(w, UIDS)];
-    size_t i = (size_t) (wanted - w->wants);
+    size_t i = (size_t)(wanted - w->wants);
     fc_wall now = wall_now(&w->clock.clock);
     switch (dice(w, 8)) {
     case 0:
     case 1:
     case 2:
         if (!wanted->present) {
-            *wanted = (want){.present = true, .action = ND_ACTION_RUN, .limit_s = 1 + (uint32_t) dice(w, 600)};
+            *wanted = (want){.present = true, .action = ND_ACTION_RUN, .limit_s = 1 + (uint32_t)dice(w, 600)};
             w->epoch[i]++;
             w->seen[i] = (seen){0};
         }
@@ -285,7 +295,7 @@ change_wants(world *w)
     case 3:
     case 4:
         if (wanted->present && wanted->start.ns == 0) {
-            wanted->start.ns = now.ns + ((int64_t) dice(w, 1500) - 500) * FC_NS_PER_MS;
+            wanted->start.ns = now.ns + ((int64_t)dice(w, 1500) - 500) * FC_NS_PER_MS;
             wanted->end.ns = dice(w, 3) == 0 ? 0 : wanted->start.ns + wanted->limit_s * FC_NS_PER_S;
         }
         break;
@@ -305,7 +315,7 @@ change_wants(world *w)
 static void
 shutdown_done(void *user)
 {
-    ((world *) user)->down = true;
+    ((world *)user)->down = true;
 }
 
 static void
@@ -347,7 +357,7 @@ deed(world *w)
         connect_node(w, dice(w, 2) == 0);
         break;
     case 10:
-        (void) nd_fake_backend_hit(w->backend, dice(w, 8), (nd_fake_mishap) dice(w, 4));
+        (void)nd_fake_backend_hit(w->backend, dice(w, 8), (nd_fake_mishap)dice(w, 4));
         break;
     case 11:
         nd_fake_backend_refuse(w->backend, dice(w, 4) == 0);
@@ -356,8 +366,8 @@ deed(world *w)
     case 12:
         if (dice(w, 2) == 0) {
             node_down(w);
-            nd_fake_backend_options(w->backend)->drain_ms = (uint32_t) dice(w, 3000);
-            advance(w, (int64_t) dice(w, 2000));
+            nd_fake_backend_options(w->backend)->drain_ms = (uint32_t)dice(w, 3000);
+            advance(w, (int64_t)dice(w, 2000));
             node_up(w);
         }
         break;
@@ -373,10 +383,10 @@ deed(world *w)
         reports(w, false);
         break;
     case 17:
-        advance(w, (int64_t) dice(w, LEASE_MS + 60000));
+        advance(w, (int64_t)dice(w, LEASE_MS + 60000));
         break;
     default:
-        advance(w, (int64_t) dice(w, 2500));
+        advance(w, (int64_t)dice(w, 2500));
     }
 }
 
@@ -426,18 +436,21 @@ check_converged(world *w)
     for (size_t i = 0; i < UIDS; i++) {
         const want *wanted = &w->wants[i];
         const nd_instance_capture *capture = nd_node_find(w->node, uid_of(w, i, uid));
-        bool gone = !wanted->present || wanted->action == ND_ACTION_FORGET || wanted->action == ND_ACTION_PURGE;
+        bool gone =
+            !wanted->present || wanted->action == ND_ACTION_FORGET || wanted->action == ND_ACTION_PURGE;
         if (gone != (capture == NULL))
             fail_msg("seed %" PRIu64 ": capture %zu is %s", w->seed, i, gone ? "not forgotten" : "not known");
         if (capture == NULL)
             continue;
         on_disk += capture->directory[0] != '\0';
         if (wanted->action == ND_ACTION_STOP && !nd_state_final(capture->state))
-            fail_msg("seed %" PRIu64 ": capture %zu is %s, not stopped", w->seed, i, nd_state_name(capture->state));
+            fail_msg("seed %" PRIu64 ": capture %zu is %s, not stopped", w->seed, i,
+                     nd_state_name(capture->state));
         /* Its window may be ending at this very moment. */
-        if (wanted->start.ns != 0 && capture->state != ND_STATE_RUNNING && capture->state != ND_STATE_STOPPING &&
-            !nd_state_final(capture->state))
-            fail_msg("seed %" PRIu64 ": capture %zu is %s, not running", w->seed, i, nd_state_name(capture->state));
+        if (wanted->start.ns != 0 && capture->state != ND_STATE_RUNNING &&
+            capture->state != ND_STATE_STOPPING && !nd_state_final(capture->state))
+            fail_msg("seed %" PRIu64 ": capture %zu is %s, not running", w->seed, i,
+                     nd_state_name(capture->state));
         if ((nd_fake_working(w->backend, uid) > 0) == nd_state_final(capture->state))
             fail_msg("seed %" PRIu64 ": capture %zu is %s, and its helper %s", w->seed, i,
                      nd_state_name(capture->state), nd_state_final(capture->state) ? "works" : "does not");
@@ -467,7 +480,7 @@ run_seed(uint64_t seed)
 static void
 whatever_happens_the_node_keeps_its_word(void **state)
 {
-    (void) state;
+    (void)state;
     const char *one = getenv("SEED"), *many = getenv("SEEDS");
     if (one != NULL) {
         fc_log_open("scenario", FC_LOG_DEBUG);
@@ -505,7 +518,7 @@ begin(world *w, uint32_t limit_s)
 static void
 a_capture_arms_starts_at_its_instant_and_ends_with_its_window(void **state)
 {
-    (void) state;
+    (void)state;
     world w;
     world_init(&w, 1);
     nd_instance_capture *capture = begin(&w, 10);
@@ -520,13 +533,16 @@ a_capture_arms_starts_at_its_instant_and_ends_with_its_window(void **state)
 static void
 a_start_that_is_past_starts_at_once(void **state)
 {
-    (void) state;
+    (void)state;
     char uid[FC_UID_LENGTH + 1];
     world w;
     world_init(&w, 1);
     fc_wall now = wall_now(&w.clock.clock);
-    w.wants[0] = (want){.present = true, .action = ND_ACTION_RUN, .limit_s = 60,
-                        .start = {now.ns - 5 * FC_NS_PER_S}, .end = {now.ns + 55 * FC_NS_PER_S}};
+    w.wants[0] = (want){.present = true,
+                        .action = ND_ACTION_RUN,
+                        .limit_s = 60,
+                        .start = {now.ns - 5 * FC_NS_PER_S},
+                        .end = {now.ns + 55 * FC_NS_PER_S}};
     push(&w);
     advance(&w, 50);
     const nd_instance_capture *capture = nd_node_find(w.node, uid_of(&w, 0, uid));
@@ -538,11 +554,11 @@ a_start_that_is_past_starts_at_once(void **state)
 static void
 a_killed_node_goes_on_with_the_next_segment_and_notes_the_gap(void **state)
 {
-    (void) state;
+    (void)state;
     char uid[FC_UID_LENGTH + 1];
     world w;
     world_init(&w, 1);
-    (void) begin(&w, 600);
+    (void)begin(&w, 600);
     advance(&w, 12000);
     node_down(&w);
     advance(&w, 3000);
@@ -566,11 +582,11 @@ a_killed_node_goes_on_with_the_next_segment_and_notes_the_gap(void **state)
 static void
 a_node_that_comes_back_after_the_window_seals(void **state)
 {
-    (void) state;
+    (void)state;
     char uid[FC_UID_LENGTH + 1];
     world w;
     world_init(&w, 1);
-    (void) begin(&w, 30);
+    (void)begin(&w, 30);
     advance(&w, 5000);
     node_down(&w);
     advance(&w, 60000);
@@ -586,11 +602,11 @@ a_node_that_comes_back_after_the_window_seals(void **state)
 static void
 a_restart_does_not_renew_a_lease(void **state)
 {
-    (void) state;
+    (void)state;
     char uid[FC_UID_LENGTH + 1];
     world w;
     world_init(&w, 1);
-    (void) begin(&w, 3600);
+    (void)begin(&w, 3600);
     advance(&w, 5000);
     node_down(&w);
     advance(&w, LEASE_MS - 10000);
@@ -607,7 +623,7 @@ a_restart_does_not_renew_a_lease(void **state)
 static void
 a_killed_helper_leaves_its_packets_and_says_so(void **state)
 {
-    (void) state;
+    (void)state;
     world w;
     world_init(&w, 1);
     nd_instance_capture *capture = begin(&w, 600);
@@ -627,7 +643,7 @@ a_killed_helper_leaves_its_packets_and_says_so(void **state)
 static void
 a_helper_that_hangs_is_killed(void **state)
 {
-    (void) state;
+    (void)state;
     world w;
     world_init(&w, 1);
     nd_instance_capture *capture = begin(&w, 600);
@@ -645,7 +661,7 @@ a_helper_that_hangs_is_killed(void **state)
 static void
 a_refusal_survives_a_restart(void **state)
 {
-    (void) state;
+    (void)state;
     char uid[FC_UID_LENGTH + 1];
     world w;
     world_init(&w, 1);
@@ -669,13 +685,13 @@ a_refusal_survives_a_restart(void **state)
 static void
 a_large_ring_is_reported_in_frames_that_fit(void **state)
 {
-    (void) state;
+    (void)state;
     world w;
     world_init(&w, 1);
     nd_instance_capture *capture = begin(&w, 600);
     for (uint32_t i = 1; i <= 1000; i++) {
         fc_segment segment = {.sequence = i, .packets = i, .sealed = true, .hashed = true};
-        (void) snprintf(segment.path, sizeof segment.path, "2026/11/21/capture-0-00000000/%0120u.pcapng", i);
+        (void)snprintf(segment.path, sizeof segment.path, "2026/11/21/capture-0-00000000/%0120u.pcapng", i);
         nd_instance_capture_put_segment(capture, &segment);
     }
     nd_instance_capture_changed(capture, true);
@@ -712,7 +728,7 @@ a_large_ring_is_reported_in_frames_that_fit(void **state)
 int
 main(void)
 {
-    fc_log_open("scenario", (fc_log_level) 0); /* thousands of seeds are silent */
+    fc_log_open("scenario", (fc_log_level)0); /* thousands of seeds are silent */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_capture_arms_starts_at_its_instant_and_ends_with_its_window),
         cmocka_unit_test(a_start_that_is_past_starts_at_once),

@@ -1,4 +1,5 @@
-/* The pure parts of the node: state table, reconcile, policy, interfaces, configuration, names, folding after a crash. */
+/* The pure parts of the node: state table, reconcile, policy, interfaces, configuration, names, folding after
+ * a crash. */
 #include "common/base/mem.h"
 #include "common/base/yaml.h"
 #include "node/config.h"
@@ -26,21 +27,21 @@
 static void
 every_state_answers_every_event(void **state)
 {
-    (void) state;
+    (void)state;
     for (int from = 0; from < ND_STATE_COUNT; from++)
         for (int event = 0; event < ND_EVENT_COUNT; event++) {
-            nd_transition next = nd_state_next((nd_state) from, (nd_event) event);
+            nd_transition next = nd_state_next((nd_state)from, (nd_event)event);
             assert_in_range(next.to, 0, ND_STATE_COUNT - 1);
             if (!next.known) {
                 assert_int_equal(next.to, from);
                 assert_int_equal(next.effects, 0);
             }
             /* Who reaches the end is finished, written down and reported at once. */
-            if (!nd_state_final((nd_state) from) && nd_state_final(next.to))
+            if (!nd_state_final((nd_state)from) && nd_state_final(next.to))
                 assert_int_equal(next.effects & (ND_EFFECT_FINISH | ND_EFFECT_SAVE | ND_EFFECT_REPORT),
                                  ND_EFFECT_FINISH | ND_EFFECT_SAVE | ND_EFFECT_REPORT);
             /* A visible change is told. */
-            if (nd_state_reported((nd_state) from) != nd_state_reported(next.to))
+            if (nd_state_reported((nd_state)from) != nd_state_reported(next.to))
                 assert_true((next.effects & (ND_EFFECT_REPORT | ND_EFFECT_REPORT_LATER)) != 0);
         }
 }
@@ -48,21 +49,21 @@ every_state_answers_every_event(void **state)
 static void
 the_end_is_for_ever(void **state)
 {
-    (void) state;
+    (void)state;
     for (int event = 0; event < ND_EVENT_COUNT; event++) {
-        assert_int_equal(nd_state_next(ND_STATE_STOPPED, (nd_event) event).to, ND_STATE_STOPPED);
-        assert_int_equal(nd_state_next(ND_STATE_FAILED, (nd_event) event).to, ND_STATE_FAILED);
-        assert_int_equal(nd_state_next(ND_STATE_STOPPED, (nd_event) event).effects, 0);
+        assert_int_equal(nd_state_next(ND_STATE_STOPPED, (nd_event)event).to, ND_STATE_STOPPED);
+        assert_int_equal(nd_state_next(ND_STATE_FAILED, (nd_event)event).to, ND_STATE_FAILED);
+        assert_int_equal(nd_state_next(ND_STATE_STOPPED, (nd_event)event).effects, 0);
     }
 }
 
 static void
 only_an_admission_starts_a_helper(void **state)
 {
-    (void) state;
+    (void)state;
     for (int from = 0; from < ND_STATE_COUNT; from++)
         for (int event = 0; event < ND_EVENT_COUNT; event++)
-            if ((nd_state_next((nd_state) from, (nd_event) event).effects & ND_EFFECT_START) != 0) {
+            if ((nd_state_next((nd_state)from, (nd_event)event).effects & ND_EFFECT_START) != 0) {
                 assert_int_equal(from, ND_STATE_PENDING);
                 assert_int_equal(event, ND_EVENT_ADMIT);
             }
@@ -71,15 +72,15 @@ only_an_admission_starts_a_helper(void **state)
 static void
 a_stop_is_understood_in_every_state(void **state)
 {
-    (void) state;
+    (void)state;
     for (int from = 0; from < ND_STATE_COUNT; from++)
-        assert_true(nd_state_next((nd_state) from, ND_EVENT_STOP).known);
+        assert_true(nd_state_next((nd_state)from, ND_EVENT_STOP).known);
 }
 
 static void
 a_dead_helper_leads_through_recovery(void **state)
 {
-    (void) state;
+    (void)state;
     static const nd_state with_helper[] = {ND_STATE_PROVISIONING, ND_STATE_ARMED, ND_STATE_RUNNING,
                                            ND_STATE_STOPPING};
     for (size_t i = 0; i < FC_COUNT(with_helper); i++) {
@@ -93,12 +94,12 @@ a_dead_helper_leads_through_recovery(void **state)
 static void
 states_and_events_have_names(void **state)
 {
-    (void) state;
+    (void)state;
     assert_string_equal(nd_state_name(ND_STATE_ARMED), "ARMED");
     assert_int_equal(nd_state_reported(ND_STATE_ARMED), FC_STATE_PROVISIONING);
     assert_int_equal(nd_state_reported(ND_STATE_RECOVERING), FC_STATE_STOPPING);
     assert_string_equal(nd_event_name(ND_EVENT_HELPER_DIED), "HELPER_DIED");
-    assert_string_equal(nd_state_name((nd_state) 99), "?");
+    assert_string_equal(nd_state_name((nd_state)99), "?");
 }
 
 /* ---- reconcile.c ---- */
@@ -110,8 +111,8 @@ static nd_desired_capture
 desired(const char *uid, nd_action action, int64_t start, int64_t end)
 {
     nd_desired_capture capture = {.action = action, .start = {start}, .window_end = {end}};
-    (void) snprintf(capture.uid, sizeof capture.uid, "%s", uid);
-    (void) snprintf(capture.name, sizeof capture.name, "c");
+    (void)snprintf(capture.uid, sizeof capture.uid, "%s", uid);
+    (void)snprintf(capture.name, sizeof capture.name, "c");
     if (action == ND_ACTION_STOP)
         capture.stop_reason = FC_STOP_STOP_REQUESTED;
     return capture;
@@ -133,37 +134,141 @@ typedef struct reconcile_case {
 static void
 reconcile_does_what_is_missing_and_no_more(void **state)
 {
-    (void) state;
+    (void)state;
     enum { NOW = 1000 };
 #define S(kind) (ND_STEP_##kind + 1)
     static const reconcile_case cases[] = {
         {"new", true, ND_ACTION_RUN, 0, 0, false, 0, false, 0, {S(ADMIT)}, 0},
         {"new with a start that is past", true, ND_ACTION_RUN, 900, 2000, false, 0, false, 0, {S(ADMIT)}, 0},
-        {"new, window over", true, ND_ACTION_RUN, 500, 1000, false, 0, false, 0, {S(RECORD)}, FC_STOP_WINDOW_CLOSED},
-        {"stopped while away", true, ND_ACTION_STOP, 0, 0, false, 0, false, 0, {S(RECORD)}, FC_STOP_STOP_REQUESTED},
+        {"new, window over",
+         true,
+         ND_ACTION_RUN,
+         500,
+         1000,
+         false,
+         0,
+         false,
+         0,
+         {S(RECORD)},
+         FC_STOP_WINDOW_CLOSED},
+        {"stopped while away",
+         true,
+         ND_ACTION_STOP,
+         0,
+         0,
+         false,
+         0,
+         false,
+         0,
+         {S(RECORD)},
+         FC_STOP_STOP_REQUESTED},
         {"forget unknown", true, ND_ACTION_FORGET, 0, 0, false, 0, false, 0, {0}, 0},
         {"purge unknown", true, ND_ACTION_PURGE, 0, 0, false, 0, false, 0, {0}, 0},
         {"armed, still waiting", true, ND_ACTION_RUN, 0, 0, true, ND_STATE_ARMED, false, 0, {0}, 0},
         {"armed, start known", true, ND_ACTION_RUN, 1200, 2000, true, ND_STATE_ARMED, false, 0, {S(GO)}, 0},
-        {"arming, start known", true, ND_ACTION_RUN, 1200, 2000, true, ND_STATE_PROVISIONING, false, 0, {S(GO)}, 0},
-        {"armed too late", true, ND_ACTION_RUN, 500, 900, true, ND_STATE_ARMED, false, 0, {S(STOP)},
+        {"arming, start known",
+         true,
+         ND_ACTION_RUN,
+         1200,
+         2000,
+         true,
+         ND_STATE_PROVISIONING,
+         false,
+         0,
+         {S(GO)},
+         0},
+        {"armed too late",
+         true,
+         ND_ACTION_RUN,
+         500,
+         900,
+         true,
+         ND_STATE_ARMED,
+         false,
+         0,
+         {S(STOP)},
          FC_STOP_WINDOW_CLOSED},
         {"already running", true, ND_ACTION_RUN, 900, 2000, true, ND_STATE_RUNNING, true, 0, {0}, 0},
         {"already over", true, ND_ACTION_RUN, 900, 2000, true, ND_STATE_STOPPED, true, 0, {0}, 0},
-        {"to be stopped", true, ND_ACTION_STOP, 0, 0, true, ND_STATE_RUNNING, true, 0, {S(STOP)},
+        {"to be stopped",
+         true,
+         ND_ACTION_STOP,
+         0,
+         0,
+         true,
+         ND_STATE_RUNNING,
+         true,
+         0,
+         {S(STOP)},
          FC_STOP_STOP_REQUESTED},
         {"stopping already", true, ND_ACTION_STOP, 0, 0, true, ND_STATE_STOPPING, true, 0, {0}, 0},
         {"stopped already", true, ND_ACTION_STOP, 0, 0, true, ND_STATE_STOPPED, true, 0, {0}, 0},
-        {"absent, running", false, 0, 0, 0, true, ND_STATE_RUNNING, true, 0, {S(STOP), S(DISPOSE)},
+        {"absent, running",
+         false,
+         0,
+         0,
+         0,
+         true,
+         ND_STATE_RUNNING,
+         true,
+         0,
+         {S(STOP), S(DISPOSE)},
          FC_STOP_CAPTURE_DELETED},
-        {"absent, stopped", false, 0, 0, 0, true, ND_STATE_STOPPED, true, 0, {S(DISPOSE)}, FC_STOP_CAPTURE_DELETED},
+        {"absent, stopped",
+         false,
+         0,
+         0,
+         0,
+         true,
+         ND_STATE_STOPPED,
+         true,
+         0,
+         {S(DISPOSE)},
+         FC_STOP_CAPTURE_DELETED},
         {"absent, being forgotten", false, 0, 0, 0, true, ND_STATE_STOPPING, true, ND_ACTION_FORGET, {0}, 0},
-        {"purge, running", true, ND_ACTION_PURGE, 0, 0, true, ND_STATE_RUNNING, true, 0, {S(STOP), S(DISPOSE)},
+        {"purge, running",
+         true,
+         ND_ACTION_PURGE,
+         0,
+         0,
+         true,
+         ND_STATE_RUNNING,
+         true,
+         0,
+         {S(STOP), S(DISPOSE)},
          FC_STOP_CAPTURE_DELETED},
-        {"purge after forget", true, ND_ACTION_PURGE, 0, 0, true, ND_STATE_STOPPED, true, ND_ACTION_FORGET,
-         {S(DISPOSE)}, FC_STOP_CAPTURE_DELETED},
-        {"forget after purge", true, ND_ACTION_FORGET, 0, 0, true, ND_STATE_STOPPED, true, ND_ACTION_PURGE, {0}, 0},
-        {"wanted again", true, ND_ACTION_RUN, 900, 2000, true, ND_STATE_STOPPED, true, ND_ACTION_FORGET, {S(KEEP)},
+        {"purge after forget",
+         true,
+         ND_ACTION_PURGE,
+         0,
+         0,
+         true,
+         ND_STATE_STOPPED,
+         true,
+         ND_ACTION_FORGET,
+         {S(DISPOSE)},
+         FC_STOP_CAPTURE_DELETED},
+        {"forget after purge",
+         true,
+         ND_ACTION_FORGET,
+         0,
+         0,
+         true,
+         ND_STATE_STOPPED,
+         true,
+         ND_ACTION_PURGE,
+         {0},
+         0},
+        {"wanted again",
+         true,
+         ND_ACTION_RUN,
+         900,
+         2000,
+         true,
+         ND_STATE_STOPPED,
+         true,
+         ND_ACTION_FORGET,
+         {S(KEEP)},
          0},
     };
 #undef S
@@ -180,7 +285,7 @@ reconcile_does_what_is_missing_and_no_more(void **state)
         if (count != expected)
             fail_msg("%s: %zu steps, not %zu", c->what, count, expected);
         for (size_t s = 0; s < count; s++) {
-            if ((int) steps[s].kind + 1 != c->steps[s] || (c->reason != 0 && steps[s].reason != c->reason))
+            if ((int)steps[s].kind + 1 != c->steps[s] || (c->reason != 0 && steps[s].reason != c->reason))
                 fail_msg("%s: step %zu is %d for reason %d", c->what, s, steps[s].kind, steps[s].reason);
             assert_string_equal(steps[s].uid, UID_A);
         }
@@ -191,7 +296,7 @@ reconcile_does_what_is_missing_and_no_more(void **state)
 static void
 what_must_end_comes_before_what_begins(void **state)
 {
-    (void) state;
+    (void)state;
     nd_desired_capture want = desired(UID_B, ND_ACTION_RUN, 0, 0);
     nd_desired set = {.captures = &want, .count = 1};
     nd_observed have = {UID_A, ND_STATE_RUNNING, true, ND_ACTION_NONE};
@@ -211,22 +316,22 @@ what_must_end_comes_before_what_begins(void **state)
 static void
 a_desired_state_with_a_bad_name_is_refused_whole(void **state)
 {
-    (void) state;
+    (void)state;
     static const struct {
         const char *uid, *name;
         int action;
     } bad[] = {
-        {"short", "c", 1},        {UID_A, "../../etc", 1}, {UID_A, "", 1},
-        {UID_A, "c", 0},          {UID_A, "c", 5},         {"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "c", 1},
+        {"short", "c", 1}, {UID_A, "../../etc", 1}, {UID_A, "", 1},
+        {UID_A, "c", 0},   {UID_A, "c", 5},         {"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "c", 1},
     };
     for (size_t i = 0; i < FC_COUNT(bad); i++) {
         Fcpb__DesiredCapture one = FCPB__DESIRED_CAPTURE__INIT, *list[] = {&one};
         Fcpb__DesiredState message = FCPB__DESIRED_STATE__INIT;
         nd_desired got = {0};
         fc_fail fail = {0};
-        one.capture_uid = (char *) (uintptr_t) bad[i].uid;
-        one.capture_name = (char *) (uintptr_t) bad[i].name;
-        one.action = (Fcpb__DesiredAction) bad[i].action;
+        one.capture_uid = (char *)(uintptr_t)bad[i].uid;
+        one.capture_name = (char *)(uintptr_t)bad[i].name;
+        one.action = (Fcpb__DesiredAction)bad[i].action;
         message.captures = list;
         message.n_captures = 1;
         assert_int_equal(nd_desired_from_pb(&message, &got, &fail), FC_ERR_INVALID);
@@ -237,12 +342,12 @@ a_desired_state_with_a_bad_name_is_refused_whole(void **state)
 static void
 a_capture_that_stands_twice_is_refused(void **state)
 {
-    (void) state;
+    (void)state;
     Fcpb__DesiredCapture one = FCPB__DESIRED_CAPTURE__INIT, *list[] = {&one, &one};
     Fcpb__DesiredState message = FCPB__DESIRED_STATE__INIT;
     nd_desired got = {0};
     fc_fail fail = {0};
-    one.capture_uid = (char *) (uintptr_t) UID_A;
+    one.capture_uid = (char *)(uintptr_t)UID_A;
     one.capture_name = "c";
     one.action = FCPB__DESIRED_ACTION__DESIRED_ACTION_RUN;
     message.captures = list;
@@ -253,17 +358,18 @@ a_capture_that_stands_twice_is_refused(void **state)
 static void
 a_spec_survives_the_disk(void **state)
 {
-    (void) state;
+    (void)state;
     nd_desired_capture want = desired(UID_A, ND_ACTION_RUN, 5, 6), back = {0};
     fc_buf bytes = {0};
     fc_fail fail = {0};
     want.created.ns = 4;
-    (void) snprintf(want.incident_id, sizeof want.incident_id, "INC-7");
+    (void)snprintf(want.incident_id, sizeof want.incident_id, "INC-7");
     want.has_spec = true;
     want.spec.raw_filter = fc_strdup("tcp port 443");
     want.spec.time_limit_s = 60;
     nd_desired_capture_pack(&want, &bytes);
-    assert_int_equal(nd_desired_capture_unpack(fc_buf_bytes(&bytes), fc_buf_size(&bytes), &back, &fail), FC_OK);
+    assert_int_equal(nd_desired_capture_unpack(fc_buf_bytes(&bytes), fc_buf_size(&bytes), &back, &fail),
+                     FC_OK);
     assert_string_equal(back.uid, UID_A);
     assert_string_equal(back.incident_id, "INC-7");
     assert_int_equal(back.created.ns, 4);
@@ -282,7 +388,7 @@ a_spec_survives_the_disk(void **state)
 static void
 policy_refuses_with_both_numbers(void **state)
 {
-    (void) state;
+    (void)state;
     static const struct {
         const char *what;
         nd_policy policy;
@@ -291,18 +397,55 @@ policy_refuses_with_both_numbers(void **state)
         fc_stop_reason reason;
         const char *asked, *allowed;
     } cases[] = {
-        {"bytes", {.session_bytes_max = 1 << 20}, {.session_bytes = 2 << 20}, {0}, FC_STOP_POLICY_REFUSED,
-         "2097152", "1048576"},
-        {"no limit of bytes", {.session_bytes_max = 1 << 20}, {0}, {0}, FC_STOP_POLICY_REFUSED, "no limit",
+        {"bytes",
+         {.session_bytes_max = 1 << 20},
+         {.session_bytes = 2 << 20},
+         {0},
+         FC_STOP_POLICY_REFUSED,
+         "2097152",
          "1048576"},
-        {"a ring's bytes", {.session_bytes_max = 1 << 20}, {.ring_files = 4, .ring_file_bytes = 1 << 20}, {0},
-         FC_STOP_POLICY_REFUSED, "4194304", "1048576"},
-        {"time", {.time_limit_max_ms = 60000}, {.time_limit_s = 61}, {0}, FC_STOP_POLICY_REFUSED, "61 s", "60 s"},
-        {"packet bytes", {.bytes_per_packet_max = 96}, {.bytes_per_packet = 97}, {0}, FC_STOP_POLICY_REFUSED, "97",
+        {"no limit of bytes",
+         {.session_bytes_max = 1 << 20},
+         {0},
+         {0},
+         FC_STOP_POLICY_REFUSED,
+         "no limit",
+         "1048576"},
+        {"a ring's bytes",
+         {.session_bytes_max = 1 << 20},
+         {.ring_files = 4, .ring_file_bytes = 1 << 20},
+         {0},
+         FC_STOP_POLICY_REFUSED,
+         "4194304",
+         "1048576"},
+        {"time",
+         {.time_limit_max_ms = 60000},
+         {.time_limit_s = 61},
+         {0},
+         FC_STOP_POLICY_REFUSED,
+         "61 s",
+         "60 s"},
+        {"packet bytes",
+         {.bytes_per_packet_max = 96},
+         {.bytes_per_packet = 97},
+         {0},
+         FC_STOP_POLICY_REFUSED,
+         "97",
          "96"},
         {"whole packets", {.bytes_per_packet_max = 96}, {0}, {0}, FC_STOP_POLICY_REFUSED, "all", "96"},
-        {"count", {.captures_max = 2}, {0}, {.captures_active = 2}, FC_STOP_POLICY_REFUSED, "2 captures", "allows 2"},
-        {"disk", {.disk_floor_bytes = 2 << 20}, {0}, {.free_bytes = 1 << 20}, FC_STOP_DISK_FLOOR, "1.0 MiB",
+        {"count",
+         {.captures_max = 2},
+         {0},
+         {.captures_active = 2},
+         FC_STOP_POLICY_REFUSED,
+         "2 captures",
+         "allows 2"},
+        {"disk",
+         {.disk_floor_bytes = 2 << 20},
+         {0},
+         {.free_bytes = 1 << 20},
+         FC_STOP_DISK_FLOOR,
+         "1.0 MiB",
          "2.0 MiB"},
     };
     for (size_t i = 0; i < FC_COUNT(cases); i++) {
@@ -319,9 +462,12 @@ policy_refuses_with_both_numbers(void **state)
 static void
 policy_allows_what_is_within_it(void **state)
 {
-    (void) state;
-    nd_policy policy = {.session_bytes_max = 4 << 20, .time_limit_max_ms = 60000, .bytes_per_packet_max = 96,
-                        .disk_floor_bytes = 1, .captures_max = 1};
+    (void)state;
+    nd_policy policy = {.session_bytes_max = 4 << 20,
+                        .time_limit_max_ms = 60000,
+                        .bytes_per_packet_max = 96,
+                        .disk_floor_bytes = 1,
+                        .captures_max = 1};
     fc_spec spec = {.session_bytes = 4 << 20, .time_limit_s = 60, .bytes_per_packet = 96};
     nd_policy_facts facts = {.free_bytes = 1};
     fc_stop_reason reason = FC_STOP_NONE;
@@ -341,10 +487,10 @@ policy_allows_what_is_within_it(void **state)
 static void
 interfaces_are_those_that_are_up_and_addressed(void **state)
 {
-    (void) state;
+    (void)state;
     static const nd_interface present[] = {
-        {"lo", true, true, true},       {"eth0", true, false, true},  {"eth1", false, false, true},
-        {"eth2", true, false, false},   {"wg0", true, false, true},
+        {"lo", true, true, true},     {"eth0", true, false, true}, {"eth1", false, false, true},
+        {"eth2", true, false, false}, {"wg0", true, false, true},
     };
     fc_strings none = {0}, only = {0}, asked = {0}, got = {0};
     fc_fail fail = {0};
@@ -360,7 +506,8 @@ interfaces_are_those_that_are_up_and_addressed(void **state)
     assert_int_equal(nd_interfaces_choose(present, FC_COUNT(present), &asked, &none, &got, &fail), FC_OK);
     fc_strings_fini(&got);
     fc_strings_add(&asked, "eth9");
-    assert_int_equal(nd_interfaces_choose(present, FC_COUNT(present), &asked, &none, &got, &fail), FC_ERR_NOT_FOUND);
+    assert_int_equal(nd_interfaces_choose(present, FC_COUNT(present), &asked, &none, &got, &fail),
+                     FC_ERR_NOT_FOUND);
     assert_non_null(strstr(fail.text, "eth9"));
     assert_int_equal(nd_interfaces_choose(present, 1, &none, &none, &got, &fail), FC_ERR_NOT_FOUND);
     fc_strings_fini(&asked);
@@ -372,7 +519,7 @@ interfaces_are_those_that_are_up_and_addressed(void **state)
 static void
 a_capture_lies_where_its_creation_says(void **state)
 {
-    (void) state;
+    (void)state;
     char directory[ND_DIRECTORY_SIZE], prefix[ND_PREFIX_SIZE];
     fc_wall created = {1795229137LL * FC_NS_PER_S}; /* 2026-11-21T02:45:37Z */
     nd_storage_directory("checkout", "0123456789abcdef0123456789abcdef", created, directory);
@@ -384,7 +531,7 @@ a_capture_lies_where_its_creation_says(void **state)
 static void
 segment_names_are_told_from_others(void **state)
 {
-    (void) state;
+    (void)state;
     static const struct {
         const char *name;
         uint32_t sequence; /* 0 = not one */
@@ -404,7 +551,8 @@ segment_names_are_told_from_others(void **state)
     for (size_t i = 0; i < FC_COUNT(cases); i++) {
         nd_segment_name parsed = {0};
         bool is = nd_segment_name_parse(cases[i].name, &parsed);
-        if (is != (cases[i].sequence != 0) || parsed.sequence != cases[i].sequence || parsed.part != cases[i].part)
+        if (is != (cases[i].sequence != 0) || parsed.sequence != cases[i].sequence ||
+            parsed.part != cases[i].part)
             fail_msg("%s", cases[i].name);
     }
 }
@@ -412,14 +560,20 @@ segment_names_are_told_from_others(void **state)
 static void
 addresses_of_coordinators_are_split(void **state)
 {
-    (void) state;
+    (void)state;
     static const struct {
         const char *address, *host;
         uint16_t port;
     } cases[] = {
-        {"coordinator.example:7443", "coordinator.example", 7443}, {"10.77.0.2:1", "10.77.0.2", 1},
-        {"[fd00::1]:7443", "fd00::1", 7443}, {"fd00::1:7443", NULL, 0}, {"host", NULL, 0}, {"host:", NULL, 0},
-        {":7443", NULL, 0}, {"host:0", NULL, 0}, {"host:65536", NULL, 0},
+        {"coordinator.example:7443", "coordinator.example", 7443},
+        {"10.77.0.2:1", "10.77.0.2", 1},
+        {"[fd00::1]:7443", "fd00::1", 7443},
+        {"fd00::1:7443", NULL, 0},
+        {"host", NULL, 0},
+        {"host:", NULL, 0},
+        {":7443", NULL, 0},
+        {"host:0", NULL, 0},
+        {"host:65536", NULL, 0},
     };
     for (size_t i = 0; i < FC_COUNT(cases); i++) {
         char *host = NULL;
@@ -437,11 +591,11 @@ addresses_of_coordinators_are_split(void **state)
 static void
 own_endpoints_are_kept_once_and_bounded(void **state)
 {
-    (void) state;
+    (void)state;
     fc_endpoint list[ND_ENDPOINTS_MAX], one = {.port = 7443};
     size_t count = 0;
     for (int i = 0; i < 3 * ND_ENDPOINTS_MAX; i++) {
-        (void) snprintf(one.address, sizeof one.address, "10.0.0.%d", i / 2);
+        (void)snprintf(one.address, sizeof one.address, "10.0.0.%d", i / 2);
         nd_endpoint_merge(list, &count, &one, 1);
     }
     assert_int_equal(count, ND_ENDPOINTS_MAX);
@@ -453,9 +607,9 @@ own_endpoints_are_kept_once_and_bounded(void **state)
 static void
 a_restart_knows_why_it_must_not_go_on(void **state)
 {
-    (void) state;
-    nd_desired_capture want = {.has_spec = true, .window_end = {2000},
-                               .spec = {.session_bytes = 100, .packet_limit = 10}};
+    (void)state;
+    nd_desired_capture want = {
+        .has_spec = true, .window_end = {2000}, .spec = {.session_bytes = 100, .packet_limit = 10}};
     fc_status status = {.start = {500}};
     fc_wall now = {1000}, lease = {5000};
     assert_int_equal(nd_restore_reason(&want, &status, now, lease), FC_STOP_NONE);
@@ -476,16 +630,23 @@ a_restart_knows_why_it_must_not_go_on(void **state)
 static void
 files_make_the_counters_right_after_a_crash(void **state)
 {
-    (void) state;
-    fc_status status = {.counters = {.matched_packets = 110, .written_packets = 100, .written_bytes = 10000,
-                                     .dropped_kernel = 10, .file_bytes = 15000}};
+    (void)state;
+    fc_status status = {.counters = {.matched_packets = 110,
+                                     .written_packets = 100,
+                                     .written_bytes = 10000,
+                                     .dropped_kernel = 10,
+                                     .file_bytes = 15000}};
     fc_segment first = {.sequence = 1, .packets = 60, .size_bytes = 9000, .sealed = true, .hashed = true};
     fc_segment open = {.sequence = 2, .packets = 40, .size_bytes = 6000};
     fc_status_put_segment(&status, &first);
     fc_status_put_segment(&status, &open);
     nd_found found[2] = {
         {.segment = first},
-        {.segment = {.sequence = 2, .packets = 50, .size_bytes = 7500, .sealed = true, .repaired = true,
+        {.segment = {.sequence = 2,
+                     .packets = 50,
+                     .size_bytes = 7500,
+                     .sealed = true,
+                     .repaired = true,
                      .last_packet = {77}},
          .captured_bytes = 5000},
     };
@@ -524,13 +685,14 @@ load(const char *text, nd_config *ret, fc_fail *fail)
 static void
 a_configuration_has_defaults_and_is_read_whole(void **state)
 {
-    (void) state;
+    (void)state;
     nd_config config = {0};
     fc_fail fail = {0};
-    assert_int_equal(load(BASE "labels: {role: web, tier: 3, on: true}\ninterfaces: [eth0]\nmax_session_bytes: 1GiB\n"
-                               "max_time_limit: 5h\nmax_bytes_per_packet: 128\n",
-                          &config, &fail),
-                     FC_OK);
+    assert_int_equal(
+        load(BASE "labels: {role: web, tier: 3, on: true}\ninterfaces: [eth0]\nmax_session_bytes: 1GiB\n"
+                  "max_time_limit: 5h\nmax_bytes_per_packet: 128\n",
+             &config, &fail),
+        FC_OK);
     assert_string_equal(config.captures_dir, "/var/captures");
     assert_string_equal(config.server_name, "10.0.0.1");
     assert_string_equal(config.scale_set, "default");
@@ -550,7 +712,7 @@ a_configuration_has_defaults_and_is_read_whole(void **state)
 static void
 a_wrong_configuration_names_its_key(void **state)
 {
-    (void) state;
+    (void)state;
     static const struct {
         const char *text, *named;
     } cases[] = {
