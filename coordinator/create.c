@@ -203,8 +203,8 @@ co_create_capture(struct co *co, const co_create *request, co_created *ret, fc_f
     if (err != FC_OK) {
         co->counters.captures_refused++;
         if (!request->dry_run)
-            co_persist_audit(co, request->principal, "create", object_of(request),
-                             fc_code_name(fc_err_code(err)), why.text);
+            co_persist_refusal(co, request->principal, "create", object_of(request),
+                             err, why.text);
         co_created_fini(&created);
         return fc_fail_copy(fail, &why);
     }

@@ -204,8 +204,8 @@ co_delete_start(struct co *co, co_delete *operation, fc_fail *fail)
         return FC_OK;
     }
     if (err != FC_OK) {
-        co_persist_audit(co, operation->who, "delete", fc_name_check(operation->name) ? operation->name : "-",
-                         fc_code_name(fc_err_code(err)), why.text);
+        co_persist_refusal(co, operation->who, "delete", fc_name_check(operation->name) ? operation->name : "-",
+                         err, why.text);
         return fc_fail_copy(fail, &why);
     }
     co_capture *capture = co_capture_find(&co->captures, operation->name);

@@ -12,7 +12,7 @@
 #include <utlist.h>
 
 enum {
-    AUDIT_WAITING_MAX = 1024,
+    MINUTE_S = 60,
     DETAIL_MAX = 512, /* characters of an audit record's free text */
 };
 
@@ -115,10 +115,6 @@ void
 co_persist_audit(struct co *co, const char *principal, const char *action, const char *object, const char *outcome,
                  const char *detail)
 {
-    if (co->persist.audit_count >= AUDIT_WAITING_MAX) {
-        co->counters.audit_dropped++;
-        return;
-    }
     co_audit_entry *entry = FC_NEW(co_audit_entry);
     entry->at = co_wall(co);
     COPY(entry->principal, principal);
@@ -127,8 +123,24 @@ co_persist_audit(struct co *co, const char *principal, const char *action, const
     COPY(entry->outcome, outcome);
     COPY(entry->detail, detail);
     LL_APPEND(co->persist.audit, entry);
-    co->persist.audit_count++;
     schedule(co, CO_FLUSH_URGENT_MS);
+}
+
+void
+co_persist_refusal(struct co *co, const char *principal, const char *action, const char *object, fc_err err,
+                   const char *detail)
+{
+    fc_mono now = fc_loop_now(co->loop);
+    if (now.ns - co->persist.refusals_since.ns >= MINUTE_S * FC_NS_PER_S) {
+        co->persist.refusals_since = now;
+        co->persist.refusals = 0;
+    }
+    if (co->persist.refusals < CO_REFUSALS_PER_MINUTE) {
+        co->persist.refusals++;
+        co_persist_audit(co, principal, action, object, fc_code_name(fc_err_code(err)), detail);
+    } else {
+        co->counters.audit_dropped++;
+    }
 }
 
 void
@@ -281,7 +293,6 @@ mark_clean(struct co *co)
     co->persist.captures = NULL;
     co->persist.parts = NULL;
     co->persist.audit = NULL;
-    co->persist.audit_count = 0;
 }
 
 static void

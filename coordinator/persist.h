@@ -16,7 +16,7 @@
 
 struct co;
 
-enum { CO_FLUSH_URGENT_MS = 20, CO_FLUSH_LAZY_MS = 1000 };
+enum { CO_FLUSH_URGENT_MS = 20, CO_FLUSH_LAZY_MS = 1000, CO_REFUSALS_PER_MINUTE = 600 };
 
 /* Told when everything marked before it is durable, or that it could not be stored. */
 typedef struct co_flush_wait {
@@ -33,7 +33,8 @@ typedef struct co_persist {
     co_part *parts;
     co_flush_wait *waits;
     co_audit_entry *audit; /* owned: records that wait */
-    uint32_t audit_count;
+    uint32_t refusals;        /* recorded in this minute */
+    fc_mono refusals_since;
     fc_timer timer;
 } co_persist;
 
@@ -48,9 +49,13 @@ void co_persist_capture(struct co *co, co_capture *capture);
 void co_persist_part(struct co *co, co_part *part);
 /* The part's segment of that sequence changed or is gone. */
 void co_persist_segment(struct co *co, co_part *part, uint32_t sequence);
-/* An audit record of an attempt that changed nothing. */
+/* An audit record of something done that changed nothing in the store (a download). */
 void co_persist_audit(struct co *co, const char *principal, const char *action, const char *object,
                       const char *outcome, const char *detail);
+/* The same of an attempt that was refused. A peer that is refused again and again must not fill the disk: past
+ * CO_REFUSALS_PER_MINUTE they are only counted. */
+void co_persist_refusal(struct co *co, const char *principal, const char *action, const char *object, fc_err err,
+                        const char *detail);
 void co_persist_wait(struct co *co, co_flush_wait *wait);
 void co_persist_unwait(struct co *co, co_flush_wait *wait);
 

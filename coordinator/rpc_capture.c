@@ -36,7 +36,7 @@ on_create(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
     fc_definition definition = {0};
     if (read_definition(request, &definition, &fail) != FC_OK) {
         service->co->counters.captures_refused++;
-        co_persist_audit(service->co, co_caller(call, who), "create", "-", fc_code_name(fc_err_code(fail.err)),
+        co_persist_refusal(service->co, co_caller(call, who), "create", "-", fail.err,
                          fail.text);
         fc_rpc_call_fail(call, &fail);
         return;

@@ -146,14 +146,15 @@ static void
 note_read(struct co *co, fc_rpc_call *call, const Fcpb__ReadFileRequest *request, const fc_fail *fail)
 {
     char who[FC_PRINCIPAL_TEXT_SIZE], detail[256];
-    bool known = fc_name_check(request->capture_name);
-    if (fail->err == FC_OK)
-        (void) snprintf(detail, sizeof detail, "file %" PRIu32 " of instance %s from byte %" PRIu64,
-                        request->sequence, request->instance_id, request->offset);
-    else
-        (void) snprintf(detail, sizeof detail, "%s", fail->text);
-    co_persist_audit(co, co_caller(call, who), "download", known ? request->capture_name : "-",
-                     fail->err == FC_OK ? "ok" : fc_code_name(fc_err_code(fail->err)), detail);
+    const char *object = fc_name_check(request->capture_name) ? request->capture_name : "-";
+    co_caller(call, who);
+    if (fail->err != FC_OK) {
+        co_persist_refusal(co, who, "download", object, fail->err, fail->text);
+        return;
+    }
+    (void) snprintf(detail, sizeof detail, "file %" PRIu32 " of instance %s from byte %" PRIu64, request->sequence,
+                    request->instance_id, request->offset);
+    co_persist_audit(co, who, "download", object, "ok", detail);
 }
 
 void

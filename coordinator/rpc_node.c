@@ -117,7 +117,7 @@ refuse_hello(co_service *service, fc_rpc_call *call, const fc_fail *fail)
     char who[FC_PRINCIPAL_TEXT_SIZE];
     co_caller(call, who);
     fc_log(FC_LOG_WARNING, "%s (%s) refused: %s", who, fc_rpc_conn_address(fc_rpc_call_conn(call)), fail->text);
-    co_persist_audit(service->co, who, "hello", "-", fc_code_name(fc_err_code(fail->err)), fail->text);
+    co_persist_refusal(service->co, who, "hello", "-", fail->err, fail->text);
     fc_rpc_call_fail(call, fail);
 }
 
@@ -390,4 +390,13 @@ on_close(fc_rpc_conn *conn, const fc_rpc_status *why, void *user)
     free(link);
 }
 
-const fc_rpc_conn_ops co_conn_ops = {.on_open = on_open, .on_close = on_close};
+static void
+on_denied(fc_rpc_conn *conn, const fc_rpc_method *method, void *user)
+{
+    co_service *service = user;
+    char who[FC_PRINCIPAL_TEXT_SIZE];
+    fc_principal_text(fc_rpc_conn_peer(conn), who);
+    co_persist_refusal(service->co, who, "call", method->path, FC_ERR_DENIED, fc_rpc_conn_address(conn));
+}
+
+const fc_rpc_conn_ops co_conn_ops = {.on_open = on_open, .on_close = on_close, .on_denied = on_denied};

@@ -165,8 +165,8 @@ co_stop_captures(struct co *co, const co_stop *request, co_stopped *ret, fc_fail
     if (err == FC_OK)
         err = carry_out(co, request, &stopped, &why);
     if (err != FC_OK) {
-        co_persist_audit(co, request->principal, "stop", request->names.count > 0 ? request->names.items[0] : "*",
-                         fc_code_name(fc_err_code(err)), why.text);
+        co_persist_refusal(co, request->principal, "stop", request->names.count > 0 ? request->names.items[0] : "*",
+                         err, why.text);
         co_stopped_fini(co, &stopped);
         return fc_fail_copy(fail, &why);
     }

@@ -569,7 +569,10 @@ fc_rpc_call_take_request(fc_rpc_conn *conn, uint32_t stream_id, const Fcpb__Requ
     const fc_rpc_method *method = conn->endpoint->find(request->method);
     fc_rpc_status status;
     if (!request_check(conn, method, request->method, &status)) {
+        const fc_rpc_options *options = &conn->endpoint->options;
         put_status(conn, stream_id, &status);
+        if (status.code == FC_CODE_PERMISSION_DENIED && options->ops != NULL && options->ops->on_denied != NULL)
+            options->ops->on_denied(conn, method, options->user);
         return;
     }
     fc_rpc_call *call = call_make(conn, method, true, NULL, NULL);

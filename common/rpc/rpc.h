@@ -119,6 +119,8 @@ typedef struct fc_rpc_conn_ops {
     void (*on_close)(fc_rpc_conn *conn, const fc_rpc_status *why, void *endpoint_user); /* after its calls' on_closed */
     /* A client could not connect: why, and in how long it tries again (0 = it does not). */
     void (*on_connect_failed)(const fc_fail *why, uint64_t retry_ms, void *endpoint_user);
+    /* The peer called what its role may not: for an audit log. The call is answered already. */
+    void (*on_denied)(fc_rpc_conn *conn, const fc_rpc_method *method, void *endpoint_user);
 } fc_rpc_conn_ops;
 
 typedef struct fc_rpc_options {

@@ -760,7 +760,7 @@ everything_comes_back_from_the_file(void **state)
 }
 
 static void
-the_audit_log_only_grows(void **state)
+refusals_are_recorded_but_do_not_flood_the_audit_log(void **state)
 {
     (void) state;
     fixture f;
@@ -769,9 +769,12 @@ the_audit_log_only_grows(void **state)
     (void) fixture_join(&f, "web-1", "eu", &link);
     (void) fixture_capture(&f, all_of("job"));
     for (int i = 0; i < 2000; i++)
-        co_persist_audit(f.co, "node/x", "hello", "-", "PERMISSION_DENIED", "not you");
-    assert_int_equal(f.co->counters.audit_dropped, 2000 - 1024);
+        co_persist_refusal(f.co, "node/x", "hello", "-", FC_ERR_DENIED, "not you");
+    assert_int_equal(f.co->counters.audit_dropped, 2000 - CO_REFUSALS_PER_MINUTE);
     assert_string_equal(last_audit(&f), "node/x hello - PERMISSION_DENIED");
+    fixture_run_ms(&f, 60000);
+    co_persist_refusal(f.co, "node/y", "hello", "-", FC_ERR_DENIED, "nor you");
+    assert_string_equal(last_audit(&f), "node/y hello - PERMISSION_DENIED");
     fixture_close(&f);
 }
 
@@ -868,7 +871,7 @@ main(void)
         cmocka_unit_test(admit_retires_the_longest_away_when_full),
         cmocka_unit_test(facts_that_are_no_names_are_refused),
         cmocka_unit_test(everything_comes_back_from_the_file),
-        cmocka_unit_test(the_audit_log_only_grows),
+        cmocka_unit_test(refusals_are_recorded_but_do_not_flood_the_audit_log),
         cmocka_unit_test(a_file_that_is_no_database_is_refused),
         cmocka_unit_test(a_full_store_loses_nothing_that_waits),
         cmocka_unit_test(configuration_is_checked_as_a_whole),
