@@ -131,7 +131,8 @@ hear_failure(const fc_fail *why, uint64_t retry_ms, void *user)
     h->retry_ms = retry_ms;
 }
 
-static const fc_rpc_conn_ops hear = {hear_open, hear_close, hear_failure};
+static const fc_rpc_conn_ops hear = {
+    .on_open = hear_open, .on_close = hear_close, .on_connect_failed = hear_failure};
 
 /* ---- the two sides ---- */
 
