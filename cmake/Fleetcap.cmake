@@ -51,6 +51,10 @@ function(fc_test name)
     endif()
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+    if(FC_SANITIZE STREQUAL "thread")
+        set_tests_properties(${name} PROPERTIES
+            ENVIRONMENT TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp)
+    endif()
 endfunction()
 
 # fc_system_test(NAME SCRIPT script [LONG] [SERIAL] [TIMEOUT s]): a script that runs the programs of this build tree,
