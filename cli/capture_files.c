@@ -382,14 +382,8 @@ download_all(cli_run *run, evidence *e, const char *directory, unsigned parallel
         goto out;
     cli_download_plan(&e->files, &download);
     err = cli_download_run(&download, fail);
-    if (err == FC_ERR_CANCELLED) {
-        err = fc_fail_set(
-            fail, err,
-            "interrupted: the same command goes on where this ended, and capture %s is stopped with "
-            "fleetcap capture stop %s",
-            e->name, e->name);
+    if (err == FC_ERR_CANCELLED)
         goto out;
-    }
     if (e->capture.has_definition && err == FC_OK)
         (void)!cli_rpc_instances(run->session, &e->capture.definition.target, e->timeout_ms, &instances,
                                  &ignored);
@@ -420,6 +414,11 @@ cli_capture_download(cli_run *run, fc_fail *fail)
         err = gather_evidence(run, &e, fail);
     if (err == FC_OK)
         err = download_all(run, &e, directory != NULL ? directory : e.name, (unsigned)parallel, fail);
+    if (err == FC_ERR_CANCELLED)
+        err = fc_fail_set(fail, err,
+                          "interrupted, but capture %s goes on if it runs: stop it with fleetcap capture stop %s, and "
+                          "the same download goes on where this one ended",
+                          e.name, e.name);
     evidence_fini(&e);
     return err;
 }

@@ -141,6 +141,7 @@ cli_wait_for(cli_run *run, const char *name, cli_goal goal, uint32_t timeout_ms,
     if (err != FC_ERR_TIMEOUT)
         return err;
     bool running = goal == CLI_GOAL_RUNNING;
+    cli_statuses_sort(ret_statuses);
     char *names = names_where(ret_statuses, running ? is_not_started : is_not_finished);
     err = fc_fail_set(fail, FC_ERR_TIMEOUT, "timed out after %.1f s: capture %s has not %s on %s",
                       timeout_ms / 1000.0, name, running ? "started" : "finished", names);

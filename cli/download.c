@@ -6,7 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ATTEMPTS_MAX = 3, RECONNECT_MS = 60000, STEP_MS = 200, PROGRESS_MS = 200 };
+enum {
+    RECONNECT_MS = 60000,
+    RETURN_MS = 60000, /* how long an instance that went away meanwhile is waited for: a node's longest
+                          back-off is 15 s */
+    AGAIN_MS = 1000,
+    STEP_MS = 200,
+    PROGRESS_MS = 200,
+};
 
 /* ---- the plan ---- */
 
@@ -114,6 +121,7 @@ on_data(uint64_t offset, const void *bytes, size_t size, void *user)
     cli_fetch *fetch = user;
     const fc_segment *segment = &fetch->file->segment;
     fetch->last_data = fc_loop_now(loop_of(fetch));
+    fetch->lost_since.ns = 0;
     if (offset != fetch->landing.size || size > segment->size_bytes - fetch->landing.size) {
         (void)fc_fail_set(&fetch->why, FC_ERR_PROTOCOL, "%s sent other bytes of %s than were asked for",
                           fetch->file->instance_name, fetch->local);
@@ -157,8 +165,12 @@ on_end(const fc_fail *how, void *user)
         verify(fetch);
         return;
     }
-    if (how->err == FC_ERR_UNAVAILABLE && ++fetch->attempts < ATTEMPTS_MAX) {
+    fc_mono now = fc_loop_now(loop_of(fetch));
+    if (how->err == FC_ERR_UNAVAILABLE && fetch->lost_since.ns == 0)
+        fetch->lost_since = now;
+    if (how->err == FC_ERR_UNAVAILABLE && now.ns - fetch->lost_since.ns < RETURN_MS * FC_NS_PER_MS) {
         /* Lost on the way: what is there stays, and is gone on with. */
+        fetch->again = fc_mono_after_ms(now, AGAIN_MS);
         end_fetch(fetch, CLI_FETCH_WAITING);
         return;
     }
@@ -205,10 +217,12 @@ static bool
 start_more(cli_download *download)
 {
     bool waiting = false;
+    fc_mono now = fc_loop_now(cli_session_loop(download->run->session));
     for (size_t i = 0; i < download->count; i++) {
         if (download->fetches[i].state != CLI_FETCH_WAITING)
             continue;
-        if (download->running < download->parallel && cli_session_conn(download->run->session) != NULL)
+        if (download->fetches[i].again.ns <= now.ns && download->running < download->parallel &&
+            cli_session_conn(download->run->session) != NULL)
             begin(&download->fetches[i]);
         waiting = waiting || download->fetches[i].state == CLI_FETCH_WAITING;
     }

@@ -22,10 +22,11 @@ typedef struct cli_fetch {
     cli_fetch_state state;
     bool verified;
     fc_fail why; /* with FAILED, or when not verified */
-    unsigned attempts;
     cli_landing landing;
     cli_read *read; /* weak: cleared when it ends */
     fc_mono last_data;
+    fc_mono lost_since; /* its instance or the coordinator went away: since when; 0 = they are there */
+    fc_mono again;      /* WAITING: not before this */
     struct cli_download *download; /* borrowed */
 } cli_fetch;
 

@@ -13,6 +13,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* Someone waits at the terminal: a silent connection is noticed sooner than a daemon would. */
+enum { KEEPALIVE_MS = 5000 };
 enum { RETRY_FIRST_MS = 250, RETRY_MAX_MS = 2000, LONG_WAIT_MS = 1000 };
 
 struct cli_session {
@@ -163,7 +165,8 @@ connect_once(cli_session *session, fc_mono due, fc_fail *fail)
                               .tls = fc_tls_config(session->tls),
                               .identify = fc_tls_identify,
                               .ops = &conn_ops,
-                              .user = session};
+                              .user = session,
+                              .keepalive_ms = KEEPALIVE_MS};
     fc_err err = fc_rpc_client_new(&options, address, &once, &session->client, fail);
     if (err != FC_OK)
         return err;
