@@ -27,7 +27,7 @@ static const fc_config_key keys[] = {
      .help = "PEM file of this instance's certificate; its name is the instance's id"},
     {.name = "key", .kind = FC_CONFIG_STRING, AT(key), .required = true, .help = "PEM file of its key"},
     {.name = "crl", .kind = FC_CONFIG_STRING, AT(crl), .help = "PEM file of the revocation list"},
-    {.name = "name", .kind = FC_CONFIG_NAME, AT(name), .help = "the name shown to operators; the host's otherwise"},
+    {.name = "name", .kind = FC_CONFIG_NAME, AT(name), .help = "shown to operators; else the host's name"},
     {.name = "scale_set", .kind = FC_CONFIG_NAME, AT(scale_set), .default_text = "default",
      .help = "the scale set of this instance"},
     {.name = "region", .kind = FC_CONFIG_NAME, AT(region), .default_text = "default", .help = "its region"},

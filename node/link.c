@@ -340,7 +340,8 @@ on_connect_failed(const fc_fail *why, uint64_t retry_ms, void *user)
     fc_log(FC_LOG_WARNING, "%s; trying again in %" PRIu64 " ms", why->text, retry_ms);
 }
 
-static const fc_rpc_conn_ops conn_ops = {on_open, on_close, on_connect_failed};
+static const fc_rpc_conn_ops conn_ops = {
+    .on_open = on_open, .on_close = on_close, .on_connect_failed = on_connect_failed};
 
 /* ---- life ---- */
 

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { UNFLUSHED_MAX = 4096 }; /* a longer .part without a header is no helper that died early: it stays */
+
 static const char SEALED[] = ".pcapng", PART[] = ".part";
 
 void
@@ -58,6 +60,14 @@ known_sealed(const fc_status *known, uint32_t sequence)
     return NULL;
 }
 
+/* A sealed file that is no capture file at all is nobody's to cut: it stays as it is. */
+static bool
+is_pcapng(int fd)
+{
+    uint32_t type = 0;
+    return pread(fd, &type, sizeof type, 0) == (ssize_t)sizeof type && type == FC_PCAPNG_SHB;
+}
+
 /* Cuts the file and describes it; an open one gets its final name, or goes when it holds no whole block. */
 static fc_err
 repair(int dir_fd, const char *name, const nd_segment_name *parsed, nd_found *found, uint64_t *cut_bytes,
@@ -71,10 +81,13 @@ repair(int dir_fd, const char *name, const nd_segment_name *parsed, nd_found *fo
         return fc_fail_set(fail, err, "%s cannot be opened: %s", name, fc_err_text(err));
     if (fstat(fd, &before) != 0)
         err = fc_fail_errno(fail, errno, "%s", name);
+    if (err == FC_OK && !parsed->part && !is_pcapng(fd))
+        err = fc_fail_set(fail, FC_ERR_INVALID, "%s is no capture file", name);
     if (err == FC_OK)
         err = fc_pcapng_repair(fd, &summary, fail);
     close(fd);
-    if (summary.good_bytes == 0 && (err == FC_OK || err == FC_ERR_CORRUPT)) {
+    if (parsed->part && before.st_size <= UNFLUSHED_MAX && summary.good_bytes == 0 &&
+        (err == FC_OK || err == FC_ERR_CORRUPT)) {
         /* No whole section header: the helper died before its first flush. */
         (void)unlinkat(dir_fd, name, 0);
         return FC_ERR_NOT_FOUND;
