@@ -231,8 +231,10 @@ open_directory(const char *path, int *ret_fd, fc_fail *fail)
     (void)mkdir(copy, 0777);
     int fd = open(copy, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
     free(copy);
-    if (fd < 0)
-        return fc_fail_errno(fail, errno, "cannot make the directory %s", path);
+    if (fd < 0) { /* whatever the cause: "not found" is for what a fleet lacks */
+        (void)fc_fail_errno(fail, errno, "cannot make the directory %s", path);
+        return FC_ERR_IO;
+    }
     *ret_fd = fd;
     return FC_OK;
 }
@@ -324,8 +326,12 @@ print_download(const cli_run *run, const evidence *e, const cli_download *downlo
         }
     } else if (run->out.format == CLI_TABLE) {
         char *files = cli_count_text(download->count, "file");
-        fc_buf_printf(&text, "%zu of %s (%s) of capture %s in %s, with manifest.json.\n", fetched, files,
-                      fc_size_text(bytes, size), e->name, directory);
+        if (download->count == 0)
+            fc_buf_printf(&text, "Capture %s has no finished file: only manifest.json is in %s.\n", e->name,
+                          directory);
+        else
+            fc_buf_printf(&text, "%zu of %s (%s) of capture %s in %s, with manifest.json.\n", fetched, files,
+                          fc_size_text(bytes, size), e->name, directory);
         free(files);
         if (writing > 0) {
             files = cli_count_text(writing, "file");
@@ -415,10 +421,11 @@ cli_capture_download(cli_run *run, fc_fail *fail)
     if (err == FC_OK)
         err = download_all(run, &e, directory != NULL ? directory : e.name, (unsigned)parallel, fail);
     if (err == FC_ERR_CANCELLED)
-        err = fc_fail_set(fail, err,
-                          "interrupted, but capture %s goes on if it runs: stop it with fleetcap capture stop %s, and "
-                          "the same download goes on where this one ended",
-                          e.name, e.name);
+        err = fc_fail_set(
+            fail, err,
+            "interrupted, but capture %s goes on if it runs: stop it with fleetcap capture stop %s, and "
+            "the same download goes on where this one ended",
+            e.name, e.name);
     evidence_fini(&e);
     return err;
 }

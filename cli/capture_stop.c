@@ -157,6 +157,13 @@ stop_choice(const cli_args *args, cli_stop_choice *ret, fc_fail *fail)
         if (!fc_name_check(ret->names.items[i]))
             return fc_fail_set(fail, FC_ERR_INVALID, "\"%.80s\" cannot be a capture's name",
                                ret->names.items[i]);
+    fc_target target = {.scale_set = (char *)ret->scale_set,
+                        .selector = (char *)ret->selector,
+                        .regions = ret->regions,
+                        .include = ret->instances};
+    fc_err err = cli_target_check(&target, fail);
+    if (err != FC_OK)
+        return err;
     if (ret->all && ret->names.count > 0)
         return fc_fail_set(fail, FC_ERR_INVALID, "--all and the capture %s exclude each other",
                            ret->names.items[0]);
@@ -170,6 +177,13 @@ stop_choice(const cli_args *args, cli_stop_choice *ret, fc_fail *fail)
     /* Without a name the choice of instances is the choice: every capture on them. */
     ret->all = true;
     return FC_OK;
+}
+
+static bool
+is_everything(const cli_stop_choice *choice)
+{
+    return choice->regions.count == 0 && choice->instances.count == 0 && choice->scale_set == NULL &&
+           choice->selector == NULL;
 }
 
 fc_err
@@ -189,6 +203,9 @@ cli_capture_stop(cli_run *run, fc_fail *fail)
         wait_ms = 0;
     s.many = choice.names.count != 1;
     err = cli_rpc_stop(run->session, &choice, wait_ms, on_ack, &s, fail);
+    /* An idle fleet is what "stop everything" wants. */
+    if (err == FC_ERR_NOT_FOUND && cli_args_has(&run->args, CLI_ALL) && is_everything(&choice))
+        err = FC_OK;
     if (err == FC_ERR_CANCELLED)
         err = fc_fail_set(fail, err,
                           "interrupted, but the stop was sent: fleetcap capture list shows what still runs");
@@ -258,8 +275,10 @@ print_deleted(const cli_run *run, const cli_capture *capture, const cli_deleted 
         char *place = cli_run_place(run);
         char *instances = cli_count_text(deleted->instance_count, "instance");
         char *regions = cli_count_text(capture->region_count, "region");
-        fc_buf_printf(&text, "Deleted capture %s on %s in %s: %" PRIu32 " files kept, %" PRIu32 " deleted.\n",
-                      capture->name, instances, regions, deleted->files_kept, deleted->files_deleted);
+        char *kept = cli_count_text(deleted->files_kept, "file");
+        fc_buf_printf(&text, "Deleted capture %s on %s in %s: %s kept, %" PRIu32 " deleted.\n", capture->name,
+                      instances, regions, kept, deleted->files_deleted);
+        free(kept);
         cli_line(&text, "context", place);
         free(place);
         free(instances);

@@ -118,7 +118,10 @@ cli_limits_text(const fc_definition *definition, const char *compiled_filter, fc
 {
     const fc_spec *spec = &definition->spec;
     if (compiled_filter != NULL)
-        line(text, "filter", fc_strdup(*compiled_filter != '\0' ? compiled_filter : "none: every packet"));
+        line(text, "filter",
+             fc_strdup(*compiled_filter != '\0'    ? compiled_filter
+                       : spec->include_own_traffic ? "none: every packet"
+                                                   : "none: every packet but fleetcap's own"));
     char *packet = cli_bytes_text(spec->bytes_per_packet, "all");
     line(text, "per packet", packet);
     line(text, "per session", cli_bytes_text(spec->session_bytes, "no byte limit"));

@@ -309,7 +309,7 @@ cli_context_server_name(const cli_context *context)
     if (address[0] == '[') /* [fd00::1]:7443 */
         return fc_strndup(address + 1, strcspn(address + 1, "]"));
     const char *colon = strrchr(address, ':');
-    return colon != NULL ? fc_strndup(address, (size_t) (colon - address)) : fc_strdup(address);
+    return colon != NULL ? fc_strndup(address, (size_t)(colon - address)) : fc_strdup(address);
 }
 
 void

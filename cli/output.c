@@ -55,11 +55,21 @@ cli_out_init(cli_out *out, const cli_args *args, fc_fail *fail)
     return fc_fail_set(fail, FC_ERR_INVALID, "--output \"%s\" is not table, json or tsv", text);
 }
 
+static int write_errno; /* of the first output that could not be written; 0 = all was */
+
+static void
+flush_output(void)
+{
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && write_errno == 0)
+        write_errno = errno;
+}
+
 void
 cli_out_write(fc_buf *text)
 {
-    (void)fwrite(fc_buf_bytes(text), 1, fc_buf_size(text), stdout);
-    (void)fflush(stdout);
+    if (fc_buf_size(text) > 0)
+        (void)fwrite(fc_buf_bytes(text), 1, fc_buf_size(text), stdout);
+    flush_output();
     fc_buf_clear(text);
 }
 
@@ -68,7 +78,7 @@ cli_out_json(json_t *tree, bool compact)
 {
     (void)json_dumpf(tree, stdout, compact ? JSON_COMPACT : JSON_INDENT(2));
     (void)fputc('\n', stdout);
-    (void)fflush(stdout);
+    flush_output();
     json_decref(tree);
 }
 
@@ -109,9 +119,11 @@ cli_note(const cli_out *out, const char *format, ...)
 fc_err
 cli_out_finish(fc_fail *fail)
 {
-    if (fflush(stdout) == 0 && ferror(stdout) == 0)
+    flush_output();
+    /* A reader that has seen enough, like head(1), is no failure. */
+    if (write_errno == 0 || write_errno == EPIPE)
         return FC_OK;
-    return fc_fail_errno(fail, errno, "cannot write the output");
+    return fc_fail_errno(fail, write_errno, "cannot write the output");
 }
 
 bool

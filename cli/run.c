@@ -49,6 +49,5 @@ cli_run_connect(cli_run *run, fc_fail *fail)
 char *
 cli_run_place(const cli_run *run)
 {
-    return fc_sprintf("%s, fleet %s", cli_session_context(run->session),
-                      cli_session_fleet(run->session));
+    return fc_sprintf("%s, fleet %s", cli_session_context(run->session), cli_session_fleet(run->session));
 }
