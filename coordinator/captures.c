@@ -12,10 +12,9 @@
 /* How long after its window a capture that did not end still counts against quotas. */
 enum { QUOTA_GRACE_S = 60 };
 
-static const uint8_t fold_order[CO_STATE_COUNT] = {
-    [FC_STATE_NONE] = UINT8_MAX,
+static const uint8_t fold_order[CO_STATE_COUNT] = {[FC_STATE_NONE] = UINT8_MAX,
 #define X(name, number, text, order) [FC_STATE_##name] = order,
-    FC_STATES(X)
+                                                   FC_STATES(X)
 #undef X
 };
 
@@ -26,7 +25,7 @@ co_capture_new(struct co *co, fc_definition *definition, const char *uid, size_t
 {
     co_capture *capture = FC_NEW(co_capture);
     capture->co = co;
-    (void) snprintf(capture->uid, sizeof capture->uid, "%s", uid);
+    (void)snprintf(capture->uid, sizeof capture->uid, "%s", uid);
     capture->definition = *definition;
     memset(definition, 0, sizeof *definition);
     capture->parts = fc_alloc_array(part_count > 0 ? part_count : 1, sizeof(co_part));
@@ -39,12 +38,12 @@ region_index(co_capture *capture, const char *name)
 {
     for (size_t i = 0; i < capture->region_count; i++)
         if (strcmp(capture->regions[i].name, name) == 0)
-            return (uint32_t) i;
+            return (uint32_t)i;
     capture->regions = fc_grow_array(capture->regions, capture->region_count + 1, sizeof(co_region));
     co_region *region = &capture->regions[capture->region_count];
     *region = (co_region){0};
-    (void) snprintf(region->name, sizeof region->name, "%s", name);
-    return (uint32_t) capture->region_count++;
+    (void)snprintf(region->name, sizeof region->name, "%s", name);
+    return (uint32_t)capture->region_count++;
 }
 
 static void
@@ -69,7 +68,7 @@ unlink_change(co_capture *capture, co_part *part)
         part->older->newer = part->newer;
 }
 
-#define COPY(to, from) (void) snprintf(to, sizeof(to), "%s", from)
+#define COPY(to, from) (void)snprintf(to, sizeof(to), "%s", from)
 
 co_part *
 co_capture_add_part(co_capture *capture, co_instance *instance)
@@ -131,7 +130,8 @@ co_capture_enter(struct co *co, co_capture *capture)
 }
 
 co_part *
-co_capture_restore_part(struct co *co, co_capture *capture, co_instance *instance, fc_status *status, bool gone)
+co_capture_restore_part(struct co *co, co_capture *capture, co_instance *instance, fc_status *status,
+                        bool gone)
 {
     co_part *part = co_capture_add_part(capture, instance);
     enter_part(part);
@@ -305,7 +305,7 @@ fold_counters(co_part *part)
 void
 co_part_fold(struct co *co, co_part *part)
 {
-    (void) co;
+    (void)co;
     co_capture *capture = part->capture;
     uint32_t were_starting = starting(capture);
     fc_state shown = shown_state(part);
@@ -360,7 +360,8 @@ static void
 fire_waits(co_part *part, bool forgotten)
 {
     co_wait *wait, *next;
-    DL_FOREACH_SAFE (part->waits, wait, next) {
+    DL_FOREACH_SAFE(part->waits, wait, next)
+    {
         if (wait->for_forgotten && !forgotten)
             continue;
         DL_DELETE(part->waits, wait);
@@ -414,8 +415,9 @@ merge_segment(struct co *co, co_part *part, const fc_segment *segment)
 {
     fc_status *known = &part->status;
     size_t at = segment_place(known, segment->sequence);
-    fc_segment *old =
-        at < known->segment_count && known->segments[at].sequence == segment->sequence ? &known->segments[at] : NULL;
+    fc_segment *old = at < known->segment_count && known->segments[at].sequence == segment->sequence
+                          ? &known->segments[at]
+                          : NULL;
     if (segment->removed) {
         if (old == NULL)
             return false;

@@ -1,8 +1,9 @@
 /* captures.h: captures, their instance captures ("parts"), and how the parts' states fold into the capture's.
  *
  * A part has three faces: what we want (action), what the instance last said (status), and what is shown (the
- * said state, or UNKNOWN while the instance is away). Folding is incremental: a report costs the same with ten parts
- * and with ten thousand. A deleted capture leaves the name space at once and stays until every instance has forgotten it.
+ * said state, or UNKNOWN while the instance is away). Folding is incremental: a report costs the same with
+ * ten parts and with ten thousand. A deleted capture leaves the name space at once and stays until every
+ * instance has forgotten it.
  */
 #ifndef CO_CAPTURES_H
 #define CO_CAPTURES_H
@@ -27,8 +28,8 @@ struct co_watch;
 enum {
     CO_STATE_COUNT = 8,
     CO_CAPTURES_MAX = 10000,
-    /* What an instance may hold at once, so that its desired state fits one frame: 8 x (4 KiB + 300 bytes) that run
-     * and 160 bytes for each that is over. */
+    /* What an instance may hold at once, so that its desired state fits one frame: 8 x (4 KiB + 300 bytes)
+     * that run and 160 bytes for each that is over. */
     CO_PARTS_PER_INSTANCE_MAX = 150,
 };
 
@@ -53,12 +54,12 @@ typedef struct co_part {
     bool arming;                /* the start waits for it */
     bool forgotten;             /* the instance has acknowledged FORGET or PURGE */
     fc_mono forgotten_at;
-    bool gone;                  /* nothing more will come of it; the instance does not list it */
+    bool gone; /* nothing more will come of it; the instance does not list it */
 
-    fc_state shown;          /* what is counted */
-    fc_counters counted;     /* what is in the capture's totals */
-    uint32_t region;         /* index in capture->regions */
-    uint64_t change;         /* the capture's change number when it last changed */
+    fc_state shown;                /* what is counted */
+    fc_counters counted;           /* what is in the capture's totals */
+    uint32_t region;               /* index in capture->regions */
+    uint64_t change;               /* the capture's change number when it last changed */
     struct co_part *newer, *older; /* the capture's parts by change */
 
     bool dirty; /* waits for the store */
@@ -66,7 +67,7 @@ typedef struct co_part {
     uint32_t *dirty_segments; /* owned: sequences that wait for the store */
     size_t dirty_segment_count;
 
-    struct co_wait *waits;      /* borrowed: who wants to know of its end */
+    struct co_wait *waits;       /* borrowed: who wants to know of its end */
     struct co_part *next, *prev; /* the instance's */
 } co_part;
 
@@ -96,12 +97,12 @@ typedef struct co_capture {
     uint32_t unfinished;             /* parts whose said state is not final */
     uint32_t kept;                   /* parts that are not gone */
     fc_counters totals;
-    fc_state state;      /* folded */
-    uint64_t change;     /* grows with every change of a part or of the capture */
-    co_part *newest;     /* parts by change */
+    fc_state state;  /* folded */
+    uint64_t change; /* grows with every change of a part or of the capture */
+    co_part *newest; /* parts by change */
 
-    struct co *co;       /* borrowed; for the timer */
-    uint32_t arming;     /* parts that the start waits for */
+    struct co *co;   /* borrowed; for the timer */
+    uint32_t arming; /* parts that the start waits for */
     fc_timer arm_timer;
     struct co_watch *watches; /* borrowed */
     uint32_t watch_count;
@@ -122,7 +123,8 @@ typedef struct co_captures {
 
 void co_captures_fini(struct co *co);
 
-/* A capture that is in no table yet: takes *definition (left empty) and has one PENDING part for each instance. */
+/* A capture that is in no table yet: takes *definition (left empty) and has one PENDING part for each
+ * instance. */
 co_capture *co_capture_new(struct co *co, fc_definition *definition, const char *uid, size_t part_count);
 /* Fills the next part; call it part_count times, then co_capture_enter. */
 co_part *co_capture_add_part(co_capture *capture, co_instance *instance);
@@ -134,7 +136,8 @@ co_part *co_capture_restore_part(struct co *co, co_capture *capture, co_instance
 /* Of a capture that was never entered. */
 void co_capture_free(co_capture *capture);
 
-co_capture *co_capture_find(const co_captures *captures, const char *name); /* not deleted; NULL when unknown */
+co_capture *co_capture_find(const co_captures *captures,
+                            const char *name); /* not deleted; NULL when unknown */
 co_capture *co_capture_find_uid(const co_captures *captures, const char *uid);
 co_part *co_part_find(const co_instance *instance, const char *capture_uid);
 co_part *co_part_of(const co_capture *capture, const co_instance *instance);
@@ -152,8 +155,9 @@ void co_capture_delete(struct co *co, co_capture *capture);
 /* Not final, and its window (with some grace) is not over: it counts against quotas. */
 bool co_capture_active(const struct co *co, const co_capture *capture);
 
-/* Takes a report over into the part: *status is taken (left empty). Folds, wakes, marks for the store. *ret_durable: it
- * holds something that must be stored before it is answered (a final state, a sealed segment). */
+/* Takes a report over into the part: *status is taken (left empty). Folds, wakes, marks for the store.
+ * *ret_durable: it holds something that must be stored before it is answered (a final state, a sealed
+ * segment). */
 void co_part_report(struct co *co, co_part *part, fc_status *status, bool *ret_durable);
 /* Ends a part without the instance's word (nothing of it ever ran there, or it is lost). */
 void co_part_settle(struct co *co, co_part *part, fc_state state, fc_stop_reason reason, const char *error);
@@ -171,8 +175,8 @@ void co_capture_changed(struct co *co, co_capture *capture);
 /* ---- waiting for a part's end ---- */
 
 typedef struct co_wait {
-    co_part *part;       /* borrowed; NULL once fired */
-    bool for_forgotten;  /* else for a final state */
+    co_part *part;                      /* borrowed; NULL once fired */
+    bool for_forgotten;                 /* else for a final state */
     void (*fire)(struct co_wait *wait); /* once; the wait is off the list by then */
     void *user;
     struct co_wait *next, *prev;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 fc_err
-co_open(fc_loop *loop, const co_config *config, co_store *store, const co_link_ops *link_ops, struct co **ret_co,
-        fc_fail *fail)
+co_open(fc_loop *loop, const co_config *config, co_store *store, const co_link_ops *link_ops,
+        struct co **ret_co, fc_fail *fail)
 {
     struct co *c = FC_NEW(struct co);
     c->loop = loop;

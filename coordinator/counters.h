@@ -34,7 +34,7 @@
     X(watches_refused, "watches refused: too many of one capture")                                           \
     X(downloads, "files read by operators")                                                                  \
     X(downloads_refused, "reads refused: no such file, or its instance away")                                \
-    X(audit_dropped, "refusals that are only counted: too many in a minute for the audit log")         \
+    X(audit_dropped, "refusals that are only counted: too many in a minute for the audit log")               \
     X(store_commits, "transactions committed")                                                               \
     X(store_failures, "transactions that failed")
 

@@ -51,7 +51,7 @@ static void
 warn(co_created *created, const char *format, size_t count)
 {
     char text[160];
-    (void) snprintf(text, sizeof text, format, count, created->instance_count);
+    (void)snprintf(text, sizeof text, format, count, created->instance_count);
     fc_strings_add(&created->warnings, text);
 }
 
@@ -62,12 +62,14 @@ add_warnings(co_created *created, const fc_spec *spec)
     for (size_t i = 0; i < created->instance_count; i++)
         away += !co_instance_reachable(created->instances[i]);
     if (away > 0)
-        warn(created, "%zu of %zu instances are offline: they start when they return, if the window is still open",
+        warn(created,
+             "%zu of %zu instances are offline: they start when they return, if the window is still open",
              away);
     if (created->compiled_filter[0] == '\0' && spec->session_bytes == 0 && spec->packet_limit == 0 &&
         spec->ring_files == 0)
-        fc_strings_add(&created->warnings, "no filter and no limit of bytes or packets: every packet of every "
-                                           "instance is written until the time is over");
+        fc_strings_add(&created->warnings,
+                       "no filter and no limit of bytes or packets: every packet of every "
+                       "instance is written until the time is over");
 }
 
 /* The answer to a request that was carried out before. */
@@ -79,7 +81,8 @@ repeat(struct co *co, const co_create *request, const char *uid, co_created *ret
         return fc_fail_set(fail, FC_ERR_EXISTS, "request '%s' made a capture that has been deleted since",
                            request->request_id);
     if (!same_definition(&capture->definition, request->definition))
-        return fc_fail_set(fail, FC_ERR_EXISTS, "request id '%s' was used for capture '%s' with another definition",
+        return fc_fail_set(fail, FC_ERR_EXISTS,
+                           "request id '%s' was used for capture '%s' with another definition",
                            request->request_id, capture->definition.name);
     ret->capture = capture;
     ret->repeated = true;
@@ -125,9 +128,9 @@ make(struct co *co, const co_create *request, const co_created *created)
     co_capture *capture = co_capture_new(co, request->definition, uid, created->instance_count);
     capture->created = co_wall(co);
     capture->compiled_filter = fc_strdup(created->compiled_filter);
-    (void) snprintf(capture->created_by, sizeof capture->created_by, "%s", request->principal);
+    (void)snprintf(capture->created_by, sizeof capture->created_by, "%s", request->principal);
     for (size_t i = 0; i < created->instance_count; i++)
-        (void) co_capture_add_part(capture, created->instances[i]);
+        (void)co_capture_add_part(capture, created->instances[i]);
     return capture;
 }
 
@@ -141,15 +144,15 @@ write_created(struct co *co, void *user, fc_fail *fail)
 {
     const writing *w = user;
     char detail[160];
-    (void) snprintf(detail, sizeof detail, "%zu instances in %zu regions; uid %s", w->capture->part_count,
-                    w->capture->region_count, w->capture->uid);
+    (void)snprintf(detail, sizeof detail, "%zu instances in %zu regions; uid %s", w->capture->part_count,
+                   w->capture->region_count, w->capture->uid);
     fc_err err = co_persist_write_capture(co, w->capture, fail);
     if (err == FC_OK && w->request->request_id[0] != '\0')
-        err = co_persist_write_request(co, w->request->principal, w->request->request_id, method, w->capture->uid,
-                                       fail);
+        err = co_persist_write_request(co, w->request->principal, w->request->request_id, method,
+                                       w->capture->uid, fail);
     if (err == FC_OK)
-        err = co_persist_write_audit(co, w->request->principal, "create", w->capture->definition.name, "ok", detail,
-                                     fail);
+        err = co_persist_write_audit(co, w->request->principal, "create", w->capture->definition.name, "ok",
+                                     detail, fail);
     return err;
 }
 
@@ -169,8 +172,8 @@ carry_out(struct co *co, const co_create *request, co_created *ret, fc_fail *fai
     co_capture_enter(co, capture);
     ret->capture = capture;
     co->counters.captures_created++;
-    fc_log(FC_LOG_NOTICE, "capture %s created by %s on %zu instances", capture->definition.name, request->principal,
-           capture->part_count);
+    fc_log(FC_LOG_NOTICE, "capture %s created by %s on %zu instances", capture->definition.name,
+           request->principal, capture->part_count);
     co_reconcile_begin(co, capture);
     return FC_OK;
 }
@@ -192,7 +195,8 @@ co_create_capture(struct co *co, const co_create *request, co_created *ret, fc_f
     if (request->request_id[0] != '\0' && !request->dry_run)
         err = co_store_find_request(co->store, request->principal, request->request_id, uid, made_by, &why);
     if (err == FC_OK && strcmp(made_by, method) != 0)
-        err = fc_fail_set(&why, FC_ERR_EXISTS, "request id '%s' was used for %s", request->request_id, made_by);
+        err =
+            fc_fail_set(&why, FC_ERR_EXISTS, "request id '%s' was used for %s", request->request_id, made_by);
     else if (err == FC_OK)
         err = repeat(co, request, uid, &created, &why);
     else if (err == FC_ERR_NOT_FOUND) {
@@ -203,8 +207,7 @@ co_create_capture(struct co *co, const co_create *request, co_created *ret, fc_f
     if (err != FC_OK) {
         co->counters.captures_refused++;
         if (!request->dry_run)
-            co_persist_refusal(co, request->principal, "create", object_of(request),
-                             err, why.text);
+            co_persist_refusal(co, request->principal, "create", object_of(request), err, why.text);
         co_created_fini(&created);
         return fc_fail_copy(fail, &why);
     }

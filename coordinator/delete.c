@@ -46,7 +46,7 @@ static void
 conclude(co_delete *operation)
 {
     const co_capture *capture = operation->capture;
-    co_deleted result = {.instance_count = (uint32_t) capture->part_count};
+    co_deleted result = {.instance_count = (uint32_t)capture->part_count};
     for (size_t i = 0; i < capture->part_count; i++) {
         const co_part *part = &capture->parts[i];
         if (!part->forgotten)
@@ -88,7 +88,8 @@ write_deleted(struct co *co, void *user, fc_fail *fail)
     fc_err err = co_persist_write_audit(co, operation->who, "delete", capture->definition.name, "ok",
                                         operation->delete_files ? "with its files" : "files are kept", fail);
     if (err == FC_OK && operation->request[0] != '\0')
-        err = co_persist_write_request(co, operation->who, operation->request, "DeleteCapture", capture->uid, fail);
+        err = co_persist_write_request(co, operation->who, operation->request, "DeleteCapture", capture->uid,
+                                       fail);
     return err;
 }
 
@@ -172,7 +173,8 @@ repeated(struct co *co, const co_delete *operation)
 {
     char uid[64], made_by[64];
     return operation->request[0] != '\0' &&
-           co_store_find_request(co->store, operation->who, operation->request, uid, made_by, NULL) == FC_OK &&
+           co_store_find_request(co->store, operation->who, operation->request, uid, made_by, NULL) ==
+               FC_OK &&
            strcmp(made_by, "DeleteCapture") == 0;
 }
 
@@ -195,8 +197,8 @@ co_delete_start(struct co *co, co_delete *operation, fc_fail *fail)
     operation->co = co;
     operation->capture = NULL;
     operation->timer.fire = on_timer;
-    (void) snprintf(operation->who, sizeof operation->who, "%s", operation->principal);
-    (void) snprintf(operation->request, sizeof operation->request, "%s", operation->request_id);
+    (void)snprintf(operation->who, sizeof operation->who, "%s", operation->principal);
+    (void)snprintf(operation->request, sizeof operation->request, "%s", operation->request_id);
     fc_err err = check(co, operation, &why);
     if (err == FC_ERR_NOT_FOUND && repeated(co, operation)) {
         operation->repeated = true;
@@ -204,8 +206,8 @@ co_delete_start(struct co *co, co_delete *operation, fc_fail *fail)
         return FC_OK;
     }
     if (err != FC_OK) {
-        co_persist_refusal(co, operation->who, "delete", fc_name_check(operation->name) ? operation->name : "-",
-                         err, why.text);
+        co_persist_refusal(co, operation->who, "delete",
+                           fc_name_check(operation->name) ? operation->name : "-", err, why.text);
         return fc_fail_copy(fail, &why);
     }
     co_capture *capture = co_capture_find(&co->captures, operation->name);
@@ -231,6 +233,7 @@ co_delete_abandon(co_delete *operation)
         return;
     fc_fail fail = {0};
     if (!operation->forgetting && forget_now(operation, &fail) != FC_OK)
-        fc_log(FC_LOG_ERROR, "the deletion of %s is not stored yet: %s", operation->capture->definition.name, fail.text);
+        fc_log(FC_LOG_ERROR, "the deletion of %s is not stored yet: %s", operation->capture->definition.name,
+               fail.text);
     release(operation);
 }

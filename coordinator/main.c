@@ -16,17 +16,16 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-static const char usage[] =
-    "Usage: fleetcap-coordinator [--config FILE] [--check]\n"
-    "\n"
-    "Coordinates packet captures on a fleet of instances.\n"
-    "\n"
-    "  -c, --config FILE  configuration (default /etc/fleetcap/coordinator.yaml)\n"
-    "      --check        check configuration and credentials, and exit\n"
-    "      --version      show the version, and exit\n"
-    "  -h, --help         show this, and exit\n"
-    "\n"
-    "SIGHUP reads the credentials again; SIGTERM and SIGINT end the program.\n";
+static const char usage[] = "Usage: fleetcap-coordinator [--config FILE] [--check]\n"
+                            "\n"
+                            "Coordinates packet captures on a fleet of instances.\n"
+                            "\n"
+                            "  -c, --config FILE  configuration (default /etc/fleetcap/coordinator.yaml)\n"
+                            "      --check        check configuration and credentials, and exit\n"
+                            "      --version      show the version, and exit\n"
+                            "  -h, --help         show this, and exit\n"
+                            "\n"
+                            "SIGHUP reads the credentials again; SIGTERM and SIGINT end the program.\n";
 
 typedef struct options {
     const char *config;
@@ -44,8 +43,10 @@ static int
 read_options(int argc, char **argv, options *ret)
 {
     static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
-        {"version", no_argument, NULL, 'V'},      {"help", no_argument, NULL, 'h'},
+        {"config", required_argument, NULL, 'c'},
+        {"check", no_argument, NULL, 'k'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -58,10 +59,10 @@ read_options(int argc, char **argv, options *ret)
             ret->check = true;
             break;
         case 'V':
-            (void) printf("fleetcap-coordinator %s\n", FC_VERSION);
+            (void)printf("fleetcap-coordinator %s\n", FC_VERSION);
             return FC_EXIT_OK;
         case 'h':
-            (void) fputs(usage, stdout);
+            (void)fputs(usage, stdout);
             return FC_EXIT_OK;
         default:
             return FC_EXIT_USAGE;
@@ -69,23 +70,23 @@ read_options(int argc, char **argv, options *ret)
     }
     if (optind == argc)
         return -1;
-    (void) fprintf(stderr, "%s: '%s' is not expected; see --help\n", argv[0], argv[optind]);
+    (void)fprintf(stderr, "%s: '%s' is not expected; see --help\n", argv[0], argv[optind]);
     return FC_EXIT_USAGE;
 }
 
 static void
 on_signal(fc_watch *watch, uint32_t events)
 {
-    (void) events;
+    (void)events;
     signals *s = FC_CONTAINER(watch, signals, watch);
     struct signalfd_siginfo info;
-    if (read(watch->fd, &info, sizeof info) != (ssize_t) sizeof info)
+    if (read(watch->fd, &info, sizeof info) != (ssize_t)sizeof info)
         return;
     if (info.ssi_signo == SIGHUP) {
         co_server_reload(s->server);
         return;
     }
-    fc_log(FC_LOG_NOTICE, "ends: %s", strsignal((int) info.ssi_signo));
+    fc_log(FC_LOG_NOTICE, "ends: %s", strsignal((int)info.ssi_signo));
     fc_loop_stop(s->loop);
 }
 
@@ -98,7 +99,7 @@ open_signals(signals *s, fc_fail *fail)
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    (void) signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return fc_fail_errno(fail, errno, "cannot block signals");
     s->watch.ready = on_signal;
@@ -152,14 +153,14 @@ main(int argc, char **argv)
     fc_tls_tune_memory();
     fc_err err = co_config_load(chosen.config, &config, &fail);
     if (err == FC_OK) {
-        fc_log_open("fleetcap-coordinator", (fc_log_level) fc_log_level_parse(config.log_level));
+        fc_log_open("fleetcap-coordinator", (fc_log_level)fc_log_level_parse(config.log_level));
         raise_descriptor_limit();
         err = chosen.check ? co_server_check(&config, &fail) : run(&config, &fail);
     }
     if (err != FC_OK)
-        (void) fprintf(stderr, "fleetcap-coordinator: %s\n", fail.text);
+        (void)fprintf(stderr, "fleetcap-coordinator: %s\n", fail.text);
     else if (chosen.check)
-        (void) printf("fleetcap-coordinator: the configuration is in order\n");
+        (void)printf("fleetcap-coordinator: the configuration is in order\n");
     co_config_fini(&config);
-    return (int) fc_err_exit(err);
+    return (int)fc_err_exit(err);
 }

@@ -1,6 +1,8 @@
-/* operations.h: what operators do to captures: create, stop, delete. Audited, durable before they are answered.
+/* operations.h: what operators do to captures: create, stop, delete. Audited, durable before they are
+ * answered.
  *
- * Every attempt leaves an audit record, in the transaction of what it changes, or on its own when it is refused.
+ * Every attempt leaves an audit record, in the transaction of what it changes, or on its own when it is
+ * refused.
  */
 #ifndef CO_OPERATIONS_H
 #define CO_OPERATIONS_H
@@ -35,10 +37,10 @@ typedef struct co_created {
     co_capture *capture;     /* borrowed; NULL in a dry run */
     co_instance **instances; /* owned array; items borrowed */
     size_t instance_count;
-    char *compiled_filter;   /* owned */
+    char *compiled_filter; /* owned */
     fc_strings warnings;
     size_t region_count;
-    bool repeated;           /* an earlier request with this id had made it */
+    bool repeated; /* an earlier request with this id had made it */
 } co_created;
 
 /* *ret is finished by the caller on FC_OK. */
@@ -55,8 +57,8 @@ typedef struct co_stop {
     fc_target target; /* which instances of the captures; empty = all */
 } co_stop;
 
-/* Sets every matching instance capture that is not over to STOP. *ret_parts: those that match, over or not; owned array, the
- * captures are held by *ret_captures (owned array; release each). */
+/* Sets every matching instance capture that is not over to STOP. *ret_parts: those that match, over or not;
+ * owned array, the captures are held by *ret_captures (owned array; release each). */
 typedef struct co_stopped {
     co_part **parts;
     size_t part_count;
@@ -74,26 +76,27 @@ typedef struct co_deleted {
 } co_deleted;
 
 typedef struct co_delete {
-    const char *principal;  /* borrowed for the start */
+    const char *principal; /* borrowed for the start */
     const char *request_id;
     const char *name;
     bool delete_files, stop_first;
     /* Once, from the loop; *result is borrowed. */
     void (*done)(struct co_delete *operation, fc_err err, const fc_fail *fail, const co_deleted *result);
 
-    struct co *co;        /* from here on the operation's own */
-    co_capture *capture;  /* held */
-    co_wait *waits;       /* owned: one for each part */
+    struct co *co;       /* from here on the operation's own */
+    co_capture *capture; /* held */
+    co_wait *waits;      /* owned: one for each part */
     size_t pending;
-    bool forgetting;      /* else it waits for the stop */
+    bool forgetting; /* else it waits for the stop */
     char who[FC_PRINCIPAL_TEXT_SIZE];
     char request[CO_REQUEST_ID_MAX + 1];
     fc_timer timer;
-    uint32_t *files;      /* owned: of each part, when it began */
-    bool repeated;        /* an earlier request with this id did it */
+    uint32_t *files; /* owned: of each part, when it began */
+    bool repeated;   /* an earlier request with this id did it */
 } co_delete;
 
-/* Caller's storage with the request and `done` filled in. On FC_OK `done` comes later, unless co_delete_abandon. */
+/* Caller's storage with the request and `done` filled in. On FC_OK `done` comes later, unless
+ * co_delete_abandon. */
 FC_MUST_USE fc_err co_delete_start(struct co *co, co_delete *operation, fc_fail *fail);
 /* Nobody waits for the answer any more; what has begun goes on. */
 void co_delete_abandon(co_delete *operation);

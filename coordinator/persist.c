@@ -49,8 +49,8 @@ co_persist_fini(struct co *co)
         fc_log(FC_LOG_ERROR, "what was not stored is lost: %s", fail.text);
     fc_loop_timer_clear(co->loop, &co->persist.timer);
     co_audit_entry *entry, *next;
-    LL_FOREACH_SAFE (co->persist.audit, entry, next)
-        free(entry);
+    LL_FOREACH_SAFE(co->persist.audit, entry, next)
+    free(entry);
     co->persist.audit = NULL;
 }
 
@@ -109,11 +109,11 @@ co_persist_segment(struct co *co, co_part *part, uint32_t sequence)
     part->dirty_segments[part->dirty_segment_count++] = sequence;
 }
 
-#define COPY(to, from) (void) snprintf(to, sizeof(to), "%s", from)
+#define COPY(to, from) (void)snprintf(to, sizeof(to), "%s", from)
 
 void
-co_persist_audit(struct co *co, const char *principal, const char *action, const char *object, const char *outcome,
-                 const char *detail)
+co_persist_audit(struct co *co, const char *principal, const char *action, const char *object,
+                 const char *outcome, const char *detail)
 {
     co_audit_entry *entry = FC_NEW(co_audit_entry);
     entry->at = co_wall(co);
@@ -237,9 +237,9 @@ write_part(struct co *co, const co_part *part, fc_buf *scratch, fc_fail *fail)
     co_part_row row = {
         .capture_uid = part->capture->uid,
         .instance_id = part->instance->id,
-        .action = (int) part->action,
-        .stop_reason = (int) part->stop_reason,
-        .state = (int) part->status.state,
+        .action = (int)part->action,
+        .stop_reason = (int)part->stop_reason,
+        .state = (int)part->status.state,
         .revision = part->status.revision,
         .forgotten = part->gone ? 2 : part->forgotten,
         .status = blob_of(scratch),
@@ -251,7 +251,7 @@ write_part(struct co *co, const co_part *part, fc_buf *scratch, fc_fail *fail)
 static fc_err
 write_audit_entry(struct co *co, const co_audit_entry *entry, fc_fail *fail)
 {
-    co_audit_row row = {entry->at.ns,    entry->principal, entry->action,
+    co_audit_row row = {entry->at.ns,  entry->principal, entry->action,
                         entry->object, entry->outcome,   entry->detail};
     return co_store_add_audit(co->store, &row, fail);
 }
@@ -287,8 +287,8 @@ mark_clean(struct co *co)
         p->dirty_segment_count = 0;
     }
     co_audit_entry *entry, *next;
-    LL_FOREACH_SAFE (co->persist.audit, entry, next)
-        free(entry);
+    LL_FOREACH_SAFE(co->persist.audit, entry, next)
+    free(entry);
     co->persist.instances = NULL;
     co->persist.captures = NULL;
     co->persist.parts = NULL;
@@ -299,7 +299,8 @@ static void
 answer_waits(struct co *co, fc_err err, const fc_fail *fail)
 {
     co_flush_wait *wait, *next;
-    DL_FOREACH_SAFE (co->persist.waits, wait, next) {
+    DL_FOREACH_SAFE(co->persist.waits, wait, next)
+    {
         co_persist_unwait(co, wait);
         wait->done(wait, err, fail);
     }
@@ -313,7 +314,8 @@ nothing_waits(const co_persist *persist)
 }
 
 fc_err
-co_persist_flush(struct co *co, fc_err (*more)(struct co *co, void *user, fc_fail *fail), void *user, fc_fail *fail)
+co_persist_flush(struct co *co, fc_err (*more)(struct co *co, void *user, fc_fail *fail), void *user,
+                 fc_fail *fail)
 {
     fc_fail why = {0};
     fc_err err = FC_OK;
@@ -342,8 +344,8 @@ co_persist_flush(struct co *co, fc_err (*more)(struct co *co, void *user, fc_fai
 }
 
 fc_err
-co_persist_write_audit(struct co *co, const char *principal, const char *action, const char *object, const char *outcome,
-                       const char *detail, fc_fail *fail)
+co_persist_write_audit(struct co *co, const char *principal, const char *action, const char *object,
+                       const char *outcome, const char *detail, fc_fail *fail)
 {
     co_audit_row row = {co_wall(co).ns, principal, action, object, outcome, detail};
     return co_store_add_audit(co->store, &row, fail);
@@ -450,16 +452,17 @@ load_part(const co_part_row *row, void *user, fc_fail *fail)
     co_capture *capture = co_capture_find_uid(&c->captures, row->capture_uid);
     co_instance *instance = co_registry_find(&c->registry, row->instance_id);
     if (capture == NULL || instance == NULL)
-        return fc_fail_set(fail, FC_ERR_CORRUPT, "the database holds an instance capture of nothing: %s on %s",
-                           row->capture_uid, row->instance_id);
+        return fc_fail_set(fail, FC_ERR_CORRUPT,
+                           "the database holds an instance capture of nothing: %s on %s", row->capture_uid,
+                           row->instance_id);
     fc_status status;
     fc_err err = co_record_unpack_status(row->status, &status, fail);
     if (err != FC_OK)
         return err;
     bool gone = row->forgotten >= 2 || (row->forgotten >= 1 && row->action == CO_ACTION_FORGET);
     co_part *part = co_capture_restore_part(c, capture, instance, &status, gone);
-    part->action = (co_action) row->action;
-    part->stop_reason = (fc_stop_reason) row->stop_reason;
+    part->action = (co_action)row->action;
+    part->stop_reason = (fc_stop_reason)row->stop_reason;
     part->forgotten = row->forgotten > 0;
     return FC_OK;
 }

@@ -1,8 +1,8 @@
 /* persist.h: between the objects in memory and the rows of the store; what waits is written in batches.
  *
- * Reports are folded in memory and written lazily, within a second. Those that must not be lost (final states, sealed
- * segments) are urgent: the batch is written within URGENT_MS, and their reporters are answered after it, so that a
- * thousand stops cost a few commits.
+ * Reports are folded in memory and written lazily, within a second. Those that must not be lost (final
+ * states, sealed segments) are urgent: the batch is written within URGENT_MS, and their reporters are
+ * answered after it, so that a thousand stops cost a few commits.
  */
 #ifndef CO_PERSIST_H
 #define CO_PERSIST_H
@@ -33,7 +33,7 @@ typedef struct co_persist {
     co_part *parts;
     co_flush_wait *waits;
     co_audit_entry *audit; /* owned: records that wait */
-    uint32_t refusals;        /* recorded in this minute */
+    uint32_t refusals;     /* recorded in this minute */
     fc_mono refusals_since;
     fc_timer timer;
 } co_persist;
@@ -52,15 +52,15 @@ void co_persist_segment(struct co *co, co_part *part, uint32_t sequence);
 /* An audit record of something done that changed nothing in the store (a download). */
 void co_persist_audit(struct co *co, const char *principal, const char *action, const char *object,
                       const char *outcome, const char *detail);
-/* The same of an attempt that was refused. A peer that is refused again and again must not fill the disk: past
- * CO_REFUSALS_PER_MINUTE they are only counted. */
-void co_persist_refusal(struct co *co, const char *principal, const char *action, const char *object, fc_err err,
-                        const char *detail);
+/* The same of an attempt that was refused. A peer that is refused again and again must not fill the disk:
+ * past CO_REFUSALS_PER_MINUTE they are only counted. */
+void co_persist_refusal(struct co *co, const char *principal, const char *action, const char *object,
+                        fc_err err, const char *detail);
 void co_persist_wait(struct co *co, co_flush_wait *wait);
 void co_persist_unwait(struct co *co, co_flush_wait *wait);
 
-/* Writes everything that waits, in one transaction with what `more` adds (may be NULL). On failure nothing is written
- * and all of it waits on. */
+/* Writes everything that waits, in one transaction with what `more` adds (may be NULL). On failure nothing is
+ * written and all of it waits on. */
 FC_MUST_USE fc_err co_persist_flush(struct co *co, fc_err (*more)(struct co *co, void *user, fc_fail *fail),
                                     void *user, fc_fail *fail);
 
@@ -70,7 +70,8 @@ FC_MUST_USE fc_err co_persist_write_audit(struct co *co, const char *principal, 
                                           fc_fail *fail);
 FC_MUST_USE fc_err co_persist_write_request(struct co *co, const char *principal, const char *request_id,
                                             const char *method, const char *capture_uid, fc_fail *fail);
-FC_MUST_USE fc_err co_persist_write_capture(struct co *co, const co_capture *capture, fc_fail *fail); /* all of it */
+FC_MUST_USE fc_err co_persist_write_capture(struct co *co, const co_capture *capture,
+                                            fc_fail *fail); /* all of it */
 
 /* The capture and all its parts leave the store. */
 FC_MUST_USE fc_err co_persist_remove_capture(struct co *co, co_capture *capture, fc_fail *fail);

@@ -70,7 +70,8 @@ co_reconcile_acked(struct co *co, co_instance *instance, uint64_t generation)
     if (generation > instance->acked && generation <= instance->generation)
         instance->acked = generation;
     co_part *part, *next;
-    DL_FOREACH_SAFE (instance->parts, part, next) {
+    DL_FOREACH_SAFE(instance->parts, part, next)
+    {
         if (part->action < CO_ACTION_FORGET || instance->acked < part->generation)
             continue;
         co_part_forgotten(co, part);
@@ -81,13 +82,13 @@ co_reconcile_acked(struct co *co, co_instance *instance, uint64_t generation)
         queue(co, instance);
 }
 
-/* Files are deleted after the acknowledgement, which a crash may prevent: the row stays until the instance has had the time,
- * so that one that comes back meanwhile is told again. */
+/* Files are deleted after the acknowledgement, which a crash may prevent: the row stays until the instance
+ * has had the time, so that one that comes back meanwhile is told again. */
 static bool
 purged(const struct co *co, const co_part *part)
 {
     bool quiet = fc_state_final(part->status.state) || part->status.state == FC_STATE_PENDING;
-    fc_mono due = fc_mono_after_ms(part->forgotten_at, (int64_t) co->config->heartbeat_ms);
+    fc_mono due = fc_mono_after_ms(part->forgotten_at, (int64_t)co->config->heartbeat_ms);
     return part->action == CO_ACTION_PURGE && part->forgotten && quiet && fc_loop_now(co->loop).ns >= due.ns;
 }
 
@@ -95,9 +96,9 @@ void
 co_reconcile_applied(struct co *co, co_instance *instance, uint64_t generation)
 {
     co_part *part, *next;
-    DL_FOREACH_SAFE (instance->parts, part, next)
-        if (generation <= instance->acked && generation >= part->generation && purged(co, part))
-            co_part_gone(co, part);
+    DL_FOREACH_SAFE(instance->parts, part, next)
+    if (generation <= instance->acked && generation >= part->generation && purged(co, part))
+        co_part_gone(co, part);
 }
 
 static bool
@@ -160,7 +161,7 @@ decide_start(struct co *co, co_capture *capture)
     if (capture->start.ns != 0 || !wanted)
         return;
     int64_t lead = lead_ms(co, capture);
-    capture->lead_ms = (uint32_t) lead;
+    capture->lead_ms = (uint32_t)lead;
     capture->start.ns = co_wall(co).ns + lead * FC_NS_PER_MS;
     capture->window_end.ns = capture->start.ns + capture->definition.spec.time_limit_s * FC_NS_PER_S;
     co_capture_changed(co, capture);
@@ -169,7 +170,7 @@ decide_start(struct co *co, co_capture *capture)
     if (co_persist_flush(co, NULL, NULL, &fail) != FC_OK) {
         fc_log(FC_LOG_ERROR, "capture %s cannot start yet: %s", capture->definition.name, fail.text);
         capture->start.ns = capture->window_end.ns = 0;
-        fc_loop_timer_after_ms(co->loop, &capture->arm_timer, (int64_t) co->config->arm_timeout_ms);
+        fc_loop_timer_after_ms(co->loop, &capture->arm_timer, (int64_t)co->config->arm_timeout_ms);
         return;
     }
     fc_loop_timer_clear(co->loop, &capture->arm_timer);
@@ -201,7 +202,8 @@ co_reconcile_armed(struct co *co, co_part *part)
 static void
 wait_for(co_part *part)
 {
-    if (part->arming || part->capture->start.ns != 0 || !wants_start(part) || part->capture->arm_timer.slot == 0)
+    if (part->arming || part->capture->start.ns != 0 || !wants_start(part) ||
+        part->capture->arm_timer.slot == 0)
         return;
     part->arming = true;
     part->capture->arming++;
@@ -211,7 +213,7 @@ void
 co_reconcile_begin(struct co *co, co_capture *capture)
 {
     capture->arm_timer.fire = on_arm_timer;
-    fc_loop_timer_after_ms(co->loop, &capture->arm_timer, (int64_t) co->config->arm_timeout_ms);
+    fc_loop_timer_after_ms(co->loop, &capture->arm_timer, (int64_t)co->config->arm_timeout_ms);
     for (size_t i = 0; i < capture->part_count; i++) {
         co_part *part = &capture->parts[i];
         if (co_instance_reachable(part->instance))
@@ -228,8 +230,9 @@ co_reconcile_begin(struct co *co, co_capture *capture)
 void
 co_reconcile_hello(struct co *co, co_instance *instance, uint64_t generation)
 {
-    (void) co;
-    /* A store that was put back from a copy must not make us speak in generations that the node has passed. */
+    (void)co;
+    /* A store that was put back from a copy must not make us speak in generations that the node has passed.
+     */
     if (generation > instance->generation)
         instance->generation = generation;
     instance->acked = 0;
@@ -275,7 +278,8 @@ void
 co_reconcile_joined(struct co *co, co_instance *instance)
 {
     co_part *part, *next;
-    DL_FOREACH_SAFE (instance->parts, part, next) {
+    DL_FOREACH_SAFE(instance->parts, part, next)
+    {
         if (part->heard)
             continue;
         missing(co, part);
@@ -289,8 +293,8 @@ void
 co_reconcile_left(struct co *co, co_instance *instance)
 {
     co_part *part, *next;
-    DL_FOREACH_SAFE (instance->parts, part, next)
-        co_reconcile_armed(co, part);
+    DL_FOREACH_SAFE(instance->parts, part, next)
+    co_reconcile_armed(co, part);
 }
 
 /* ---- once a second ---- */
@@ -313,7 +317,8 @@ static void
 sweep_captures(struct co *co)
 {
     co_capture *capture, *next;
-    HASH_ITER (hh, co->captures.by_uid, capture, next) {
+    HASH_ITER(hh, co->captures.by_uid, capture, next)
+    {
         if (capture->deleted && capture->kept == 0 && capture->references == 0)
             co_capture_release(co, capture);
         else if (capture->counts[FC_STATE_PENDING] > 0 && window_over(co, capture, CO_WINDOW_GRACE_MS))
@@ -361,6 +366,6 @@ co_reconcile_resume(struct co *co)
             continue;
         /* One more than there are parts to arm: those who connect first do not start without the others. */
         capture->arming = 1;
-        fc_loop_timer_after_ms(co->loop, &capture->arm_timer, (int64_t) co->config->arm_timeout_ms);
+        fc_loop_timer_after_ms(co->loop, &capture->arm_timer, (int64_t)co->config->arm_timeout_ms);
     }
 }

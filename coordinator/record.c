@@ -10,7 +10,7 @@ static void
 pack(const ProtobufCMessage *message, fc_buf *out)
 {
     size_t size = protobuf_c_message_get_packed_size(message);
-    (void) protobuf_c_message_pack(message, fc_buf_reserve(out, size));
+    (void)protobuf_c_message_pack(message, fc_buf_reserve(out, size));
     fc_buf_commit(out, size);
 }
 

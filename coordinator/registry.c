@@ -99,7 +99,7 @@ co_facts_check(const co_facts *facts, fc_fail *fail)
         const char *what, *text;
         bool required;
     } names[] = {
-        {"instance id", facts->id, true},        {"instance name", facts->name, true},
+        {"instance id", facts->id, true},       {"instance name", facts->name, true},
         {"scale set", facts->scale_set, false}, {"region", facts->region, false},
         {"zone", facts->zone, false},           {"boot id", facts->boot_id, false},
     };
@@ -152,7 +152,7 @@ copy_labels(fc_labels *to, const fc_labels *from)
         fc_labels_set(to, from->items[i].key, from->items[i].value);
 }
 
-#define COPY(to, from) (void) snprintf(to, sizeof(to), "%s", from)
+#define COPY(to, from) (void)snprintf(to, sizeof(to), "%s", from)
 
 static co_instance *
 find_or_make(struct co *co, const co_facts *facts)
@@ -260,14 +260,14 @@ void
 co_registry_sweep(struct co *co)
 {
     fc_mono now = fc_loop_now(co->loop);
-    int64_t limit_ns = (int64_t) co->config->silent_after_ms * FC_NS_PER_MS;
+    int64_t limit_ns = (int64_t)co->config->silent_after_ms * FC_NS_PER_MS;
     for (co_instance *i = co->registry.by_id; i != NULL; i = i->hh.next) {
         if (i->link == NULL || i->silent || now.ns - i->heard.ns < limit_ns)
             continue;
         i->silent = true;
         co->counters.instances_silent++;
         fc_log(FC_LOG_WARNING, "instance %s is connected but has been silent for %lld s", i->id,
-               (long long) (limit_ns / FC_NS_PER_S));
+               (long long)(limit_ns / FC_NS_PER_S));
         fold_parts(co, i);
     }
 }
@@ -283,7 +283,8 @@ co_registry_find(const co_registry *registry, const char *id)
 }
 
 fc_err
-co_registry_find_named(const co_registry *registry, const char *id_or_name, co_instance **ret_instance, fc_fail *fail)
+co_registry_find_named(const co_registry *registry, const char *id_or_name, co_instance **ret_instance,
+                       fc_fail *fail)
 {
     co_instance *instance = co_registry_find(registry, id_or_name);
     if (instance == NULL) {

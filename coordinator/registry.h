@@ -1,8 +1,8 @@
 /* registry.h: the instances that we have admitted, and whether they are alive.
  *
- * Life of an instance: hello -> admitted -> online <-> silent or away -> retired. Admission is by certificate: the id is
- * the principal's name. Names are for people: two instances may share one, and then only the id is unambiguous.
- * Single-threaded: every call happens on the coordinator's loop.
+ * Life of an instance: hello -> admitted -> online <-> silent or away -> retired. Admission is by
+ * certificate: the id is the principal's name. Names are for people: two instances may share one, and then
+ * only the id is unambiguous. Single-threaded: every call happens on the coordinator's loop.
  */
 #ifndef CO_REGISTRY_H
 #define CO_REGISTRY_H
@@ -43,16 +43,16 @@ typedef struct co_instance {
     void *link;    /* weak: cleared by co_registry_leave; NULL = away. See co_link_ops */
     bool silent;   /* connected, and not heard of for silent_after */
 
-    uint64_t generation;  /* of its desired state; grows over restarts too */
-    uint64_t acked;       /* highest generation acknowledged on this connection */
-    bool pushing;         /* one SetDesired is on its way */
-    bool queued;          /* waits for the push task */
+    uint64_t generation;   /* of its desired state; grows over restarts too */
+    uint64_t acked;        /* highest generation acknowledged on this connection */
+    bool pushing;          /* one SetDesired is on its way */
+    bool queued;           /* waits for the push task */
     struct co_part *parts; /* newest first; borrowed from their captures */
-    uint32_t part_count;  /* of those */
-    uint32_t unfinished;  /* parts that are not final */
-    uint32_t references;  /* parts that name it, forgotten ones too: it is not retired before they are gone */
+    uint32_t part_count;   /* of those */
+    uint32_t unfinished;   /* parts that are not final */
+    uint32_t references; /* parts that name it, forgotten ones too: it is not retired before they are gone */
 
-    bool dirty; /* waits for the store */
+    bool dirty;                                 /* waits for the store */
     struct co_instance *next_dirty, *next_push; /* borrowed */
     struct co_instance *next_same_name;         /* borrowed */
     UT_hash_handle hh;
@@ -81,9 +81,10 @@ typedef struct co_facts {
 void co_registry_fini(co_registry *registry);
 /* Pure. FC_ERR_INVALID names the fact that is no name. */
 FC_MUST_USE fc_err co_facts_check(const co_facts *facts, fc_fail *fail);
-/* Admits the instance or takes over its new facts. FC_ERR_LIMIT when the registry is full of instances that have
- * captures or are online. *ret_instance stays owned by the registry. */
-FC_MUST_USE fc_err co_registry_admit(struct co *co, const co_facts *facts, co_instance **ret_instance, fc_fail *fail);
+/* Admits the instance or takes over its new facts. FC_ERR_LIMIT when the registry is full of instances that
+ * have captures or are online. *ret_instance stays owned by the registry. */
+FC_MUST_USE fc_err co_registry_admit(struct co *co, const co_facts *facts, co_instance **ret_instance,
+                                     fc_fail *fail);
 
 /* The same from the store: there is room for what was admitted before. */
 FC_MUST_USE fc_err co_registry_restore(struct co *co, const co_facts *facts, co_instance **ret_instance,
@@ -101,7 +102,7 @@ co_instance *co_registry_find(const co_registry *registry, const char *id); /* N
 /* By id, else by name. FC_ERR_NOT_FOUND, or FC_ERR_INVALID when several have the name. */
 FC_MUST_USE fc_err co_registry_find_named(const co_registry *registry, const char *id_or_name,
                                           co_instance **ret_instance, fc_fail *fail);
-bool co_instance_reachable(const co_instance *instance); /* connected and not silent */
+bool co_instance_reachable(const co_instance *instance);          /* connected and not silent */
 fc_instance_facts co_instance_facts(const co_instance *instance); /* borrowed from it */
 /* Adds each distinct non-empty text of the field: which regions, which scale sets there are. */
 typedef enum co_field { CO_FIELD_REGION, CO_FIELD_SCALE_SET } co_field;

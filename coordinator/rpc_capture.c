@@ -12,8 +12,8 @@ static fc_err
 check_request_id(const char *id, fc_fail *fail)
 {
     if (strnlen(id, CO_REQUEST_ID_MAX + 1) > CO_REQUEST_ID_MAX)
-        return fc_fail_field(fail, FC_ERR_INVALID, "request_id", "the request id is longer than %d characters",
-                             CO_REQUEST_ID_MAX);
+        return fc_fail_field(fail, FC_ERR_INVALID, "request_id",
+                             "the request id is longer than %d characters", CO_REQUEST_ID_MAX);
     return FC_OK;
 }
 
@@ -29,15 +29,14 @@ read_definition(const Fcpb__CreateCaptureRequest *request, fc_definition *ret, f
 static void
 on_create(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
-    const Fcpb__CreateCaptureRequest *request = (const Fcpb__CreateCaptureRequest *) message;
+    const Fcpb__CreateCaptureRequest *request = (const Fcpb__CreateCaptureRequest *)message;
     co_service *service = user;
     char who[FC_PRINCIPAL_TEXT_SIZE];
     fc_fail fail = {0};
     fc_definition definition = {0};
     if (read_definition(request, &definition, &fail) != FC_OK) {
         service->co->counters.captures_refused++;
-        co_persist_refusal(service->co, co_caller(call, who), "create", "-", fail.err,
-                         fail.text);
+        co_persist_refusal(service->co, co_caller(call, who), "create", "-", fail.err, fail.text);
         fc_rpc_call_fail(call, &fail);
         return;
     }
@@ -64,7 +63,7 @@ on_create(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 static void
 on_get(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
-    const Fcpb__GetCaptureRequest *request = (const Fcpb__GetCaptureRequest *) message;
+    const Fcpb__GetCaptureRequest *request = (const Fcpb__GetCaptureRequest *)message;
     co_capture *capture = co_want_capture(user, call, request->name);
     if (capture == NULL)
         return;
@@ -81,7 +80,7 @@ next_capture(co_stream *stream)
     if (stream->at >= stream->count)
         return false;
     Fcpb__Capture *message = co_message_capture(stream->captures[stream->at++], true);
-    (void) fc_rpc_call_send(stream->call, &message->base);
+    (void)fc_rpc_call_send(stream->call, &message->base);
     co_message_free(&message->base);
     return true;
 }
@@ -89,7 +88,7 @@ next_capture(co_stream *stream)
 static void
 on_list(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
-    const Fcpb__ListCapturesRequest *request = (const Fcpb__ListCapturesRequest *) message;
+    const Fcpb__ListCapturesRequest *request = (const Fcpb__ListCapturesRequest *)message;
     co_service *service = user;
     const co_captures *captures = &service->co->captures;
     co_stream *stream = co_stream_new(service, call, next_capture);
@@ -110,7 +109,7 @@ next_part(co_stream *stream)
         return false;
     Fcpb__InstanceCapture *message =
         co_message_part(&stream->capture->parts[stream->at++], CO_PART_SEGMENTS_MAX);
-    (void) fc_rpc_call_send(stream->call, &message->base);
+    (void)fc_rpc_call_send(stream->call, &message->base);
     co_message_free(&message->base);
     return true;
 }
@@ -118,7 +117,7 @@ next_part(co_stream *stream)
 static void
 on_list_parts(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
-    const Fcpb__GetCaptureRequest *request = (const Fcpb__GetCaptureRequest *) message;
+    const Fcpb__GetCaptureRequest *request = (const Fcpb__GetCaptureRequest *)message;
     co_capture *capture = co_want_capture(user, call, request->name);
     if (capture == NULL)
         return;
@@ -140,7 +139,7 @@ typedef struct deletion {
 static void
 on_delete_closed(fc_rpc_call *call, const fc_rpc_status *status)
 {
-    (void) status;
+    (void)status;
     deletion *d = fc_rpc_call_user(call);
     if (!d->done)
         co_delete_abandon(&d->operation);
@@ -171,7 +170,7 @@ on_deleted(co_delete *operation, fc_err err, const fc_fail *fail, const co_delet
 static void
 on_delete(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
-    const Fcpb__DeleteCaptureRequest *request = (const Fcpb__DeleteCaptureRequest *) message;
+    const Fcpb__DeleteCaptureRequest *request = (const Fcpb__DeleteCaptureRequest *)message;
     co_service *service = user;
     char who[FC_PRINCIPAL_TEXT_SIZE];
     fc_fail fail = {0};

@@ -20,15 +20,15 @@ send_location(co_stream *stream, const co_part *part, const fc_segment *segment)
     Fcpb__Segment inner;
     fc_segment_to_pb(segment, &inner);
     Fcpb__FileLocation message = FCPB__FILE_LOCATION__INIT;
-    (void) snprintf(path, sizeof path, "%s/%s", part->status.directory != NULL ? part->status.directory : "",
-                    name != NULL ? name + 1 : segment->path);
-    message.capture_name = (char *) part->status.capture_name;
+    (void)snprintf(path, sizeof path, "%s/%s", part->status.directory != NULL ? part->status.directory : "",
+                   name != NULL ? name + 1 : segment->path);
+    message.capture_name = (char *)part->status.capture_name;
     message.instance_id = part->instance->id;
     message.instance_name = part->instance->name;
     message.segment = &inner;
     message.path = path;
     message.online = co_instance_reachable(part->instance);
-    (void) fc_rpc_call_send(stream->call, &message.base);
+    (void)fc_rpc_call_send(stream->call, &message.base);
 }
 
 /* at: the part; inner: the sequence from which on its segments were not sent. */
@@ -38,11 +38,11 @@ next_file(co_stream *stream)
     for (; stream->at < stream->capture->part_count; stream->at++, stream->inner = 0) {
         const co_part *part = &stream->capture->parts[stream->at];
         const fc_segment *segment =
-            stream->inner <= UINT32_MAX ? co_part_segment_from(part, (uint32_t) stream->inner) : NULL;
+            stream->inner <= UINT32_MAX ? co_part_segment_from(part, (uint32_t)stream->inner) : NULL;
         if (segment == NULL)
             continue;
         send_location(stream, part, segment);
-        stream->inner = (size_t) segment->sequence + 1;
+        stream->inner = (size_t)segment->sequence + 1;
         return true;
     }
     return false;
@@ -51,7 +51,7 @@ next_file(co_stream *stream)
 void
 co_rpc_list_files(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
-    const Fcpb__GetCaptureRequest *request = (const Fcpb__GetCaptureRequest *) message;
+    const Fcpb__GetCaptureRequest *request = (const Fcpb__GetCaptureRequest *)message;
     co_capture *capture = co_want_capture(user, call, request->name);
     if (capture == NULL)
         return;
@@ -92,7 +92,7 @@ on_source_closed(fc_rpc_call *call, const fc_rpc_status *status)
     r->source = NULL;
     if (r->reader != NULL) {
         fc_rpc_status passed = *status;
-        (void) snprintf(passed.instance, sizeof passed.instance, "%s", r->instance);
+        (void)snprintf(passed.instance, sizeof passed.instance, "%s", r->instance);
         fc_rpc_call_finish(r->reader, &passed);
     }
     free_when_closed(r);
@@ -109,7 +109,7 @@ on_reader_writable(fc_rpc_call *call)
 static void
 on_reader_closed(fc_rpc_call *call, const fc_rpc_status *status)
 {
-    (void) status;
+    (void)status;
     relay *r = fc_rpc_call_user(call);
     r->reader = NULL;
     if (r->source != NULL)
@@ -136,8 +136,8 @@ find_file(struct co *co, const Fcpb__ReadFileRequest *request, co_part **ret_par
         return fc_fail_set(fail, FC_ERR_NOT_FOUND, "capture '%s' has no file %" PRIu32 " on instance '%s'",
                            capture->definition.name, request->sequence, instance->name);
     if (instance->link == NULL)
-        return fc_fail_set(fail, FC_ERR_UNAVAILABLE, "instance '%s' is offline: its files can be read when it returns",
-                           instance->name);
+        return fc_fail_set(fail, FC_ERR_UNAVAILABLE,
+                           "instance '%s' is offline: its files can be read when it returns", instance->name);
     *ret_part = part;
     return FC_OK;
 }
@@ -152,16 +152,16 @@ note_read(struct co *co, fc_rpc_call *call, const Fcpb__ReadFileRequest *request
         co_persist_refusal(co, who, "download", object, fail->err, fail->text);
         return;
     }
-    (void) snprintf(detail, sizeof detail, "file %" PRIu32 " of instance %s from byte %" PRIu64, request->sequence,
-                    request->instance_id, request->offset);
+    (void)snprintf(detail, sizeof detail, "file %" PRIu32 " of instance %s from byte %" PRIu64,
+                   request->sequence, request->instance_id, request->offset);
     co_persist_audit(co, who, "download", object, "ok", detail);
 }
 
 void
 co_rpc_read_file(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
-    const Fcpb__ReadFileRequest *request = (const Fcpb__ReadFileRequest *) message;
-    struct co *co = ((co_service *) user)->co;
+    const Fcpb__ReadFileRequest *request = (const Fcpb__ReadFileRequest *)message;
+    struct co *co = ((co_service *)user)->co;
     co_part *part = NULL;
     fc_fail fail = {0};
     fc_err err = find_file(co, request, &part, &fail);
@@ -174,7 +174,7 @@ co_rpc_read_file(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
     co->counters.downloads++;
     relay *r = FC_NEW(relay);
     r->reader = call;
-    (void) snprintf(r->instance, sizeof r->instance, "%s", part->instance->id);
+    (void)snprintf(r->instance, sizeof r->instance, "%s", part->instance->id);
     fc_rpc_call_set(call, &reader_ops, r);
     Fcpb__ReadSegmentRequest ask = FCPB__READ_SEGMENT_REQUEST__INIT;
     ask.capture_uid = part->capture->uid;

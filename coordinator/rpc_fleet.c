@@ -62,7 +62,7 @@ put_distinct(const co_registry *registry, co_field field, char ***ret_items, siz
 static void
 on_get_fleet(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
-    (void) message;
+    (void)message;
     const co_service *service = user;
     const co_registry *registry = &service->co->registry;
     Fcpb__Fleet *fleet = FC_NEW(Fcpb__Fleet);
@@ -70,8 +70,8 @@ on_get_fleet(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
     fleet->fleet_id = co_message_text(service->co->fleet);
     fleet->coordinator = co_message_text(service->co->name);
     fleet->version = co_message_text(FC_VERSION);
-    fleet->instance_count = (uint32_t) registry->count;
-    fleet->online_count = (uint32_t) registry->online;
+    fleet->instance_count = (uint32_t)registry->count;
+    fleet->online_count = (uint32_t)registry->online;
     put_distinct(registry, CO_FIELD_REGION, &fleet->regions, &fleet->n_regions);
     put_distinct(registry, CO_FIELD_SCALE_SET, &fleet->scale_sets, &fleet->n_scale_sets);
     add_counters(service, fleet);
@@ -86,8 +86,9 @@ next_instance(co_stream *stream)
 {
     if (stream->at >= stream->count)
         return false;
-    Fcpb__Instance *message = co_message_instance(stream->instances[stream->at++], stream->service->co, false);
-    (void) fc_rpc_call_send(stream->call, &message->base);
+    Fcpb__Instance *message =
+        co_message_instance(stream->instances[stream->at++], stream->service->co, false);
+    (void)fc_rpc_call_send(stream->call, &message->base);
     co_message_free(&message->base);
     return true;
 }
@@ -105,11 +106,12 @@ all_instances(const co_registry *registry, co_instance ***ret_instances, size_t 
 
 /* Only the target of a definition counts here. */
 static fc_err
-target_instances(struct co *co, Fcpb__Target *target, co_instance ***ret_instances, size_t *ret_count, fc_fail *fail)
+target_instances(struct co *co, Fcpb__Target *target, co_instance ***ret_instances, size_t *ret_count,
+                 fc_fail *fail)
 {
     Fcpb__CaptureSpec spec = FCPB__CAPTURE_SPEC__INIT;
     Fcpb__Definition message = FCPB__DEFINITION__INIT;
-    message.name = (char *) "target";
+    message.name = (char *)"target";
     message.target = target;
     message.spec = &spec;
     fc_definition definition;
@@ -124,7 +126,7 @@ target_instances(struct co *co, Fcpb__Target *target, co_instance ***ret_instanc
 static void
 on_list_instances(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
-    const Fcpb__ListInstancesRequest *request = (const Fcpb__ListInstancesRequest *) message;
+    const Fcpb__ListInstancesRequest *request = (const Fcpb__ListInstancesRequest *)message;
     co_service *service = user;
     co_instance **instances = NULL;
     size_t count = 0;
@@ -147,7 +149,7 @@ on_list_instances(fc_rpc_call *call, const ProtobufCMessage *message, void *user
 static void
 on_get_instance(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
-    const Fcpb__GetInstanceRequest *request = (const Fcpb__GetInstanceRequest *) message;
+    const Fcpb__GetInstanceRequest *request = (const Fcpb__GetInstanceRequest *)message;
     co_service *service = user;
     co_instance *instance = NULL;
     fc_fail fail = {0};

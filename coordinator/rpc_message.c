@@ -21,7 +21,7 @@ co_message_free(ProtobufCMessage *message)
 char *
 co_message_text(const char *text)
 {
-    return text == NULL || text[0] == '\0' ? (char *) protobuf_c_empty_string : fc_strdup(text);
+    return text == NULL || text[0] == '\0' ? (char *)protobuf_c_empty_string : fc_strdup(text);
 }
 
 static void
@@ -29,7 +29,7 @@ clear_text(char **text)
 {
     if (*text != protobuf_c_empty_string)
         free(*text);
-    *text = (char *) protobuf_c_empty_string;
+    *text = (char *)protobuf_c_empty_string;
 }
 
 /* ---- capture ---- */
@@ -43,13 +43,14 @@ put_states(const co_capture *capture, Fcpb__Capture *message)
             continue;
         Fcpb__StateCount *count = FC_NEW(Fcpb__StateCount);
         fcpb__state_count__init(count);
-        count->state = (Fcpb__State) state;
+        count->state = (Fcpb__State)state;
         count->count = capture->counts[state];
         message->states[message->n_states++] = count;
     }
 }
 
-/* A definition alone is shorter than a frame (FC_DEFINITION_PACKED_MAX); the filter can be rebuilt from it. */
+/* A definition alone is shorter than a frame (FC_DEFINITION_PACKED_MAX); the filter can be rebuilt from it.
+ */
 static void
 fit_capture(Fcpb__Capture *message)
 {
@@ -69,10 +70,10 @@ co_message_capture(const co_capture *capture, bool with_definition)
     message->uid = co_message_text(capture->uid);
     message->name = co_message_text(capture->definition.name);
     message->definition = with_definition ? fc_definition_to_pb(&capture->definition) : NULL;
-    message->state = (Fcpb__State) capture->state;
+    message->state = (Fcpb__State)capture->state;
     put_states(capture, message);
-    message->instance_count = (uint32_t) capture->part_count;
-    message->region_count = (uint32_t) capture->region_count;
+    message->instance_count = (uint32_t)capture->part_count;
+    message->region_count = (uint32_t)capture->region_count;
     message->created_unix_ns = capture->created.ns;
     message->start_unix_ns = capture->start.ns;
     message->window_end_unix_ns = capture->window_end.ns;
@@ -113,7 +114,7 @@ co_message_part(const co_part *part, size_t segments_max)
     fc_status shown = part->status; /* borrows everything */
     shown.state = part->shown;
     shown.connected = part->instance->link != NULL;
-    (void) snprintf(shown.instance_name, sizeof shown.instance_name, "%s", part->instance->name);
+    (void)snprintf(shown.instance_name, sizeof shown.instance_name, "%s", part->instance->name);
     if (shown.segment_count > segments_max) {
         shown.segments += shown.segment_count - segments_max;
         shown.segment_count = segments_max;
@@ -206,9 +207,9 @@ put_warnings(const co_created *created, size_t listed, Fcpb__CreateCaptureRespon
     for (size_t i = 0; i < created->warnings.count; i++)
         message->warnings[message->n_warnings++] = fc_strdup(created->warnings.items[i]);
     if (listed < created->instance_count)
-        message->warnings[message->n_warnings++] = fc_sprintf(
-            "%zu of %zu instances are listed here; instance list with the same target shows all", listed,
-            created->instance_count);
+        message->warnings[message->n_warnings++] =
+            fc_sprintf("%zu of %zu instances are listed here; instance list with the same target shows all",
+                       listed, created->instance_count);
 }
 
 static Fcpb__Capture *
@@ -219,8 +220,8 @@ imagined(const co_created *created, const fc_definition *definition)
     message->name = co_message_text(definition->name);
     message->definition = fc_definition_to_pb(definition);
     message->compiled_filter = co_message_text(created->compiled_filter);
-    message->instance_count = (uint32_t) created->instance_count;
-    message->region_count = (uint32_t) created->region_count;
+    message->instance_count = (uint32_t)created->instance_count;
+    message->region_count = (uint32_t)created->region_count;
     fit_capture(message);
     return message;
 }

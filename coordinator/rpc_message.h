@@ -1,6 +1,7 @@
 /* rpc_message.h: from our objects to messages, each within one frame.
  *
- * New messages, to be freed with protobuf_c_message_free_unpacked. What does not fit is left out, the least needed first.
+ * New messages, to be freed with protobuf_c_message_free_unpacked. What does not fit is left out, the least
+ * needed first.
  */
 #ifndef CO_RPC_MESSAGE_H
 #define CO_RPC_MESSAGE_H

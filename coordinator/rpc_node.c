@@ -26,7 +26,7 @@ typedef struct co_link {
 fc_rpc_conn *
 co_link_conn(const void *link)
 {
-    return ((const co_link *) link)->conn;
+    return ((const co_link *)link)->conn;
 }
 
 /* The instance that speaks; NULL when it did not say Hello, or a newer connection took over. */
@@ -40,7 +40,7 @@ speaker(fc_rpc_call *call, co_service *service)
     }
     service->co->counters.calls_before_hello++;
     fc_fail fail = {0};
-    (void) fc_fail_set(&fail, FC_ERR_STATE, "Hello has to be the first call of a connection");
+    (void)fc_fail_set(&fail, FC_ERR_STATE, "Hello has to be the first call of a connection");
     fc_rpc_call_fail(call, &fail);
     return NULL;
 }
@@ -103,11 +103,11 @@ answer_hello(co_service *service, fc_rpc_call *call)
     const co_config *config = service->co->config;
     Fcpb__HelloResponse answer = FCPB__HELLO_RESPONSE__INIT;
     answer.protocol_version = PROTOCOL_VERSION;
-    answer.version = (char *) FC_VERSION;
+    answer.version = (char *)FC_VERSION;
     answer.fleet_id = service->co->fleet;
-    answer.lease_ms = (uint32_t) config->lease_ms;
-    answer.heartbeat_ms = (uint32_t) config->heartbeat_ms;
-    answer.report_interval_ms = (uint32_t) config->report_interval_ms;
+    answer.lease_ms = (uint32_t)config->lease_ms;
+    answer.heartbeat_ms = (uint32_t)config->heartbeat_ms;
+    answer.report_interval_ms = (uint32_t)config->report_interval_ms;
     fc_rpc_call_reply(call, &answer.base);
 }
 
@@ -116,7 +116,8 @@ refuse_hello(co_service *service, fc_rpc_call *call, const fc_fail *fail)
 {
     char who[FC_PRINCIPAL_TEXT_SIZE];
     co_caller(call, who);
-    fc_log(FC_LOG_WARNING, "%s (%s) refused: %s", who, fc_rpc_conn_address(fc_rpc_call_conn(call)), fail->text);
+    fc_log(FC_LOG_WARNING, "%s (%s) refused: %s", who, fc_rpc_conn_address(fc_rpc_call_conn(call)),
+           fail->text);
     co_persist_refusal(service->co, who, "hello", "-", fail->err, fail->text);
     fc_rpc_call_fail(call, fail);
 }
@@ -124,7 +125,7 @@ refuse_hello(co_service *service, fc_rpc_call *call, const fc_fail *fail)
 static void
 on_hello(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
-    const Fcpb__HelloRequest *request = (const Fcpb__HelloRequest *) message;
+    const Fcpb__HelloRequest *request = (const Fcpb__HelloRequest *)message;
     co_service *service = user;
     struct co *co = service->co;
     co_link *link = fc_rpc_conn_user(fc_rpc_call_conn(call));
@@ -162,7 +163,7 @@ typedef struct report_wait {
 static void
 on_report_closed(fc_rpc_call *call, const fc_rpc_status *status)
 {
-    (void) status;
+    (void)status;
     report_wait *waiting = fc_rpc_call_user(call);
     co_persist_unwait(waiting->co, &waiting->wait);
     free(waiting);
@@ -199,7 +200,8 @@ answer_when_stored(struct co *co, fc_rpc_call *call)
 }
 
 static fc_err
-take_report(struct co *co, co_instance *instance, const Fcpb__InstanceCapture *said, bool *ret_durable, fc_fail *fail)
+take_report(struct co *co, co_instance *instance, const Fcpb__InstanceCapture *said, bool *ret_durable,
+            fc_fail *fail)
 {
     fc_status status;
     fc_err err = fc_status_from_pb(said, &status, fail);
@@ -225,7 +227,7 @@ take_report(struct co *co, co_instance *instance, const Fcpb__InstanceCapture *s
 static void
 on_report(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
-    const Fcpb__ReportRequest *request = (const Fcpb__ReportRequest *) message;
+    const Fcpb__ReportRequest *request = (const Fcpb__ReportRequest *)message;
     co_service *service = user;
     co_instance *instance = speaker(call, service);
     if (instance == NULL)
@@ -254,14 +256,14 @@ on_report(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 static void
 on_heartbeat(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
-    const Fcpb__HeartbeatRequest *request = (const Fcpb__HeartbeatRequest *) message;
+    const Fcpb__HeartbeatRequest *request = (const Fcpb__HeartbeatRequest *)message;
     co_service *service = user;
     co_instance *instance = speaker(call, service);
     if (instance == NULL)
         return;
     co_reconcile_applied(service->co, instance, request->generation);
     Fcpb__HeartbeatResponse answer = FCPB__HEARTBEAT_RESPONSE__INIT;
-    answer.lease_ms = (uint32_t) service->co->config->lease_ms;
+    answer.lease_ms = (uint32_t)service->co->config->lease_ms;
     fc_rpc_call_reply(call, &answer.base);
 }
 
@@ -278,7 +280,7 @@ static void
 on_push_message(fc_rpc_call *call, const ProtobufCMessage *message)
 {
     co_link *link = fc_rpc_call_user(call);
-    link->acked = ((const Fcpb__DesiredAck *) message)->generation;
+    link->acked = ((const Fcpb__DesiredAck *)message)->generation;
 }
 
 static void
@@ -306,11 +308,11 @@ desired_message(const co_part *part, const co_desired *desired)
     fcpb__desired_capture__init(message);
     message->capture_uid = fc_strdup(capture->uid);
     message->capture_name = fc_strdup(capture->definition.name);
-    message->action = (Fcpb__DesiredAction) desired->action;
+    message->action = (Fcpb__DesiredAction)desired->action;
     message->created_unix_ns = capture->created.ns;
     message->start_unix_ns = desired->start_unix_ns;
     message->window_end_unix_ns = desired->window_end_unix_ns;
-    message->stop_reason = (Fcpb__StopReason) desired->stop_reason;
+    message->stop_reason = (Fcpb__StopReason)desired->stop_reason;
     if (!desired->with_spec)
         return message;
     message->spec = fc_spec_to_pb(&capture->definition.spec);
@@ -327,7 +329,7 @@ push(void *user, co_instance *instance)
     Fcpb__DesiredState *state = FC_NEW(Fcpb__DesiredState);
     fcpb__desired_state__init(state);
     state->generation = instance->generation;
-    state->lease_ms = (uint32_t) link->service->co->config->lease_ms;
+    state->lease_ms = (uint32_t)link->service->co->config->lease_ms;
     state->captures = fc_alloc_array(instance->part_count + 1, sizeof state->captures[0]);
     for (co_part *part = instance->parts; part != NULL; part = part->next) {
         co_desired desired;
@@ -335,7 +337,7 @@ push(void *user, co_instance *instance)
             state->captures[state->n_captures++] = desired_message(part, &desired);
     }
     link->acked = 0;
-    (void) fc_rpc_call_new(link->conn, FC_METHOD_SET_DESIRED, &state->base, PUSH_TIMEOUT_MS, &push_ops, link);
+    (void)fc_rpc_call_new(link->conn, FC_METHOD_SET_DESIRED, &state->base, PUSH_TIMEOUT_MS, &push_ops, link);
     fcpb__desired_state__free_unpacked(state, NULL);
 }
 
@@ -363,7 +365,8 @@ on_open(fc_rpc_conn *conn, void *user)
     const fc_principal *peer = fc_rpc_conn_peer(conn);
     if (strcmp(peer->fleet, service->co->fleet) != 0) {
         service->co->counters.connections_foreign++;
-        fc_log(FC_LOG_WARNING, "%s refused: it belongs to fleet '%s'", fc_rpc_conn_address(conn), peer->fleet);
+        fc_log(FC_LOG_WARNING, "%s refused: it belongs to fleet '%s'", fc_rpc_conn_address(conn),
+               peer->fleet);
         fc_rpc_conn_close(conn, FC_CODE_UNAUTHENTICATED, "the certificate is of another fleet");
         return;
     }

@@ -35,7 +35,7 @@ send_ack(stopping *s, const ack *a)
     message.capture_name = a->part->capture->definition.name;
     message.instance = co_message_part(a->part, 0);
     message.acknowledged = a->state == ACK_READY;
-    (void) fc_rpc_call_send(s->call, &message.base);
+    (void)fc_rpc_call_send(s->call, &message.base);
     co_message_free(&message.instance->base);
 }
 
@@ -100,7 +100,7 @@ on_writable(fc_rpc_call *call)
 static void
 on_closed(fc_rpc_call *call, const fc_rpc_status *status)
 {
-    (void) status;
+    (void)status;
     stopping *s = fc_rpc_call_user(call);
     fc_loop_timer_clear(s->service->co->loop, &s->timer);
     for (size_t i = 0; i < s->stopped.part_count; i++)
@@ -140,8 +140,8 @@ static fc_err
 read_request(const Fcpb__StopCapturesRequest *request, fc_definition *ret, fc_fail *fail)
 {
     if (strnlen(request->request_id, CO_REQUEST_ID_MAX + 1) > CO_REQUEST_ID_MAX)
-        return fc_fail_field(fail, FC_ERR_INVALID, "request_id", "the request id is longer than %d characters",
-                             CO_REQUEST_ID_MAX);
+        return fc_fail_field(fail, FC_ERR_INVALID, "request_id",
+                             "the request id is longer than %d characters", CO_REQUEST_ID_MAX);
     /* Read as a definition's target, so that the same things are refused. */
     Fcpb__Target target = FCPB__TARGET__INIT;
     target.scale_set = request->scale_set;
@@ -152,7 +152,7 @@ read_request(const Fcpb__StopCapturesRequest *request, fc_definition *ret, fc_fa
     target.n_include = request->n_instances;
     Fcpb__CaptureSpec spec = FCPB__CAPTURE_SPEC__INIT;
     Fcpb__Definition message = FCPB__DEFINITION__INIT;
-    message.name = (char *) "stop";
+    message.name = (char *)"stop";
     message.target = &target;
     message.spec = &spec;
     return fc_definition_from_pb(&message, ret, fail);
@@ -161,7 +161,7 @@ read_request(const Fcpb__StopCapturesRequest *request, fc_definition *ret, fc_fa
 void
 co_rpc_stop_captures(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
-    const Fcpb__StopCapturesRequest *request = (const Fcpb__StopCapturesRequest *) message;
+    const Fcpb__StopCapturesRequest *request = (const Fcpb__StopCapturesRequest *)message;
     co_service *service = user;
     char who[FC_PRINCIPAL_TEXT_SIZE];
     fc_fail fail = {0};

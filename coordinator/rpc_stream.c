@@ -24,7 +24,7 @@ on_writable(fc_rpc_call *call)
 static void
 on_closed(fc_rpc_call *call, const fc_rpc_status *status)
 {
-    (void) status;
+    (void)status;
     co_stream *stream = fc_rpc_call_user(call);
     struct co *co = stream->service->co;
     if (stream->capture != NULL)
@@ -69,7 +69,7 @@ co_want_capture(co_service *service, fc_rpc_call *call, const char *name)
     co_capture *capture = co_capture_find(&service->co->captures, name);
     if (capture == NULL) {
         fc_fail fail = {0};
-        (void) fc_fail_set(&fail, FC_ERR_NOT_FOUND, "there is no capture '%.80s'", name);
+        (void)fc_fail_set(&fail, FC_ERR_NOT_FOUND, "there is no capture '%.80s'", name);
         fc_rpc_call_fail(call, &fail);
     }
     return capture;

@@ -51,7 +51,7 @@ send_event(watching *w)
         Fcpb__InstanceCapture *changed = co_message_part(part, WATCH_SEGMENTS_MAX);
         if (changed->compiled_filter != protobuf_c_empty_string)
             free(changed->compiled_filter);
-        changed->compiled_filter = (char *) protobuf_c_empty_string;
+        changed->compiled_filter = (char *)protobuf_c_empty_string;
         size_t size = fcpb__instance_capture__get_packed_size(changed) + 8;
         if (used + size > CO_MESSAGE_BUDGET && (event->n_changed > 0 || w->with_definition)) {
             co_message_free(&changed->base);
@@ -66,7 +66,7 @@ send_event(watching *w)
     if (w->with_definition && event->capture->definition != NULL &&
         fcpb__definition__get_packed_size(event->capture->definition) > DEFINITION_REPEATED_MAX)
         w->with_definition = false;
-    (void) fc_rpc_call_send(w->call, &event->base);
+    (void)fc_rpc_call_send(w->call, &event->base);
     co_message_free(&event->base);
     return true;
 }
@@ -82,8 +82,8 @@ deliver(co_watch *watch)
             break;
     bool all_told = watch->seen == watch->capture->change;
     if (watch->capture->deleted) {
-        fc_rpc_status status = fc_rpc_status_make(FC_CODE_ABORTED, "capture '%s' was deleted",
-                                                  watch->capture->definition.name);
+        fc_rpc_status status =
+            fc_rpc_status_make(FC_CODE_ABORTED, "capture '%s' was deleted", watch->capture->definition.name);
         finish(w, &status);
     } else if (all_told && watch->capture->unfinished == 0) {
         finish(w, &fc_rpc_ok);
@@ -103,7 +103,7 @@ on_writable(fc_rpc_call *call)
 static void
 on_closed(fc_rpc_call *call, const fc_rpc_status *status)
 {
-    (void) status;
+    (void)status;
     watching *w = fc_rpc_call_user(call);
     co_watch_stop(&w->watch);
     free(w);
@@ -114,7 +114,7 @@ static const fc_rpc_call_ops ops = {.on_writable = on_writable, .on_closed = on_
 void
 co_rpc_watch_capture(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
-    const Fcpb__WatchCaptureRequest *request = (const Fcpb__WatchCaptureRequest *) message;
+    const Fcpb__WatchCaptureRequest *request = (const Fcpb__WatchCaptureRequest *)message;
     co_service *service = user;
     co_capture *capture = co_want_capture(service, call, request->name);
     if (capture == NULL)

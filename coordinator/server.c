@@ -153,8 +153,8 @@ open_state(co_server *server, fc_fail *fail)
         return err;
     const fc_principal *own = fc_tls_own(server->tls);
     memcpy(server->co->fleet, own->fleet, sizeof server->co->fleet);
-    (void) snprintf(server->co->name, sizeof server->co->name, "%s",
-                    config->name != NULL ? config->name : own->name);
+    (void)snprintf(server->co->name, sizeof server->co->name, "%s",
+                   config->name != NULL ? config->name : own->name);
     server->service = (co_service){.co = server->co, .tls = server->tls};
     return FC_OK;
 }

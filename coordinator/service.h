@@ -1,4 +1,5 @@
-/* service.h: what the coordinator answers on its connections: the three services, and the life of a node's link.
+/* service.h: what the coordinator answers on its connections: the three services, and the life of a node's
+ * link.
  *
  * The rpc_*.c files read requests, call the state modules and write answers; they decide nothing else.
  */

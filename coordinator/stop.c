@@ -39,7 +39,8 @@ choose_captures(struct co *co, const co_stop *request, co_stopped *ret, fc_fail 
     for (size_t i = 0; i < request->names.count; i++) {
         co_capture *capture = co_capture_find(&co->captures, request->names.items[i]);
         if (capture == NULL)
-            return fc_fail_set(fail, FC_ERR_NOT_FOUND, "there is no capture '%.80s'", request->names.items[i]);
+            return fc_fail_set(fail, FC_ERR_NOT_FOUND, "there is no capture '%.80s'",
+                               request->names.items[i]);
         add_capture(ret, capture);
     }
     if (request->names.count > 0)
@@ -106,13 +107,15 @@ write_stopped(struct co *co, void *user, fc_fail *fail)
     fc_err err = FC_OK;
     for (size_t i = 0; i < w->stopped->capture_count && err == FC_OK; i++) {
         char detail[64];
-        (void) snprintf(detail, sizeof detail, "%zu instance captures in this request", w->stopped->part_count);
-        err = co_persist_write_audit(co, w->request->principal, "stop", w->stopped->captures[i]->definition.name,
-                                     "ok", detail, fail);
+        (void)snprintf(detail, sizeof detail, "%zu instance captures in this request",
+                       w->stopped->part_count);
+        err = co_persist_write_audit(co, w->request->principal, "stop",
+                                     w->stopped->captures[i]->definition.name, "ok", detail, fail);
     }
     if (err == FC_OK && w->request->request_id[0] != '\0')
-        err = co_persist_write_request(co, w->request->principal, w->request->request_id, method,
-                                       w->stopped->capture_count > 0 ? w->stopped->captures[0]->uid : "", fail);
+        err =
+            co_persist_write_request(co, w->request->principal, w->request->request_id, method,
+                                     w->stopped->capture_count > 0 ? w->stopped->captures[0]->uid : "", fail);
     return err;
 }
 
@@ -121,7 +124,8 @@ repeated(struct co *co, const co_stop *request)
 {
     char uid[64], made_by[64];
     return request->request_id[0] != '\0' &&
-           co_store_find_request(co->store, request->principal, request->request_id, uid, made_by, NULL) == FC_OK &&
+           co_store_find_request(co->store, request->principal, request->request_id, uid, made_by, NULL) ==
+               FC_OK &&
            strcmp(made_by, method) == 0;
 }
 
@@ -153,20 +157,21 @@ co_stop_captures(struct co *co, const co_stop *request, co_stopped *ret, fc_fail
     co_stopped stopped = {0};
     fc_err err = FC_OK;
     if (request->names.count == 0 && !request->all && targets_all(&request->target))
-        err = fc_fail_set(&why, FC_ERR_INVALID, "nothing is named to be stopped: a capture, an instance, or all");
+        err = fc_fail_set(&why, FC_ERR_INVALID,
+                          "nothing is named to be stopped: a capture, an instance, or all");
     if (err == FC_OK)
         err = choose_captures(co, request, &stopped, &why);
     if (err == FC_OK)
         err = choose_parts(co, request, &stopped, &why);
     if (err == FC_OK && stopped.part_count == 0 && !repeated(co, request))
-        err = fc_fail_set(&why, FC_ERR_NOT_FOUND, stopped.capture_count == 0
-                                                      ? "no capture is running"
-                                                      : "no instance of these captures matches");
+        err = fc_fail_set(&why, FC_ERR_NOT_FOUND,
+                          stopped.capture_count == 0 ? "no capture is running"
+                                                     : "no instance of these captures matches");
     if (err == FC_OK)
         err = carry_out(co, request, &stopped, &why);
     if (err != FC_OK) {
-        co_persist_refusal(co, request->principal, "stop", request->names.count > 0 ? request->names.items[0] : "*",
-                         err, why.text);
+        co_persist_refusal(co, request->principal, "stop",
+                           request->names.count > 0 ? request->names.items[0] : "*", err, why.text);
         co_stopped_fini(co, &stopped);
         return fc_fail_copy(fail, &why);
     }

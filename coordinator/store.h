@@ -1,8 +1,9 @@
-/* store.h: what has to outlive the coordinator: instances, captures, instance captures, segments, audit, request ids.
+/* store.h: what has to outlive the coordinator: instances, captures, instance captures, segments, audit,
+ * request ids.
  *
- * Rows are plain texts, numbers and bytes: the store knows no domain type and no protobuf, so that another database can
- * stand behind the same functions. One thread. Writes happen within co_store_begin … co_store_commit; a commit
- * that returned FC_OK survives kill -9 and power loss.
+ * Rows are plain texts, numbers and bytes: the store knows no domain type and no protobuf, so that another
+ * database can stand behind the same functions. One thread. Writes happen within co_store_begin …
+ * co_store_commit; a commit that returned FC_OK survives kill -9 and power loss.
  */
 #ifndef CO_STORE_H
 #define CO_STORE_H
@@ -15,13 +16,14 @@
 
 typedef struct co_store co_store;
 
-/* path: a file, made when missing and migrated when old; ":memory:" for tests. FC_ERR_STATE when the file was written
- * by a newer version, FC_ERR_CORRUPT when it is no such database. */
+/* path: a file, made when missing and migrated when old; ":memory:" for tests. FC_ERR_STATE when the file was
+ * written by a newer version, FC_ERR_CORRUPT when it is no such database. */
 FC_MUST_USE fc_err co_store_open(const char *path, co_store **ret_store, fc_fail *fail);
 void co_store_close(co_store *store);
 
 FC_MUST_USE fc_err co_store_begin(co_store *store, fc_fail *fail);
-FC_MUST_USE fc_err co_store_commit(co_store *store, fc_fail *fail); /* on failure the transaction is rolled back */
+FC_MUST_USE fc_err co_store_commit(co_store *store,
+                                   fc_fail *fail); /* on failure the transaction is rolled back */
 void co_store_rollback(co_store *store);
 
 /* Bytes borrowed for the call (put) or for the visit (load). */
@@ -55,7 +57,7 @@ typedef struct co_part_row {
     int stop_reason;
     int state;
     uint64_t revision;
-    int forgotten; /* 1 = acknowledged, 2 = and gone */
+    int forgotten;  /* 1 = acknowledged, 2 = and gone */
     co_blob status; /* without segments */
 } co_part_row;
 
@@ -108,6 +110,7 @@ typedef struct co_store_visitor {
 FC_MUST_USE fc_err co_store_load(co_store *store, const co_store_visitor *visitor, fc_fail *fail);
 /* Newest first, at most `limit`. */
 FC_MUST_USE fc_err co_store_each_audit(co_store *store, uint32_t limit,
-                                       void (*visit)(const co_audit_row *row, void *user), void *user, fc_fail *fail);
+                                       void (*visit)(const co_audit_row *row, void *user), void *user,
+                                       fc_fail *fail);
 
 #endif

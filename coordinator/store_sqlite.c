@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Each step brings the database from version i to i + 1 (PRAGMA user_version). Released steps are never edited. */
+/* Each step brings the database from version i to i + 1 (PRAGMA user_version). Released steps are never
+ * edited. */
 static const char *const migrations[] = {
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "INSERT INTO meta VALUES ('epoch', 0);"
     "CREATE TABLE instance ("
-    "  id TEXT PRIMARY KEY, name TEXT NOT NULL, scale_set TEXT NOT NULL, region TEXT NOT NULL, zone TEXT NOT NULL,"
+    "  id TEXT PRIMARY KEY, name TEXT NOT NULL, scale_set TEXT NOT NULL, region TEXT NOT NULL, zone TEXT NOT "
+    "NULL,"
     "  version TEXT NOT NULL, boot_id TEXT NOT NULL, address TEXT NOT NULL, labels BLOB NOT NULL,"
     "  last_seen_unix_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE capture ("
@@ -25,7 +27,8 @@ static const char *const migrations[] = {
     "CREATE TABLE instance_capture ("
     "  capture TEXT NOT NULL REFERENCES capture (uid) ON DELETE CASCADE,"
     "  instance TEXT NOT NULL REFERENCES instance (id),"
-    "  action INTEGER NOT NULL, stop_reason INTEGER NOT NULL, state INTEGER NOT NULL, revision INTEGER NOT NULL,"
+    "  action INTEGER NOT NULL, stop_reason INTEGER NOT NULL, state INTEGER NOT NULL, revision INTEGER NOT "
+    "NULL,"
     "  forgotten INTEGER NOT NULL, status BLOB NOT NULL,"
     "  PRIMARY KEY (capture, instance)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX instance_capture_instance ON instance_capture (instance);"
@@ -37,8 +40,10 @@ static const char *const migrations[] = {
     "CREATE TABLE audit ("
     "  seq INTEGER PRIMARY KEY AUTOINCREMENT, at_unix_ns INTEGER NOT NULL, principal TEXT NOT NULL,"
     "  action TEXT NOT NULL, object TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL) STRICT;"
-    "CREATE TRIGGER audit_keeps BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;"
-    "CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;"
+    "CREATE TRIGGER audit_keeps BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); "
+    "END;"
+    "CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); "
+    "END;"
     "CREATE TABLE request ("
     "  principal TEXT NOT NULL, id TEXT NOT NULL, method TEXT NOT NULL, capture TEXT NOT NULL,"
     "  at_unix_ns INTEGER NOT NULL, PRIMARY KEY (principal, id)) STRICT, WITHOUT ROWID;"
@@ -46,35 +51,39 @@ static const char *const migrations[] = {
 };
 
 // clang-format off
-#define STATEMENTS(X)                                                                                                \
-    X(BEGIN, "BEGIN IMMEDIATE")                                                                                      \
-    X(COMMIT, "COMMIT")                                                                                              \
-    X(ROLLBACK, "ROLLBACK")                                                                                          \
-    X(PUT_INSTANCE, "INSERT INTO instance VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET"               \
-      " name = excluded.name, scale_set = excluded.scale_set, region = excluded.region, zone = excluded.zone,"       \
-      " version = excluded.version, boot_id = excluded.boot_id, address = excluded.address,"                         \
-      " labels = excluded.labels, last_seen_unix_ns = excluded.last_seen_unix_ns")                                   \
-    X(REMOVE_INSTANCE, "DELETE FROM instance WHERE id = ?")                                                          \
-    X(PUT_CAPTURE, "INSERT INTO capture VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (uid) DO UPDATE SET"              \
-      " start_unix_ns = excluded.start_unix_ns, window_end_unix_ns = excluded.window_end_unix_ns,"                   \
-      " lead_ms = excluded.lead_ms, stop_requested = excluded.stop_requested, deleted = excluded.deleted")           \
-    X(REMOVE_CAPTURE, "DELETE FROM capture WHERE uid = ?")                                                           \
-    X(PUT_PART, "INSERT INTO instance_capture VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (capture, instance) DO UPDATE SET" \
-      " action = excluded.action, stop_reason = excluded.stop_reason, state = excluded.state,"                       \
-      " revision = excluded.revision, forgotten = excluded.forgotten, status = excluded.status")                     \
-    X(PUT_SEGMENT, "INSERT OR REPLACE INTO segment VALUES (?,?,?,?)")                                                \
-    X(REMOVE_SEGMENT, "DELETE FROM segment WHERE capture = ? AND instance = ? AND sequence = ?")                     \
-    X(ADD_AUDIT, "INSERT INTO audit (at_unix_ns, principal, action, object, outcome, detail) VALUES (?,?,?,?,?,?)")  \
-    X(ADD_REQUEST, "INSERT OR IGNORE INTO request VALUES (?,?,?,?,?)")                                               \
-    X(PRUNE_REQUESTS, "DELETE FROM request WHERE at_unix_ns < ?")                                                    \
-    X(FIND_REQUEST, "SELECT capture, method FROM request WHERE principal = ? AND id = ?")                            \
-    X(NEXT_EPOCH, "UPDATE meta SET value = value + 1 WHERE key = 'epoch' RETURNING value")                           \
-    X(EACH_INSTANCE, "SELECT * FROM instance ORDER BY id")                                                           \
-    X(EACH_CAPTURE, "SELECT c.*, (SELECT count(*) FROM instance_capture i WHERE i.capture = c.uid) FROM capture c"   \
-      " ORDER BY created_unix_ns, uid")                                                                              \
-    X(EACH_PART, "SELECT * FROM instance_capture ORDER BY capture, instance")                                        \
-    X(EACH_SEGMENT, "SELECT * FROM segment ORDER BY capture, instance, sequence")                                    \
-    X(EACH_AUDIT, "SELECT at_unix_ns, principal, action, object, outcome, detail FROM audit"                         \
+#define STATEMENTS(X)                                                                                       \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                             \
+    X(COMMIT, "COMMIT")                                                                                     \
+    X(ROLLBACK, "ROLLBACK")                                                                                 \
+    X(PUT_INSTANCE, "INSERT INTO instance VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET"      \
+      " name = excluded.name, scale_set = excluded.scale_set, region = excluded.region, zone ="             \
+      " excluded.zone,"                                                                                     \
+      " version = excluded.version, boot_id = excluded.boot_id, address = excluded.address,"                \
+      " labels = excluded.labels, last_seen_unix_ns = excluded.last_seen_unix_ns")                          \
+    X(REMOVE_INSTANCE, "DELETE FROM instance WHERE id = ?")                                                 \
+    X(PUT_CAPTURE, "INSERT INTO capture VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (uid) DO UPDATE SET"     \
+      " start_unix_ns = excluded.start_unix_ns, window_end_unix_ns = excluded.window_end_unix_ns,"          \
+      " lead_ms = excluded.lead_ms, stop_requested = excluded.stop_requested, deleted = excluded.deleted")  \
+    X(REMOVE_CAPTURE, "DELETE FROM capture WHERE uid = ?")                                                  \
+    X(PUT_PART,                                                                                             \
+      "INSERT INTO instance_capture VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (capture, instance) DO UPDATE SET" \
+      " action = excluded.action, stop_reason = excluded.stop_reason, state = excluded.state,"              \
+      " revision = excluded.revision, forgotten = excluded.forgotten, status = excluded.status")            \
+    X(PUT_SEGMENT, "INSERT OR REPLACE INTO segment VALUES (?,?,?,?)")                                       \
+    X(REMOVE_SEGMENT, "DELETE FROM segment WHERE capture = ? AND instance = ? AND sequence = ?")            \
+    X(ADD_AUDIT,                                                                                            \
+      "INSERT INTO audit (at_unix_ns, principal, action, object, outcome, detail) VALUES (?,?,?,?,?,?)")    \
+    X(ADD_REQUEST, "INSERT OR IGNORE INTO request VALUES (?,?,?,?,?)")                                      \
+    X(PRUNE_REQUESTS, "DELETE FROM request WHERE at_unix_ns < ?")                                           \
+    X(FIND_REQUEST, "SELECT capture, method FROM request WHERE principal = ? AND id = ?")                   \
+    X(NEXT_EPOCH, "UPDATE meta SET value = value + 1 WHERE key = 'epoch' RETURNING value")                  \
+    X(EACH_INSTANCE, "SELECT * FROM instance ORDER BY id")                                                  \
+    X(EACH_CAPTURE,                                                                                         \
+      "SELECT c.*, (SELECT count(*) FROM instance_capture i WHERE i.capture = c.uid) FROM capture c"        \
+      " ORDER BY created_unix_ns, uid")                                                                     \
+    X(EACH_PART, "SELECT * FROM instance_capture ORDER BY capture, instance")                               \
+    X(EACH_SEGMENT, "SELECT * FROM segment ORDER BY capture, instance, sequence")                           \
+    X(EACH_AUDIT, "SELECT at_unix_ns, principal, action, object, outcome, detail FROM audit"                \
       " ORDER BY seq DESC LIMIT ?")
 // clang-format on
 
@@ -82,7 +91,7 @@ enum {
 #define X(name, sql) SQL_##name,
     STATEMENTS(X)
 #undef X
-    SQL_COUNT
+        SQL_COUNT
 };
 
 static const char *const texts[] = {
@@ -142,12 +151,12 @@ migrate(co_store *store, fc_fail *fail)
 {
     int version = 0;
     fc_err err = read_version(store, &version, fail);
-    if (err == FC_OK && (version < 0 || version > (int) FC_COUNT(migrations)))
-        err = fc_fail_set(fail, FC_ERR_STATE, "the database has version %d, this program knows up to %zu", version,
-                          FC_COUNT(migrations));
-    for (; err == FC_OK && version < (int) FC_COUNT(migrations); version++) {
+    if (err == FC_OK && (version < 0 || version > (int)FC_COUNT(migrations)))
+        err = fc_fail_set(fail, FC_ERR_STATE, "the database has version %d, this program knows up to %zu",
+                          version, FC_COUNT(migrations));
+    for (; err == FC_OK && version < (int)FC_COUNT(migrations); version++) {
         char done[64];
-        (void) snprintf(done, sizeof done, "PRAGMA user_version = %d; COMMIT", version + 1);
+        (void)snprintf(done, sizeof done, "PRAGMA user_version = %d; COMMIT", version + 1);
         err = run(store, "BEGIN EXCLUSIVE", "be migrated", fail);
         if (err == FC_OK)
             err = run(store, migrations[version], "be migrated", fail);
@@ -160,24 +169,26 @@ migrate(co_store *store, fc_fail *fail)
 fc_err
 co_store_open(const char *path, co_store **ret_store, fc_fail *fail)
 {
-    /* synchronous FULL: with WAL one fsync per commit, and a commit survives power loss. busy_timeout: somebody may read
-     * the audit log with sqlite3(1) meanwhile. */
-    static const char pragmas[] = "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                                  "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
-                                  "PRAGMA temp_store = MEMORY;";
+    /* synchronous FULL: with WAL one fsync per commit, and a commit survives power loss. busy_timeout:
+     * somebody may read the audit log with sqlite3(1) meanwhile. */
+    static const char pragmas[] =
+        "PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+        "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
+        "PRAGMA temp_store = MEMORY;";
     co_store *store = FC_NEW(co_store);
     fc_err err = FC_OK;
-    if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
-        SQLITE_OK) {
-        err = fc_fail_set(fail, FC_ERR_IO, "cannot open the database %s: %s", path, sqlite3_errmsg(store->db));
+    if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK) {
+        err =
+            fc_fail_set(fail, FC_ERR_IO, "cannot open the database %s: %s", path, sqlite3_errmsg(store->db));
         goto out;
     }
     err = run(store, pragmas, "be opened", fail);
     if (err == FC_OK)
         err = migrate(store, fail);
     for (int i = 0; err == FC_OK && i < SQL_COUNT; i++)
-        if (sqlite3_prepare_v3(store->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL) !=
-            SQLITE_OK)
+        if (sqlite3_prepare_v3(store->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i],
+                               NULL) != SQLITE_OK)
             err = failed(store, "prepare a statement", fail);
 out:
     if (err != FC_OK) {
@@ -204,13 +215,13 @@ co_store_close(co_store *store)
 static void
 bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
-    (void) sqlite3_bind_text(statement, at, text != NULL ? text : "", -1, SQLITE_STATIC);
+    (void)sqlite3_bind_text(statement, at, text != NULL ? text : "", -1, SQLITE_STATIC);
 }
 
 static void
 bind_blob(sqlite3_stmt *statement, int at, co_blob blob)
 {
-    (void) sqlite3_bind_blob64(statement, at, blob.data != NULL ? blob.data : "", blob.size, SQLITE_STATIC);
+    (void)sqlite3_bind_blob64(statement, at, blob.data != NULL ? blob.data : "", blob.size, SQLITE_STATIC);
 }
 
 static fc_err
@@ -218,8 +229,8 @@ step(co_store *store, sqlite3_stmt *statement, const char *doing, fc_fail *fail)
 {
     int rc = sqlite3_step(statement);
     fc_err err = rc == SQLITE_DONE || rc == SQLITE_ROW ? FC_OK : failed(store, doing, fail);
-    (void) sqlite3_reset(statement);
-    (void) sqlite3_clear_bindings(statement);
+    (void)sqlite3_reset(statement);
+    (void)sqlite3_clear_bindings(statement);
     return err;
 }
 
@@ -242,7 +253,7 @@ void
 co_store_rollback(co_store *store)
 {
     if (sqlite3_get_autocommit(store->db) == 0)
-        (void) step(store, store->statements[SQL_ROLLBACK], "roll back", NULL);
+        (void)step(store, store->statements[SQL_ROLLBACK], "roll back", NULL);
 }
 
 fc_err
@@ -258,7 +269,7 @@ co_store_put_instance(co_store *store, const co_instance_row *row, fc_fail *fail
     bind_text(s, 7, row->boot_id);
     bind_text(s, 8, row->address);
     bind_blob(s, 9, row->labels);
-    (void) sqlite3_bind_int64(s, 10, row->last_seen_unix_ns);
+    (void)sqlite3_bind_int64(s, 10, row->last_seen_unix_ns);
     return step(store, s, "store an instance", fail);
 }
 
@@ -279,12 +290,12 @@ co_store_put_capture(co_store *store, const co_capture_row *row, fc_fail *fail)
     bind_blob(s, 3, row->definition);
     bind_text(s, 4, row->compiled_filter);
     bind_text(s, 5, row->created_by);
-    (void) sqlite3_bind_int64(s, 6, row->created_unix_ns);
-    (void) sqlite3_bind_int64(s, 7, row->start_unix_ns);
-    (void) sqlite3_bind_int64(s, 8, row->window_end_unix_ns);
-    (void) sqlite3_bind_int64(s, 9, row->lead_ms);
-    (void) sqlite3_bind_int(s, 10, row->stop_requested);
-    (void) sqlite3_bind_int(s, 11, row->deleted);
+    (void)sqlite3_bind_int64(s, 6, row->created_unix_ns);
+    (void)sqlite3_bind_int64(s, 7, row->start_unix_ns);
+    (void)sqlite3_bind_int64(s, 8, row->window_end_unix_ns);
+    (void)sqlite3_bind_int64(s, 9, row->lead_ms);
+    (void)sqlite3_bind_int(s, 10, row->stop_requested);
+    (void)sqlite3_bind_int(s, 11, row->deleted);
     return step(store, s, "store a capture", fail);
 }
 
@@ -302,11 +313,11 @@ co_store_put_part(co_store *store, const co_part_row *row, fc_fail *fail)
     sqlite3_stmt *s = store->statements[SQL_PUT_PART];
     bind_text(s, 1, row->capture_uid);
     bind_text(s, 2, row->instance_id);
-    (void) sqlite3_bind_int(s, 3, row->action);
-    (void) sqlite3_bind_int(s, 4, row->stop_reason);
-    (void) sqlite3_bind_int(s, 5, row->state);
-    (void) sqlite3_bind_int64(s, 6, (sqlite3_int64) row->revision);
-    (void) sqlite3_bind_int(s, 7, row->forgotten);
+    (void)sqlite3_bind_int(s, 3, row->action);
+    (void)sqlite3_bind_int(s, 4, row->stop_reason);
+    (void)sqlite3_bind_int(s, 5, row->state);
+    (void)sqlite3_bind_int64(s, 6, (sqlite3_int64)row->revision);
+    (void)sqlite3_bind_int(s, 7, row->forgotten);
     bind_blob(s, 8, row->status);
     return step(store, s, "store an instance capture", fail);
 }
@@ -317,7 +328,7 @@ co_store_put_segment(co_store *store, const co_segment_row *row, fc_fail *fail)
     sqlite3_stmt *s = store->statements[SQL_PUT_SEGMENT];
     bind_text(s, 1, row->capture_uid);
     bind_text(s, 2, row->instance_id);
-    (void) sqlite3_bind_int64(s, 3, row->sequence);
+    (void)sqlite3_bind_int64(s, 3, row->sequence);
     bind_blob(s, 4, row->segment);
     return step(store, s, "store a segment", fail);
 }
@@ -329,7 +340,7 @@ co_store_remove_segment(co_store *store, const char *capture_uid, const char *in
     sqlite3_stmt *s = store->statements[SQL_REMOVE_SEGMENT];
     bind_text(s, 1, capture_uid);
     bind_text(s, 2, instance_id);
-    (void) sqlite3_bind_int64(s, 3, sequence);
+    (void)sqlite3_bind_int64(s, 3, sequence);
     return step(store, s, "remove a segment", fail);
 }
 
@@ -337,7 +348,7 @@ fc_err
 co_store_add_audit(co_store *store, const co_audit_row *row, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_ADD_AUDIT];
-    (void) sqlite3_bind_int64(s, 1, row->at_unix_ns);
+    (void)sqlite3_bind_int64(s, 1, row->at_unix_ns);
     bind_text(s, 2, row->principal);
     bind_text(s, 3, row->action);
     bind_text(s, 4, row->object);
@@ -354,7 +365,7 @@ co_store_add_request(co_store *store, const co_request_row *row, fc_fail *fail)
     bind_text(s, 2, row->request_id);
     bind_text(s, 3, row->method);
     bind_text(s, 4, row->capture_uid);
-    (void) sqlite3_bind_int64(s, 5, row->at_unix_ns);
+    (void)sqlite3_bind_int64(s, 5, row->at_unix_ns);
     return step(store, s, "store a request id", fail);
 }
 
@@ -362,7 +373,7 @@ fc_err
 co_store_prune_requests(co_store *store, int64_t unix_ns, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_PRUNE_REQUESTS];
-    (void) sqlite3_bind_int64(s, 1, unix_ns);
+    (void)sqlite3_bind_int64(s, 1, unix_ns);
     return step(store, s, "remove old request ids", fail);
 }
 
@@ -372,19 +383,19 @@ static const char *
 text_at(sqlite3_stmt *statement, int column)
 {
     const unsigned char *text = sqlite3_column_text(statement, column);
-    return text != NULL ? (const char *) text : "";
+    return text != NULL ? (const char *)text : "";
 }
 
 static co_blob
 blob_at(sqlite3_stmt *statement, int column)
 {
     const void *data = sqlite3_column_blob(statement, column);
-    return (co_blob){data, (size_t) sqlite3_column_bytes(statement, column)};
+    return (co_blob){data, (size_t)sqlite3_column_bytes(statement, column)};
 }
 
 fc_err
-co_store_find_request(co_store *store, const char *principal, const char *request_id, char ret_capture_uid[64],
-                      char ret_method[64], fc_fail *fail)
+co_store_find_request(co_store *store, const char *principal, const char *request_id,
+                      char ret_capture_uid[64], char ret_method[64], fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_FIND_REQUEST];
     bind_text(s, 1, principal);
@@ -392,13 +403,13 @@ co_store_find_request(co_store *store, const char *principal, const char *reques
     int rc = sqlite3_step(s);
     fc_err err = FC_OK;
     if (rc == SQLITE_ROW) {
-        (void) snprintf(ret_capture_uid, 64, "%s", text_at(s, 0));
-        (void) snprintf(ret_method, 64, "%s", text_at(s, 1));
+        (void)snprintf(ret_capture_uid, 64, "%s", text_at(s, 0));
+        (void)snprintf(ret_method, 64, "%s", text_at(s, 1));
     } else {
         err = rc == SQLITE_DONE ? FC_ERR_NOT_FOUND : failed(store, "be read", fail);
     }
-    (void) sqlite3_reset(s);
-    (void) sqlite3_clear_bindings(s);
+    (void)sqlite3_reset(s);
+    (void)sqlite3_clear_bindings(s);
     return err;
 }
 
@@ -409,11 +420,11 @@ co_store_next_epoch(co_store *store, uint64_t *ret_epoch, fc_fail *fail)
     uint64_t epoch = 0;
     int rc = sqlite3_step(s);
     if (rc == SQLITE_ROW) {
-        epoch = (uint64_t) sqlite3_column_int64(s, 0);
+        epoch = (uint64_t)sqlite3_column_int64(s, 0);
         rc = sqlite3_step(s);
     }
     fc_err err = rc == SQLITE_DONE ? FC_OK : failed(store, "count its starts", fail);
-    (void) sqlite3_reset(s);
+    (void)sqlite3_reset(s);
     if (err == FC_OK)
         *ret_epoch = epoch;
     return err;
@@ -449,11 +460,11 @@ visit_capture(sqlite3_stmt *s, const co_store_visitor *visitor, fc_fail *fail)
         .created_unix_ns = sqlite3_column_int64(s, 5),
         .start_unix_ns = sqlite3_column_int64(s, 6),
         .window_end_unix_ns = sqlite3_column_int64(s, 7),
-        .lead_ms = (uint32_t) sqlite3_column_int64(s, 8),
+        .lead_ms = (uint32_t)sqlite3_column_int64(s, 8),
         .stop_requested = sqlite3_column_int(s, 9) != 0,
         .deleted = sqlite3_column_int(s, 10) != 0,
     };
-    return visitor->capture(&row, (size_t) sqlite3_column_int64(s, 11), visitor->user, fail);
+    return visitor->capture(&row, (size_t)sqlite3_column_int64(s, 11), visitor->user, fail);
 }
 
 static fc_err
@@ -465,7 +476,7 @@ visit_part(sqlite3_stmt *s, const co_store_visitor *visitor, fc_fail *fail)
         .action = sqlite3_column_int(s, 2),
         .stop_reason = sqlite3_column_int(s, 3),
         .state = sqlite3_column_int(s, 4),
-        .revision = (uint64_t) sqlite3_column_int64(s, 5),
+        .revision = (uint64_t)sqlite3_column_int64(s, 5),
         .forgotten = sqlite3_column_int(s, 6),
         .status = blob_at(s, 7),
     };
@@ -478,7 +489,7 @@ visit_segment(sqlite3_stmt *s, const co_store_visitor *visitor, fc_fail *fail)
     co_segment_row row = {
         .capture_uid = text_at(s, 0),
         .instance_id = text_at(s, 1),
-        .sequence = (uint32_t) sqlite3_column_int64(s, 2),
+        .sequence = (uint32_t)sqlite3_column_int64(s, 2),
         .segment = blob_at(s, 3),
     };
     return visitor->segment(&row, visitor->user, fail);
@@ -502,17 +513,17 @@ co_store_load(co_store *store, const co_store_visitor *visitor, fc_fail *fail)
         int rc;
         while (err == FC_OK && (rc = sqlite3_step(s)) != SQLITE_DONE)
             err = rc == SQLITE_ROW ? tables[i].visit(s, visitor, fail) : failed(store, "be read", fail);
-        (void) sqlite3_reset(s);
+        (void)sqlite3_reset(s);
     }
     return err;
 }
 
 fc_err
-co_store_each_audit(co_store *store, uint32_t limit, void (*visit)(const co_audit_row *row, void *user), void *user,
-                    fc_fail *fail)
+co_store_each_audit(co_store *store, uint32_t limit, void (*visit)(const co_audit_row *row, void *user),
+                    void *user, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_EACH_AUDIT];
-    (void) sqlite3_bind_int64(s, 1, limit);
+    (void)sqlite3_bind_int64(s, 1, limit);
     int rc;
     while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
         co_audit_row row = {
@@ -526,6 +537,6 @@ co_store_each_audit(co_store *store, uint32_t limit, void (*visit)(const co_audi
         visit(&row, user);
     }
     fc_err err = rc == SQLITE_DONE ? FC_OK : failed(store, "be read", fail);
-    (void) sqlite3_reset(s);
+    (void)sqlite3_reset(s);
     return err;
 }

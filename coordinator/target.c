@@ -25,14 +25,16 @@ nothing_matched(const struct co *co, const fc_target *target, fc_fail *fail)
     if (co->registry.count == 0)
         return fc_fail_set(fail, FC_ERR_NOT_FOUND, "no instance matches: none has ever connected");
     if (target->scale_set != NULL)
-        return fc_fail_set(fail, FC_ERR_NOT_FOUND, "no instance matches the target (scale set '%s', %zu known)",
-                           target->scale_set, co->registry.count);
-    return fc_fail_set(fail, FC_ERR_NOT_FOUND, "no instance matches the target (%zu known)", co->registry.count);
+        return fc_fail_set(fail, FC_ERR_NOT_FOUND,
+                           "no instance matches the target (scale set '%s', %zu known)", target->scale_set,
+                           co->registry.count);
+    return fc_fail_set(fail, FC_ERR_NOT_FOUND, "no instance matches the target (%zu known)",
+                       co->registry.count);
 }
 
 fc_err
-co_target_resolve(const struct co *co, const fc_target *target, co_instance ***ret_instances, size_t *ret_count,
-                  fc_fail *fail)
+co_target_resolve(const struct co *co, const fc_target *target, co_instance ***ret_instances,
+                  size_t *ret_count, fc_fail *fail)
 {
     fc_matcher *matcher = NULL;
     co_instance **found = NULL;
@@ -83,8 +85,10 @@ check_region(struct co *co, const char *region, fc_fail *fail)
     if (running < co->config->max_running_per_region)
         return FC_OK;
     co->counters.quota_region++;
-    return fc_fail_set(fail, FC_ERR_LIMIT, "region '%s' runs %" PRIu64 " captures already, at most %" PRIu64
-                       " may (max_running_per_region)", region, running, co->config->max_running_per_region);
+    return fc_fail_set(fail, FC_ERR_LIMIT,
+                       "region '%s' runs %" PRIu64 " captures already, at most %" PRIu64
+                       " may (max_running_per_region)",
+                       region, running, co->config->max_running_per_region);
 }
 
 static fc_err
@@ -96,15 +100,17 @@ check_instance(struct co *co, const co_instance *instance, fc_fail *fail)
             running++;
     if (running >= co->config->max_running_per_instance) {
         co->counters.quota_instance++;
-        return fc_fail_set(fail, FC_ERR_LIMIT, "instance '%s' runs %" PRIu64 " captures already, at most %" PRIu64
-                           " may (max_running_per_instance)", instance->name, running,
-                           co->config->max_running_per_instance);
+        return fc_fail_set(fail, FC_ERR_LIMIT,
+                           "instance '%s' runs %" PRIu64 " captures already, at most %" PRIu64
+                           " may (max_running_per_instance)",
+                           instance->name, running, co->config->max_running_per_instance);
     }
     if (instance->part_count < CO_PARTS_PER_INSTANCE_MAX)
         return FC_OK;
     co->counters.quota_instance++;
-    return fc_fail_set(fail, FC_ERR_LIMIT, "instance '%s' holds %u captures, at most %d may be kept: delete some",
-                       instance->name, instance->part_count, CO_PARTS_PER_INSTANCE_MAX);
+    return fc_fail_set(fail, FC_ERR_LIMIT,
+                       "instance '%s' holds %u captures, at most %d may be kept: delete some", instance->name,
+                       instance->part_count, CO_PARTS_PER_INSTANCE_MAX);
 }
 
 fc_err

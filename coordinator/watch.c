@@ -31,8 +31,8 @@ co_watch_start(struct co *co, co_watch *watch, co_capture *capture, uint32_t int
 {
     if (capture->watch_count >= CO_WATCHES_MAX) {
         co->counters.watches_refused++;
-        return fc_fail_set(fail, FC_ERR_LIMIT, "capture '%s' is watched by %u already", capture->definition.name,
-                           capture->watch_count);
+        return fc_fail_set(fail, FC_ERR_LIMIT, "capture '%s' is watched by %u already",
+                           capture->definition.name, capture->watch_count);
     }
     if (interval_ms == 0)
         interval_ms = CO_WATCH_INTERVAL_MS;
@@ -78,7 +78,8 @@ co_part *
 co_watch_first(const co_watch *watch)
 {
     co_part *first = NULL;
-    for (co_part *part = watch->capture->newest; part != NULL && part->change > watch->seen; part = part->older)
+    for (co_part *part = watch->capture->newest; part != NULL && part->change > watch->seen;
+         part = part->older)
         first = part;
     return first;
 }
@@ -89,7 +90,7 @@ co_watch_changed(co_capture *capture, bool turning_point)
     if (!turning_point && !capture->watches_idle)
         return;
     co_watch *watch;
-    DL_FOREACH (capture->watches, watch)
-        arm(watch, turning_point);
+    DL_FOREACH(capture->watches, watch)
+    arm(watch, turning_point);
     capture->watches_idle = false;
 }

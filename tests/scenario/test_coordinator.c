@@ -1,5 +1,6 @@
-/* The coordinator against a fleet of simulated nodes on a fake clock: connections break, nodes and the coordinator are
- * killed, the store fails, operators create, stop and delete; when all is well again, everything has converged.
+/* The coordinator against a fleet of simulated nodes on a fake clock: connections break, nodes and the
+ * coordinator are killed, the store fails, operators create, stop and delete; when all is well again,
+ * everything has converged.
  *
  * Arguments: [first seed [count]]. A failing seed is printed; run it alone with that seed and count 1.
  */
@@ -29,7 +30,7 @@ static uint32_t
 random_below(uint32_t limit)
 {
     random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t) (random_state >> 33) % limit;
+    return (uint32_t)(random_state >> 33) % limit;
 }
 
 static bool
@@ -46,10 +47,10 @@ typedef struct node_capture {
     fc_state state;
     fc_stop_reason reason;
     bool armed;
-    bool finals_taken;     /* the coordinator answered the report of the end */
-    co_action disposal;    /* 0 = none */
+    bool finals_taken;  /* the coordinator answered the report of the end */
+    co_action disposal; /* 0 = none */
     int64_t start_ns, end_ns;
-    int64_t due_ns;        /* when the next thing happens to it; 0 = nothing */
+    int64_t due_ns; /* when the next thing happens to it; 0 = nothing */
     bool stopping;
     uint64_t revision, sent, acked;
     uint64_t packets;
@@ -66,7 +67,7 @@ typedef struct node {
     struct link *link; /* owned by the world's list; NULL = not connected */
     uint64_t generation;
     node_capture captures[NODE_CAPTURES];
-    fc_timer work;       /* looks after its captures */
+    fc_timer work; /* looks after its captures */
     fc_timer heartbeat;
 } node;
 
@@ -74,14 +75,14 @@ typedef struct node {
 struct link {
     node *node;
     co_instance *instance;
-    bool dead;            /* broken, or closed by the coordinator */
+    bool dead; /* broken, or closed by the coordinator */
     bool coordinator_gone;
     uint64_t pushed_generation;
     told told[NODE_CAPTURES * 2];
     size_t told_count;
     fc_timer push_timer, ack_timer, report_timer, answer_timer;
     bool report_under_way;
-    fc_status report;     /* what is under way */
+    fc_status report; /* what is under way */
     bool waits;
     co_flush_wait wait;
     bool answer_ok;
@@ -163,7 +164,8 @@ work_later(node *n)
                                first > now_ns() ? (first - now_ns()) / FC_NS_PER_MS + 1 : 0);
 }
 
-static void send_report(node *n);
+static void
+send_report(node *n);
 
 static void
 advance(node *n, node_capture *c)
@@ -256,7 +258,8 @@ apply(node *n, const told *t)
             return;
         for (c = n->captures; c->used; c++)
             assert_true(c + 1 < n->captures + NODE_CAPTURES);
-        *c = (node_capture){.used = true, .start_ns = want->start_unix_ns, .end_ns = want->window_end_unix_ns};
+        *c =
+            (node_capture){.used = true, .start_ns = want->start_unix_ns, .end_ns = want->window_end_unix_ns};
         memcpy(c->uid, t->uid, sizeof c->uid);
         if (want->action == CO_ACTION_STOP || over) {
             end(n, c, FC_STATE_STOPPED, over ? FC_STOP_WINDOW_CLOSED : want->stop_reason);
@@ -345,7 +348,7 @@ link_push(void *user, co_instance *instance)
 static co_link_clock
 link_clock(const void *link)
 {
-    (void) link;
+    (void)link;
     return (co_link_clock){0, 1000, 2000};
 }
 
@@ -373,7 +376,7 @@ break_link(struct link *l)
 static void
 link_close(void *link, const char *reason)
 {
-    (void) reason;
+    (void)reason;
     break_link(link);
 }
 
@@ -391,7 +394,7 @@ answer(struct link *l, bool ok)
 static void
 on_stored(co_flush_wait *wait, fc_err err, const fc_fail *fail)
 {
-    (void) fail;
+    (void)fail;
     answer(FC_CONTAINER(wait, struct link, wait), err == FC_OK);
 }
 
@@ -452,7 +455,7 @@ send_report(node *n)
         memcpy(status.capture_uid, c->uid, sizeof status.capture_uid);
         if (c->segments > 0) {
             fc_segment segment = {.sequence = 1, .sealed = c->segment_sealed, .packets = c->packets};
-            (void) snprintf(segment.path, sizeof segment.path, "2026/11/21/x/%s_1.pcapng", n->id);
+            (void)snprintf(segment.path, sizeof segment.path, "2026/11/21/x/%s_1.pcapng", n->id);
             fc_status_put_segment(&status, &segment);
         }
         l->report = status;
@@ -531,7 +534,7 @@ static co_capture *
 random_capture(world *w)
 {
     char name[16];
-    (void) snprintf(name, sizeof name, "c%u", random_below(NAMES));
+    (void)snprintf(name, sizeof name, "c%u", random_below(NAMES));
     return co_capture_find(&w->f.co->captures, name);
 }
 
@@ -542,9 +545,9 @@ op_create(world *w)
                                           "{scaleSet: web, exclude: [web1]}"};
     char json[160], request[32];
     co_created created = {0};
-    (void) snprintf(json, sizeof json, "{name: c%u, target: %s, timeLimitInSeconds: %u}", random_below(NAMES),
-                    targets[random_below(4)], 1 + random_below(30));
-    (void) snprintf(request, sizeof request, "r%u", w->created++);
+    (void)snprintf(json, sizeof json, "{name: c%u, target: %s, timeLimitInSeconds: %u}", random_below(NAMES),
+                   targets[random_below(4)], 1 + random_below(30));
+    (void)snprintf(request, sizeof request, "r%u", w->created++);
     fc_fail fail = {0};
     fc_err err = fixture_create(&w->f, request, json, &created, &fail);
     if (err == FC_OK)
@@ -573,9 +576,9 @@ op_stop(world *w)
 static void
 on_deleted(co_delete *operation, fc_err err, const fc_fail *fail, const co_deleted *result)
 {
-    (void) err;
-    (void) fail;
-    (void) result;
+    (void)err;
+    (void)fail;
+    (void)result;
     deletion *d = FC_CONTAINER(operation, deletion, operation);
     DL_DELETE(d->w->deletions, d);
     free(d);
@@ -730,13 +733,14 @@ show(const co_capture *c)
 {
     for (size_t i = 0; i < c->part_count; i++) {
         const co_part *p = &c->parts[i];
-        print_message("%s on %s: %s, action %d, generation %llu, told %d forgotten %d gone %d, acked %llu of %llu\n",
-                      c->definition.name, p->instance->id, fc_state_name(p->status.state), (int) p->action,
-                      (unsigned long long) p->generation, p->told, p->forgotten, p->gone,
-                      (unsigned long long) p->instance->acked, (unsigned long long) p->instance->generation);
+        print_message(
+            "%s on %s: %s, action %d, generation %llu, told %d forgotten %d gone %d, acked %llu of %llu\n",
+            c->definition.name, p->instance->id, fc_state_name(p->status.state), (int)p->action,
+            (unsigned long long)p->generation, p->told, p->forgotten, p->gone,
+            (unsigned long long)p->instance->acked, (unsigned long long)p->instance->generation);
     }
-    fail_msg("capture %s: deleted %d, held by %u, start %lld, window end %lld", c->definition.name, c->deleted,
-             c->references, (long long) c->start.ns, (long long) c->window_end.ns);
+    fail_msg("capture %s: deleted %d, held by %u, start %lld, window end %lld", c->definition.name,
+             c->deleted, c->references, (long long)c->start.ns, (long long)c->window_end.ns);
 }
 
 static void
@@ -770,7 +774,8 @@ check_converged(world *w)
 static void
 open_world(world *w)
 {
-    fixture_open(&w->f, "max_running_per_region: 4\nmax_running_per_instance: 4\nheartbeat: 2s\nsilent_after: 5s\n",
+    fixture_open(&w->f,
+                 "max_running_per_region: 4\nmax_running_per_instance: 4\nheartbeat: 2s\nsilent_after: 5s\n",
                  ":memory:", &ops);
     for (int i = 0; i < NODES; i++) {
         node *n = &w->nodes[i];
@@ -778,7 +783,7 @@ open_world(world *w)
         n->up = true;
         n->work.fire = on_work;
         n->heartbeat.fire = on_heartbeat;
-        (void) snprintf(n->id, sizeof n->id, "web%d", i);
+        (void)snprintf(n->id, sizeof n->id, "web%d", i);
         fc_loop_timer_after_ms(w->f.loop, &n->heartbeat, 1 + random_below(1500));
     }
 }
@@ -833,8 +838,8 @@ static uint64_t seed_now;
 static int
 say_seed(void **state)
 {
-    (void) state;
-    print_message("the last seed was %llu\n", (unsigned long long) seed_now);
+    (void)state;
+    print_message("the last seed was %llu\n", (unsigned long long)seed_now);
     return 0;
 }
 
@@ -844,7 +849,7 @@ static uint64_t seed_count = SEEDS_DEFAULT;
 static void
 the_fleet_converges_whatever_happens(void **state)
 {
-    (void) state;
+    (void)state;
     for (uint64_t seed = first_seed; seed < first_seed + seed_count; seed++) {
         seed_now = seed;
         run_seed(seed);

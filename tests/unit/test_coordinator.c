@@ -18,7 +18,7 @@ static const char *
 all_of(const char *name)
 {
     static char text[256];
-    (void) snprintf(text, sizeof text, ALL, name);
+    (void)snprintf(text, sizeof text, ALL, name);
     return text;
 }
 
@@ -28,10 +28,10 @@ static char audit_last[512];
 static void
 note_audit(const co_audit_row *row, void *user)
 {
-    (void) user;
+    (void)user;
     if (audit_count++ == 0)
-        (void) snprintf(audit_last, sizeof audit_last, "%s %s %s %s", row->principal, row->action, row->object,
-                        row->outcome);
+        (void)snprintf(audit_last, sizeof audit_last, "%s %s %s %s", row->principal, row->action, row->object,
+                       row->outcome);
 }
 
 static const char *
@@ -49,11 +49,11 @@ last_audit(fixture *f)
 static void
 create_answers_the_same_twice(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link link = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &link);
+    (void)fixture_join(&f, "web-1", "eu", &link);
     co_created first = {0}, second = {0};
     fc_fail fail = {0};
     assert_int_equal(fixture_create(&f, "r1", all_of("job"), &first, &fail), FC_OK);
@@ -75,11 +75,11 @@ create_answers_the_same_twice(void **state)
 static void
 dry_run_writes_nothing(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link link = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &link);
+    (void)fixture_join(&f, "web-1", "eu", &link);
     fc_definition definition = fixture_definition(all_of("job"));
     co_create request = {"operator/alice", "r1", &definition, true};
     co_created created = {0};
@@ -96,7 +96,7 @@ dry_run_writes_nothing(void **state)
 static void
 create_names_what_is_not_there(void **state)
 {
-    (void) state;
+    (void)state;
     static const struct {
         const char *json, *named;
         fc_err err;
@@ -110,7 +110,7 @@ create_names_what_is_not_there(void **state)
     fixture f;
     fake_link links[3] = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &links[0]);
+    (void)fixture_join(&f, "web-1", "eu", &links[0]);
     fc_labels none = {0};
     co_facts twin = {"a", "twin", "web", "eu", "", "", "", "", &none};
     co_instance *instance;
@@ -131,22 +131,23 @@ create_names_what_is_not_there(void **state)
 static void
 the_eleventh_capture_of_a_region_is_refused(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link links[4] = {0};
     fixture_open(&f, "max_running_per_region: 2\n", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "eu-1", "eu", &links[0]);
-    (void) fixture_join(&f, "eu-2", "eu", &links[1]);
-    (void) fixture_join(&f, "us-1", "us", &links[2]);
+    (void)fixture_join(&f, "eu-1", "eu", &links[0]);
+    (void)fixture_join(&f, "eu-2", "eu", &links[1]);
+    (void)fixture_join(&f, "us-1", "us", &links[2]);
     co_created created = {0};
     fc_fail fail = {0};
-    (void) fixture_capture(&f, "{name: a, target: {include: [eu-1]}, timeLimitInSeconds: 60}");
+    (void)fixture_capture(&f, "{name: a, target: {include: [eu-1]}, timeLimitInSeconds: 60}");
     co_capture *b = fixture_capture(&f, "{name: b, target: {include: [eu-2, us-1]}, timeLimitInSeconds: 60}");
-    assert_int_equal(fixture_create(&f, "", "{name: c, target: {include: [eu-1]}}", &created, &fail), FC_ERR_LIMIT);
+    assert_int_equal(fixture_create(&f, "", "{name: c, target: {include: [eu-1]}}", &created, &fail),
+                     FC_ERR_LIMIT);
     assert_non_null(strstr(fail.text, "region 'eu' runs 2"));
-    (void) fixture_capture(&f, "{name: d, target: {include: [us-1]}, timeLimitInSeconds: 60}");
-    (void) fixture_report(&f, co_part_of(b, links[1].instance), FC_STATE_STOPPED, 1);
-    (void) fixture_capture(&f, "{name: e, target: {include: [eu-1]}, timeLimitInSeconds: 60}");
+    (void)fixture_capture(&f, "{name: d, target: {include: [us-1]}, timeLimitInSeconds: 60}");
+    (void)fixture_report(&f, co_part_of(b, links[1].instance), FC_STATE_STOPPED, 1);
+    (void)fixture_capture(&f, "{name: e, target: {include: [eu-1]}, timeLimitInSeconds: 60}");
     assert_int_equal(f.co->counters.quota_region, 1);
     fixture_check_folds(&f);
     fixture_close(&f);
@@ -155,14 +156,14 @@ the_eleventh_capture_of_a_region_is_refused(void **state)
 static void
 captures_whose_window_is_long_over_do_not_count(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link link = {0};
     fixture_open(&f, "max_running_per_region: 1\nmax_running_per_instance: 1\n", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &link);
+    (void)fixture_join(&f, "web-1", "eu", &link);
     co_capture *a = fixture_capture(&f, "{name: a, target: {include: [web-1]}, timeLimitInSeconds: 5}");
-    (void) fixture_report(&f, &a->parts[0], FC_STATE_PROVISIONING, 1);
-    (void) fixture_report(&f, &a->parts[0], FC_STATE_RUNNING, 2);
+    (void)fixture_report(&f, &a->parts[0], FC_STATE_PROVISIONING, 1);
+    (void)fixture_report(&f, &a->parts[0], FC_STATE_RUNNING, 2);
     fixture_leave(&f, &link);
     assert_int_equal(a->state, FC_STATE_UNKNOWN);
     co_created created = {0};
@@ -178,13 +179,13 @@ captures_whose_window_is_long_over_do_not_count(void **state)
 static void
 start_waits_for_the_armed_and_tells_each_its_own_clock(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link links[3] = {{.clock = {1000000000, 5000000, 10000000}}, {.clock = {-500, 1000, 2000}}, {0}};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &links[0]);
-    (void) fixture_join(&f, "web-2", "eu", &links[1]);
-    (void) fixture_join(&f, "web-3", "eu", &links[2]);
+    (void)fixture_join(&f, "web-1", "eu", &links[0]);
+    (void)fixture_join(&f, "web-2", "eu", &links[1]);
+    (void)fixture_join(&f, "web-3", "eu", &links[2]);
     fixture_leave(&f, &links[2]);
     for (int i = 0; i < 2; i++)
         fixture_ack(&f, &links[i]);
@@ -196,9 +197,9 @@ start_waits_for_the_armed_and_tells_each_its_own_clock(void **state)
     assert_true(t->desired.with_spec);
     for (int i = 0; i < 2; i++)
         fixture_ack(&f, &links[i]);
-    (void) fixture_report(&f, co_part_of(job, links[0].instance), FC_STATE_PROVISIONING, 1);
+    (void)fixture_report(&f, co_part_of(job, links[0].instance), FC_STATE_PROVISIONING, 1);
     assert_int_equal(job->start.ns, 0);
-    (void) fixture_report(&f, co_part_of(job, links[1].instance), FC_STATE_PROVISIONING, 1);
+    (void)fixture_report(&f, co_part_of(job, links[1].instance), FC_STATE_PROVISIONING, 1);
     assert_int_equal(job->start.ns, co_wall(f.co).ns + CO_LEAD_MIN_MS * FC_NS_PER_MS);
     assert_int_equal(job->window_end.ns, job->start.ns + 60 * FC_NS_PER_S);
     assert_int_equal(fixture_told(&links[0], job)->desired.start_unix_ns, job->start.ns + 1000000000);
@@ -209,14 +210,14 @@ start_waits_for_the_armed_and_tells_each_its_own_clock(void **state)
 static void
 start_does_not_wait_for_ever(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link links[2] = {{.clock = {0, 1, 400 * FC_NS_PER_MS}}, {0}};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &links[0]);
-    (void) fixture_join(&f, "web-2", "eu", &links[1]);
+    (void)fixture_join(&f, "web-1", "eu", &links[0]);
+    (void)fixture_join(&f, "web-2", "eu", &links[1]);
     co_capture *job = fixture_capture(&f, all_of("job"));
-    (void) fixture_report(&f, &job->parts[0], FC_STATE_PROVISIONING, 1);
+    (void)fixture_report(&f, &job->parts[0], FC_STATE_PROVISIONING, 1);
     fixture_run_ms(&f, 1900);
     assert_int_equal(job->start.ns, 0);
     fixture_run_ms(&f, 200);
@@ -228,18 +229,18 @@ start_does_not_wait_for_ever(void **state)
 static void
 an_instance_that_goes_or_fails_does_not_hold_up_the_start(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link links[3] = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &links[0]);
-    (void) fixture_join(&f, "web-2", "eu", &links[1]);
-    (void) fixture_join(&f, "web-3", "eu", &links[2]);
+    (void)fixture_join(&f, "web-1", "eu", &links[0]);
+    (void)fixture_join(&f, "web-2", "eu", &links[1]);
+    (void)fixture_join(&f, "web-3", "eu", &links[2]);
     co_capture *job = fixture_capture(&f, all_of("job"));
-    (void) fixture_report(&f, co_part_of(job, links[0].instance), FC_STATE_FAILED, 1);
+    (void)fixture_report(&f, co_part_of(job, links[0].instance), FC_STATE_FAILED, 1);
     fixture_leave(&f, &links[1]);
     assert_int_equal(job->start.ns, 0);
-    (void) fixture_report(&f, co_part_of(job, links[2].instance), FC_STATE_PROVISIONING, 1);
+    (void)fixture_report(&f, co_part_of(job, links[2].instance), FC_STATE_PROVISIONING, 1);
     assert_true(job->start.ns > 0);
     fixture_check_folds(&f);
     fixture_close(&f);
@@ -248,11 +249,11 @@ an_instance_that_goes_or_fails_does_not_hold_up_the_start(void **state)
 static void
 the_window_closes_for_those_who_never_came(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link link = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &link);
+    (void)fixture_join(&f, "web-1", "eu", &link);
     fixture_leave(&f, &link);
     co_capture *job = fixture_capture(&f, "{name: a, target: {scaleSet: web}, timeLimitInSeconds: 2}");
     assert_int_equal(job->state, FC_STATE_PENDING);
@@ -262,7 +263,7 @@ the_window_closes_for_those_who_never_came(void **state)
     assert_int_equal(job->state, FC_STATE_STOPPED);
     assert_int_equal(job->parts[0].status.stop_reason, FC_STOP_WINDOW_CLOSED);
     link = (fake_link){0};
-    (void) fixture_join(&f, "web-1", "eu", &link);
+    (void)fixture_join(&f, "web-1", "eu", &link);
     assert_int_equal(link.told_count, 0);
     fixture_close(&f);
 }
@@ -272,19 +273,20 @@ the_window_closes_for_those_who_never_came(void **state)
 static void
 states_and_totals_fold(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link links[3] = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &links[0]);
-    (void) fixture_join(&f, "web-2", "eu", &links[1]);
-    (void) fixture_join(&f, "web-3", "us", &links[2]);
+    (void)fixture_join(&f, "web-1", "eu", &links[0]);
+    (void)fixture_join(&f, "web-2", "eu", &links[1]);
+    (void)fixture_join(&f, "web-3", "us", &links[2]);
     co_capture *job = fixture_capture(&f, all_of("job"));
     assert_int_equal(job->state, FC_STATE_PENDING);
-    (void) fixture_report(&f, &job->parts[0], FC_STATE_PROVISIONING, 1);
+    (void)fixture_report(&f, &job->parts[0], FC_STATE_PROVISIONING, 1);
     assert_int_equal(job->state, FC_STATE_PROVISIONING);
     for (size_t i = 0; i < 3; i++) {
-        fc_status status = {.state = FC_STATE_RUNNING, .revision = 5, .counters = {.written_packets = 10 * (i + 1)}};
+        fc_status status = {
+            .state = FC_STATE_RUNNING, .revision = 5, .counters = {.written_packets = 10 * (i + 1)}};
         bool durable;
         co_part_report(f.co, &job->parts[i], &status, &durable);
         assert_false(durable);
@@ -297,12 +299,12 @@ states_and_totals_fold(void **state)
     assert_int_equal(job->totals.written_packets, 60);
     assert_int_equal(f.co->counters.reports_stale, 1);
     assert_true(fixture_report(&f, &job->parts[0], FC_STATE_STOPPED, 6));
-    (void) fixture_report(&f, &job->parts[1], FC_STATE_FAILED, 6);
+    (void)fixture_report(&f, &job->parts[1], FC_STATE_FAILED, 6);
     assert_int_equal(job->state, FC_STATE_RUNNING);
-    (void) fixture_report(&f, &job->parts[2], FC_STATE_STOPPED, 6);
+    (void)fixture_report(&f, &job->parts[2], FC_STATE_STOPPED, 6);
     assert_int_equal(job->state, FC_STATE_FAILED);
     assert_int_equal(job->unfinished, 0);
-    (void) fixture_report(&f, &job->parts[2], FC_STATE_RUNNING, 7);
+    (void)fixture_report(&f, &job->parts[2], FC_STATE_RUNNING, 7);
     assert_int_equal(job->parts[2].status.state, FC_STATE_STOPPED);
     assert_int_equal(f.co->counters.reports_final, 1);
     fixture_check_folds(&f);
@@ -313,21 +315,22 @@ static void
 put_segment(fc_status *status, uint32_t sequence, bool sealed, bool removed)
 {
     fc_segment segment = {.sequence = sequence, .size_bytes = 100, .sealed = sealed, .removed = removed};
-    (void) snprintf(segment.path, sizeof segment.path, "2026/11/21/job-1/web-1_%u.pcapng", sequence);
+    (void)snprintf(segment.path, sizeof segment.path, "2026/11/21/job-1/web-1_%u.pcapng", sequence);
     fc_status_put_segment(status, &segment);
 }
 
 static void
 sealed_segments_are_stored_before_the_answer_and_outlive_us(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link link = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &link);
+    (void)fixture_join(&f, "web-1", "eu", &link);
     co_capture *job = fixture_capture(&f, all_of("job"));
     bool durable;
-    fc_status status = {.state = FC_STATE_RUNNING, .revision = 1, .directory = fc_strdup("/var/captures/job")};
+    fc_status status = {
+        .state = FC_STATE_RUNNING, .revision = 1, .directory = fc_strdup("/var/captures/job")};
     put_segment(&status, 1, false, false);
     co_part_report(f.co, &job->parts[0], &status, &durable);
     assert_false(durable);
@@ -358,13 +361,13 @@ sealed_segments_are_stored_before_the_answer_and_outlive_us(void **state)
 static void
 an_instance_that_is_silent_is_unknown_until_it_speaks(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link link = {0};
     fixture_open(&f, "silent_after: 45s\n", ":memory:", &fake_link_ops);
     co_instance *web = fixture_join(&f, "web-1", "eu", &link);
     co_capture *job = fixture_capture(&f, all_of("job"));
-    (void) fixture_report(&f, &job->parts[0], FC_STATE_RUNNING, 1);
+    (void)fixture_report(&f, &job->parts[0], FC_STATE_RUNNING, 1);
     fixture_run_ms(&f, 44000);
     assert_int_equal(job->state, FC_STATE_RUNNING);
     fixture_run_ms(&f, 3000);
@@ -379,11 +382,11 @@ an_instance_that_is_silent_is_unknown_until_it_speaks(void **state)
 static void
 the_newest_connection_wins(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link old = {0}, new = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &old);
+    (void)fixture_join(&f, "web-1", "eu", &old);
     co_instance *web = fixture_join(&f, "web-1", "eu", &new);
     assert_true(old.closed);
     assert_false(new.closed);
@@ -412,12 +415,12 @@ stop(fixture *f, co_stop request)
 static void
 stop_settles_those_who_never_heard_and_tells_the_rest(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link links[2] = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &links[0]);
-    (void) fixture_join(&f, "web-2", "eu", &links[1]);
+    (void)fixture_join(&f, "web-1", "eu", &links[0]);
+    (void)fixture_join(&f, "web-2", "eu", &links[1]);
     fixture_leave(&f, &links[1]);
     fixture_ack(&f, &links[0]);
     co_capture *job = fixture_capture(&f, all_of("job"));
@@ -438,12 +441,12 @@ stop_settles_those_who_never_heard_and_tells_the_rest(void **state)
 static void
 stop_of_one_instance_leaves_the_others(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link links[2] = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &links[0]);
-    (void) fixture_join(&f, "web-2", "us", &links[1]);
+    (void)fixture_join(&f, "web-1", "eu", &links[0]);
+    (void)fixture_join(&f, "web-2", "us", &links[1]);
     co_capture *job = fixture_capture(&f, all_of("job"));
     fc_target target = {0};
     fc_strings_add(&target.regions, "us");
@@ -460,11 +463,11 @@ stop_of_one_instance_leaves_the_others(void **state)
 static void
 stop_of_nothing_is_refused_but_its_repetition_is_not(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link link = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &link);
+    (void)fixture_join(&f, "web-1", "eu", &link);
     co_stopped stopped = {0};
     fc_fail fail = {0};
     co_stop all = {.principal = "operator/alice", .request_id = "s1", .all = true};
@@ -474,7 +477,7 @@ stop_of_nothing_is_refused_but_its_repetition_is_not(void **state)
     co_capture *job = fixture_capture(&f, all_of("job"));
     stopped = stop(&f, all);
     co_stopped_fini(f.co, &stopped);
-    (void) fixture_report(&f, &job->parts[0], FC_STATE_STOPPED, 1);
+    (void)fixture_report(&f, &job->parts[0], FC_STATE_STOPPED, 1);
     stopped = stop(&f, all);
     assert_int_equal(stopped.part_count, 0);
     co_stopped_fini(f.co, &stopped);
@@ -497,7 +500,7 @@ typedef struct outcome {
 static void
 note_deleted(co_delete *operation, fc_err err, const fc_fail *fail, const co_deleted *result)
 {
-    (void) fail;
+    (void)fail;
     outcome *o = FC_CONTAINER(operation, outcome, operation);
     o->done = true;
     o->err = err;
@@ -506,7 +509,7 @@ note_deleted(co_delete *operation, fc_err err, const fc_fail *fail, const co_del
     o->instances = result->instance_count;
     o->kept = result->files_kept;
     o->deleted = result->files_deleted;
-    o->unreachable = (uint32_t) result->unreachable.count;
+    o->unreachable = (uint32_t)result->unreachable.count;
 }
 
 static fc_err
@@ -524,11 +527,11 @@ delete_capture(fixture *f, outcome *o, bool files, bool stop_first, fc_fail *fai
 static void
 delete_refuses_what_runs_and_stops_it_when_told(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link link = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &link);
+    (void)fixture_join(&f, "web-1", "eu", &link);
     fixture_ack(&f, &link);
     co_capture *job = fixture_capture(&f, all_of("job"));
     fixture_run_ms(&f, 1);
@@ -546,7 +549,7 @@ delete_refuses_what_runs_and_stops_it_when_told(void **state)
     assert_int_equal(fixture_told(&link, job)->desired.action, CO_ACTION_STOP);
     fixture_ack(&f, &link);
     assert_false(o.done);
-    (void) fixture_report(&f, &job->parts[0], FC_STATE_STOPPED, 2);
+    (void)fixture_report(&f, &job->parts[0], FC_STATE_STOPPED, 2);
     fixture_run_ms(&f, 1);
     assert_int_equal(fixture_told(&link, job)->desired.action, CO_ACTION_PURGE);
     assert_null(co_capture_find(&f.co->captures, "job"));
@@ -570,19 +573,19 @@ delete_refuses_what_runs_and_stops_it_when_told(void **state)
 static void
 delete_names_who_is_away_and_tells_them_later(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link links[2] = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &links[0]);
-    (void) fixture_join(&f, "web-2", "eu", &links[1]);
+    (void)fixture_join(&f, "web-1", "eu", &links[0]);
+    (void)fixture_join(&f, "web-2", "eu", &links[1]);
     co_capture *job = fixture_capture(&f, all_of("job"));
     char uid[FC_UID_LENGTH + 1];
     memcpy(uid, job->uid, sizeof uid);
     fixture_run_ms(&f, 1);
     for (size_t i = 0; i < 2; i++) {
         fixture_ack(&f, &links[i]);
-        (void) fixture_report(&f, &job->parts[i], FC_STATE_STOPPED, 1);
+        (void)fixture_report(&f, &job->parts[i], FC_STATE_STOPPED, 1);
         fixture_ack(&f, &links[i]);
     }
     fixture_leave(&f, &links[1]);
@@ -634,14 +637,14 @@ note_delivery(co_watch *watch)
 static void
 watchers_see_all_first_then_changes_together_and_the_end_at_once(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link links[20] = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
     for (int i = 0; i < 20; i++) {
         char id[16];
-        (void) snprintf(id, sizeof id, "web-%d", i);
-        (void) fixture_join(&f, id, "eu", &links[i]);
+        (void)snprintf(id, sizeof id, "web-%d", i);
+        (void)fixture_join(&f, id, "eu", &links[i]);
     }
     co_capture *job = fixture_capture(&f, all_of("job"));
     watcher w = {.watch.deliver = note_delivery};
@@ -649,20 +652,20 @@ watchers_see_all_first_then_changes_together_and_the_end_at_once(void **state)
     fixture_run_ms(&f, 1);
     assert_int_equal(w.deliveries, 1);
     assert_int_equal(w.parts, 20);
-    (void) fixture_report(&f, &job->parts[0], FC_STATE_RUNNING, 1);
+    (void)fixture_report(&f, &job->parts[0], FC_STATE_RUNNING, 1);
     fixture_run_ms(&f, 1);
     unsigned before = w.deliveries;
     w.parts = 0;
     for (int round = 0; round < 10; round++)
         for (size_t i = 1; i < 10; i++) {
-            (void) fixture_report(&f, &job->parts[i], FC_STATE_RUNNING, (uint64_t) round + 2);
+            (void)fixture_report(&f, &job->parts[i], FC_STATE_RUNNING, (uint64_t)round + 2);
             fixture_run_ms(&f, 1);
         }
     fixture_run_ms(&f, 200);
     assert_int_equal(w.deliveries, before + 1);
     assert_int_equal(w.parts, 9);
     for (size_t i = 0; i < 20; i++)
-        (void) fixture_report(&f, &job->parts[i], FC_STATE_STOPPED, 100);
+        (void)fixture_report(&f, &job->parts[i], FC_STATE_STOPPED, 100);
     fixture_run_ms(&f, 0);
     assert_int_equal(w.watch.seen, job->change);
     co_watch_stop(&w.watch);
@@ -674,12 +677,12 @@ watchers_see_all_first_then_changes_together_and_the_end_at_once(void **state)
 static void
 admit_retires_the_longest_away_when_full(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link links[3] = {0};
     fixture_open(&f, "max_instances: 2\n", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &links[0]);
-    (void) fixture_join(&f, "web-2", "eu", &links[1]);
+    (void)fixture_join(&f, "web-1", "eu", &links[0]);
+    (void)fixture_join(&f, "web-2", "eu", &links[1]);
     fc_labels none = {0};
     co_facts facts = {"web-3", "web-3", "web", "eu", "", "", "", "", &none};
     co_instance *instance = NULL;
@@ -697,7 +700,7 @@ admit_retires_the_longest_away_when_full(void **state)
 static void
 facts_that_are_no_names_are_refused(void **state)
 {
-    (void) state;
+    (void)state;
     fc_labels none = {0};
     const co_facts good = {"web-1", "web-1", "web", "eu", "eu-1a", "1.0", "", "", &none};
     assert_int_equal(co_facts_check(&good, NULL), FC_OK);
@@ -714,7 +717,7 @@ facts_that_are_no_names_are_refused(void **state)
 static void
 everything_comes_back_from_the_file(void **state)
 {
-    (void) state;
+    (void)state;
     char path[] = "/tmp/fc-store-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
@@ -723,17 +726,17 @@ everything_comes_back_from_the_file(void **state)
     fake_link links[2] = {0};
     fixture_open(&f, "", path, &fake_link_ops);
     co_instance *web = fixture_join(&f, "web-1", "eu", &links[0]);
-    (void) fixture_join(&f, "web-2", "us", &links[1]);
+    (void)fixture_join(&f, "web-2", "us", &links[1]);
     fc_labels_set(&web->labels, "role", "web");
     co_persist_instance(f.co, web);
     co_capture *job = fixture_capture(&f, all_of("job"));
     int64_t created = job->created.ns;
     uint64_t generation = web->generation;
-    (void) fixture_report(&f, &job->parts[0], FC_STATE_PROVISIONING, 1);
-    (void) fixture_report(&f, &job->parts[1], FC_STATE_PROVISIONING, 1);
+    (void)fixture_report(&f, &job->parts[0], FC_STATE_PROVISIONING, 1);
+    (void)fixture_report(&f, &job->parts[1], FC_STATE_PROVISIONING, 1);
     int64_t start = job->start.ns;
     assert_true(start > 0);
-    (void) fixture_report(&f, &job->parts[1], FC_STATE_STOPPED, 9);
+    (void)fixture_report(&f, &job->parts[1], FC_STATE_STOPPED, 9);
     fixture_run_ms(&f, 2000);
     fixture_close(&f);
     fixture_open(&f, "", path, &fake_link_ops);
@@ -762,12 +765,12 @@ everything_comes_back_from_the_file(void **state)
 static void
 refusals_are_recorded_but_do_not_flood_the_audit_log(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link link = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &link);
-    (void) fixture_capture(&f, all_of("job"));
+    (void)fixture_join(&f, "web-1", "eu", &link);
+    (void)fixture_capture(&f, all_of("job"));
     for (int i = 0; i < 2000; i++)
         co_persist_refusal(f.co, "node/x", "hello", "-", FC_ERR_DENIED, "not you");
     assert_int_equal(f.co->counters.audit_dropped, 2000 - CO_REFUSALS_PER_MINUTE);
@@ -781,12 +784,12 @@ refusals_are_recorded_but_do_not_flood_the_audit_log(void **state)
 static void
 a_file_that_is_no_database_is_refused(void **state)
 {
-    (void) state;
+    (void)state;
     char path[] = "/tmp/fc-store-XXXXXX";
     int fd = mkstemp(path);
     char noise[4096];
     memset(noise, 'x', sizeof noise);
-    assert_int_equal(write(fd, noise, sizeof noise), (ssize_t) sizeof noise);
+    assert_int_equal(write(fd, noise, sizeof noise), (ssize_t)sizeof noise);
     close(fd);
     co_store *store = NULL;
     fc_fail fail = {0};
@@ -799,15 +802,15 @@ a_file_that_is_no_database_is_refused(void **state)
 static void
 a_full_store_loses_nothing_that_waits(void **state)
 {
-    (void) state;
+    (void)state;
     fixture f;
     fake_link link = {0};
     fixture_open(&f, "", ":memory:", &fake_link_ops);
-    (void) fixture_join(&f, "web-1", "eu", &link);
+    (void)fixture_join(&f, "web-1", "eu", &link);
     co_capture *job = fixture_capture(&f, all_of("job"));
     fixture_run_ms(&f, 2000);
     assert_int_equal(co_store_begin(f.store, NULL), FC_OK);
-    (void) fixture_report(&f, &job->parts[0], FC_STATE_STOPPED, 5);
+    (void)fixture_report(&f, &job->parts[0], FC_STATE_STOPPED, 5);
     co_created created = {0};
     assert_int_not_equal(fixture_create(&f, "", all_of("other"), &created, NULL), FC_OK);
     assert_int_equal(f.co->captures.count, 1);
@@ -823,7 +826,7 @@ a_full_store_loses_nothing_that_waits(void **state)
 static void
 configuration_is_checked_as_a_whole(void **state)
 {
-    (void) state;
+    (void)state;
     static const struct {
         const char *text, *field;
     } cases[] = {

@@ -12,14 +12,14 @@ int64_t fixture_now_ns;
 static fc_mono
 mono_now(const fc_clock *clock)
 {
-    (void) clock;
+    (void)clock;
     return (fc_mono){fixture_now_ns};
 }
 
 static fc_wall
 wall_now(const fc_clock *clock)
 {
-    (void) clock;
+    (void)clock;
     return (fc_wall){fixture_now_ns + 1800000000 * FC_NS_PER_S};
 }
 
@@ -46,14 +46,14 @@ push(void *user, co_instance *instance)
 static co_link_clock
 link_clock(const void *link)
 {
-    return ((const fake_link *) link)->clock;
+    return ((const fake_link *)link)->clock;
 }
 
 static void
 link_close(void *link, const char *reason)
 {
-    (void) reason;
-    ((fake_link *) link)->closed = true;
+    (void)reason;
+    ((fake_link *)link)->closed = true;
 }
 
 const co_link_ops fake_link_ops = {push, link_clock, link_close};
@@ -72,7 +72,7 @@ void
 fixture_open(fixture *f, const char *settings, const char *path, const co_link_ops *ops)
 {
     static const char credentials[] = "ca: a\ncertificate: b\nkey: c\n";
-    fc_log_open("test", (fc_log_level) 0);
+    fc_log_open("test", (fc_log_level)0);
     memset(f, 0, sizeof *f);
     json_t *tree = NULL;
     fc_fail fail = {0};

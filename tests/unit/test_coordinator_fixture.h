@@ -37,7 +37,7 @@ typedef struct fixture {
     struct co *co;
 } fixture;
 
-extern int64_t fixture_now_ns;       /* both clocks' hands */
+extern int64_t fixture_now_ns; /* both clocks' hands */
 extern const fc_clock fixture_clock;
 extern const co_link_ops fake_link_ops;
 
