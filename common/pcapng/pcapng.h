@@ -23,6 +23,10 @@ enum {
     FC_PCAPNG_BLOCK_MAX = 16 << 20, /* what the reader accepts */
 };
 
+/* A block type for local use, which readers skip (draft-ietf-opsawg-pcapng, section 11.1). */
+#define FC_PCAPNG_PADDING 0x80000001u
+enum { FC_PCAPNG_PADDING_MIN = 12 };
+
 typedef enum fc_direction { FC_DIRECTION_UNKNOWN = 0, FC_DIRECTION_INBOUND = 1, FC_DIRECTION_OUTBOUND = 2 } fc_direction;
 
 typedef struct fc_pcapng_section {
@@ -47,6 +51,9 @@ typedef struct fc_pcapng_statistics {
 void fc_pcapng_put_section(fc_buf *out, const fc_pcapng_section *section);
 void fc_pcapng_put_interface(fc_buf *out, const fc_pcapng_interface *interface);
 void fc_pcapng_put_statistics(fc_buf *out, const fc_pcapng_statistics *statistics);
+
+/* Formats a block of exactly `size` bytes (a multiple of 4, at least FC_PCAPNG_PADDING_MIN) that says nothing. */
+void fc_pcapng_put_padding(uint8_t *out, uint32_t size);
 
 /* Bytes of the Enhanced Packet Block for a packet of which captured_bytes are kept. */
 static inline size_t

@@ -195,3 +195,12 @@ fc_pcapng_put_statistics(fc_buf *out, const fc_pcapng_statistics *statistics)
     put_count(out, ISB_DELIVERED, statistics->delivered);
     block_end(out, at);
 }
+
+void
+fc_pcapng_put_padding(uint8_t *out, uint32_t size)
+{
+    const uint32_t head[2] = {FC_PCAPNG_PADDING, size};
+    memset(out, 0, size);
+    memcpy(out, head, sizeof head);
+    memcpy(out + size - sizeof size, &size, sizeof size);
+}

@@ -16,6 +16,8 @@
 #define RENAME_NOREPLACE 1
 #endif
 
+enum { DIRECT_MIN = 256 << 10 }; /* below, the page cache costs less than a wait for the disk */
+
 static const char part_suffix[] = ".part";
 
 static void
@@ -82,6 +84,66 @@ count_in_segment(cap_segments *segments, const cap_span *span)
     segments->total_bytes += span->size;
 }
 
+/* What a padding block takes to get from this offset to a page's edge. */
+static uint32_t
+padding_at(uint64_t offset)
+{
+    uint32_t gap = (uint32_t) (-offset % CAP_SEGMENT_PAGE);
+    return gap != 0 && gap < FC_PCAPNG_PADDING_MIN ? gap + CAP_SEGMENT_PAGE : gap;
+}
+
+static void
+count_padding(cap_segments *segments, uint32_t size)
+{
+    segments->current.size_bytes += size;
+    segments->total_bytes += size;
+}
+
+/* Padding behind the last block, so that the next one starts at a page's edge. */
+static bool
+align_end(cap_segments *segments)
+{
+    uint8_t block[CAP_SEGMENT_PADDING];
+    uint32_t size = padding_at(segments->current.size_bytes);
+    if (size == 0)
+        return true;
+    fc_pcapng_put_padding(block, size);
+    if (pwrite(segments->fd, block, size, (off_t) segments->current.size_bytes) != (ssize_t) size)
+        return false;
+    count_padding(segments, size);
+    return true;
+}
+
+static void
+end_direct(cap_segments *segments)
+{
+    if (segments->direct_fd >= 0)
+        close(segments->direct_fd);
+    segments->direct_fd = -1;
+}
+
+bool
+cap_segments_append_direct(cap_segments *segments, uint8_t *data, cap_span blocks)
+{
+    uint64_t full = segments->spec->segment_bytes;
+    uint64_t used = segments->current.size_bytes + segments->trailer_max + CAP_SEGMENT_PADDING;
+    if (segments->direct_fd < 0 || segments->failed || blocks.size < DIRECT_MIN ||
+        (full != 0 && used + blocks.size > full) || !align_end(segments))
+        return false;
+    uint32_t padding = padding_at(blocks.size);
+    if (padding > 0)
+        fc_pcapng_put_padding(data + blocks.size, padding);
+    size_t size = blocks.size + padding;
+    if (pwrite(segments->direct_fd, data, size, (off_t) segments->current.size_bytes) != (ssize_t) size) {
+        /* Full, or not possible after all: the other way finds out which, over whatever this one left. */
+        end_direct(segments);
+        return false;
+    }
+    count_in_segment(segments, &blocks);
+    count_padding(segments, padding);
+    return true;
+}
+
 /* Statistics behind the last whole block, and the end of the file behind them. Does not count them. */
 static bool
 put_trailer(cap_segments *segments)
@@ -109,6 +171,8 @@ begin(cap_segments *segments, uint32_t sequence, fc_fail *fail)
         return fc_fail_errno(fail, os_errno, "cannot write %s", name);
     }
     segments->fd = fd;
+    if (fc_file_open_beneath(segments->dir_fd, name, O_WRONLY | O_DIRECT, 0, &segments->direct_fd) != FC_OK)
+        segments->direct_fd = -1;
     segments->current = (cap_segment){.sequence = sequence, .size_bytes = fc_buf_size(&segments->header)};
     put_name(segments, sequence, "", segments->current.name);
     segments->total_bytes += segments->current.size_bytes;
@@ -119,7 +183,8 @@ fc_err
 cap_segments_open(cap_segments *segments, int dir_fd, const cap_spec *spec, const fc_buf *header,
                   cap_segment_report report, void *user, fc_fail *fail)
 {
-    *segments = (cap_segments){.dir_fd = dir_fd, .spec = spec, .fd = -1, .report = report, .user = user};
+    *segments = (cap_segments){
+        .dir_fd = dir_fd, .spec = spec, .fd = -1, .direct_fd = -1, .report = report, .user = user};
     fc_buf_append(&segments->header, fc_buf_bytes(header), fc_buf_size(header));
     (void) fc_buf_reserve(&segments->trailer, CAP_SEGMENT_ROOM);
     if (spec->segment_count > 0)
@@ -138,6 +203,7 @@ cap_segments_open(cap_segments *segments, int dir_fd, const cap_spec *spec, cons
 void
 cap_segments_fini(cap_segments *segments)
 {
+    end_direct(segments);
     if (segments->fd >= 0)
         close(segments->fd);
     segments->fd = -1;
@@ -153,6 +219,7 @@ cap_segments_discard(cap_segments *segments)
     char name[CAP_SEGMENT_NAME];
     put_name(segments, segments->current.sequence, part_suffix, name);
     (void) unlinkat(segments->dir_fd, name, 0);
+    end_direct(segments);
     close(segments->fd);
     segments->fd = -1;
     segments->total_bytes = 0;
@@ -164,6 +231,15 @@ cap_segments_set_trailer(cap_segments *segments, const fc_pcapng_statistics *sta
     fc_buf_clear(&segments->trailer);
     for (size_t i = 0; i < count; i++)
         fc_pcapng_put_statistics(&segments->trailer, &statistics[i]);
+}
+
+/* Takes away what is behind the last whole block. Where even that fails, the reader stops there, and a repair
+ * cuts. */
+static void
+cut(cap_segments *segments)
+{
+    if (ftruncate(segments->fd, (off_t) segments->current.size_bytes) != 0)
+        segments->failed = true;
 }
 
 /* The disk refused after `written` bytes of the blocks. Whole blocks stay, and after them room for the
@@ -179,7 +255,7 @@ keep_whole_blocks(cap_segments *segments, cap_span blocks, size_t written, cap_s
     count_in_segment(segments, &whole);
     add_span(ret_kept, &whole);
     if (!put_trailer(segments))
-        (void) ftruncate(segments->fd, (off_t) segments->current.size_bytes);
+        cut(segments);
 }
 
 static fc_err
@@ -187,7 +263,8 @@ write_blocks(cap_segments *segments, cap_span blocks, cap_span *ret_kept, fc_fai
 {
     size_t written = 0;
     while (written < blocks.size) {
-        ssize_t got = write(segments->fd, blocks.data + written, blocks.size - written);
+        ssize_t got = pwrite(segments->fd, blocks.data + written, blocks.size - written,
+                             (off_t) (segments->current.size_bytes + written));
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0) {
@@ -286,11 +363,12 @@ cap_segments_seal(cap_segments *segments, fc_fail *fail)
         current->size_bytes += fc_buf_size(&segments->trailer);
         segments->total_bytes += fc_buf_size(&segments->trailer);
     } else { /* a full disk: the packets are worth more than their statistics */
-        (void) ftruncate(segments->fd, (off_t) current->size_bytes);
+        cut(segments);
     }
     fc_err err = FC_OK;
     if (fsync(segments->fd) != 0)
         err = fc_fail_errno(fail, errno, "cannot make %s durable", part);
+    end_direct(segments);
     close(segments->fd);
     segments->fd = -1;
     if (rename_new(segments->dir_fd, part, current->name) != 0) {

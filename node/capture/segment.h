@@ -16,7 +16,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CAP_SEGMENT_NAME = 136, CAP_SEGMENT_ROOM = 1 << 12 };
+enum {
+    CAP_SEGMENT_NAME = 136,
+    CAP_SEGMENT_ROOM = 1 << 12,
+    CAP_SEGMENT_PAGE = 4096,                    /* what O_DIRECT is aligned to: no device wants more */
+    CAP_SEGMENT_PADDING = 2 * CAP_SEGMENT_PAGE, /* more than a padding block ever takes */
+};
 
 /* Whole Enhanced Packet Blocks in memory, and what they hold. */
 typedef struct cap_span {
@@ -44,6 +49,7 @@ typedef struct cap_segments {
     int dir_fd;           /* borrowed */
     const cap_spec *spec; /* borrowed */
     int fd;               /* of the open segment, -1 = none */
+    int direct_fd;        /* the same with O_DIRECT, -1 = not possible */
     cap_segment current;
     fc_buf header;  /* owned: section header and interfaces, the same in every segment */
     fc_buf trailer; /* owned: the statistics blocks that the next seal appends */
@@ -65,6 +71,10 @@ void cap_segments_fini(cap_segments *segments);
  * the disk is full. */
 FC_MUST_USE fc_err cap_segments_append(cap_segments *segments, cap_span blocks, cap_span *ret_kept,
                                        fc_fail *fail);
+/* The same past the page cache, if the blocks are many, all fit into this segment, and the file system can.
+ * data: the blocks' memory, at a page's edge, with CAP_SEGMENT_PADDING bytes behind them that are
+ * overwritten. False when nothing was appended: then cap_segments_append has to. */
+bool cap_segments_append_direct(cap_segments *segments, uint8_t *data, cap_span blocks);
 /* What the next seal appends: count statistics blocks. */
 void cap_segments_set_trailer(cap_segments *segments, const fc_pcapng_statistics *statistics, size_t count);
 /* Statistics, fsync, rename, fsync of the directory; the segment is reported. Without an open segment

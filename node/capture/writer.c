@@ -14,8 +14,10 @@
 
 enum {
     TICK_MS = 1000,
-    LARGEST_PACKET = CAP_SNAPLEN_MAX + 64,
-    BUFFER_CAPACITY = CAP_BUFFER_BYTES + LARGEST_PACKET
+    LARGEST_PACKET = CAP_SNAPLEN_MAX + 64, /* as a block */
+    BUFFER_CAPACITY = CAP_BUFFER_BYTES + LARGEST_PACKET + CAP_SEGMENT_PADDING,
+    BUFFER_STRIDE = (BUFFER_CAPACITY + CAP_SEGMENT_PAGE - 1) / CAP_SEGMENT_PAGE * CAP_SEGMENT_PAGE,
+    LAGGING = CAP_BUFFER_COUNT / 2, /* buffers in the queue at which the page cache has to take the peak */
 };
 
 struct cap_writer {
@@ -31,6 +33,7 @@ struct cap_writer {
     pthread_mutex_t lock; /* over everything below */
     pthread_cond_t wake;  /* the queue has something, or finish, or a report was taken */
     cap_buffer *free, *first, **last;
+    unsigned queued; /* from first to last */
     bool sleeping, starved, finish, finished;
     cap_writer_status status;
     fc_pcapng_statistics statistics[CAP_INTERFACES_MAX];
@@ -63,8 +66,7 @@ report(void *user, const cap_segment *segment)
 static fc_err
 make_buffers(cap_writer *writer, fc_fail *fail)
 {
-    size_t stride = (BUFFER_CAPACITY + 4095u) & ~(size_t) 4095;
-    writer->memory = mmap(NULL, stride * CAP_BUFFER_COUNT, PROT_READ | PROT_WRITE,
+    writer->memory = mmap(NULL, (size_t) BUFFER_STRIDE * CAP_BUFFER_COUNT, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (writer->memory == MAP_FAILED) {
         writer->memory = NULL;
@@ -72,7 +74,7 @@ make_buffers(cap_writer *writer, fc_fail *fail)
     }
     for (size_t i = CAP_BUFFER_COUNT; i > 0; i--) {
         cap_buffer *buffer = &writer->buffers[i - 1];
-        buffer->data = writer->memory + (i - 1) * stride;
+        buffer->data = writer->memory + (i - 1) * BUFFER_STRIDE;
         buffer->next = writer->free;
         writer->free = buffer;
     }
@@ -118,7 +120,7 @@ cap_writer_free(cap_writer *writer)
         return;
     cap_segments_fini(&writer->segments);
     if (writer->memory != NULL)
-        munmap(writer->memory, ((BUFFER_CAPACITY + 4095u) & ~(size_t) 4095) * CAP_BUFFER_COUNT);
+        munmap(writer->memory, (size_t) BUFFER_STRIDE * CAP_BUFFER_COUNT);
     if (writer->event_fd >= 0)
         close(writer->event_fd);
     pthread_cond_destroy(&writer->wake);
@@ -173,11 +175,14 @@ write_buffer(cap_writer *writer, cap_buffer *buffer)
     pthread_mutex_lock(&writer->lock);
     size_t count = writer->statistics_count;
     memcpy(statistics, writer->statistics, count * sizeof statistics[0]);
+    bool lagging = writer->queued >= LAGGING;
     pthread_mutex_unlock(&writer->lock);
     cap_segments_set_trailer(&writer->segments, statistics, count);
-    cap_span kept;
+    cap_span kept = buffer->span;
     fc_fail fail = {0};
-    fc_err err = cap_segments_append(&writer->segments, buffer->span, &kept, &fail);
+    fc_err err = FC_OK;
+    if (lagging || !cap_segments_append_direct(&writer->segments, buffer->data, buffer->span))
+        err = cap_segments_append(&writer->segments, buffer->span, &kept, &fail);
     publish(writer, &buffer->span, &kept, err, &fail);
 }
 
@@ -211,6 +216,7 @@ next_buffer(cap_writer *writer, fc_mono due, bool *ret_done)
     cap_buffer *buffer = writer->first;
     if (buffer != NULL) {
         writer->first = buffer->next;
+        writer->queued--;
         if (writer->first == NULL)
             writer->last = &writer->first;
     }
@@ -301,6 +307,7 @@ cap_writer_put(cap_writer *writer, cap_buffer *buffer)
     pthread_mutex_lock(&writer->lock);
     *writer->last = buffer;
     writer->last = &buffer->next;
+    writer->queued++;
     bool sleeping = writer->sleeping;
     pthread_mutex_unlock(&writer->lock);
     if (sleeping)
