@@ -455,6 +455,11 @@ nd_journal_open(fc_loop *loop, const char *captures_dir, nd_storage **ret_storag
     int root_fd = open(captures_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root_fd < 0)
         return fc_fail_errno(fail, errno, "cannot open %s", captures_dir);
+    if (faccessat(root_fd, ".", W_OK | X_OK, AT_EACCESS) != 0) {
+        fc_err err = fc_fail_errno(fail, errno, "cannot write to %s", captures_dir);
+        close(root_fd);
+        return err;
+    }
     journal *j = FC_NEW(journal);
     j->storage.ops = &journal_ops;
     j->root_fd = root_fd;

@@ -395,7 +395,7 @@ nd_link_new(const nd_link_options *options, nd_link **ret_link, fc_fail *fail)
     link->service = (fc_rpc_service){nd_service_handlers, nd_service_handler_count, options->node};
     fc_rpc_options rpc = {.loop = options->loop,
                           .tls = options->tls,
-                          .identify = fc_tls_identify,
+                          .identify = options->identify != NULL ? options->identify : fc_tls_identify,
                           .services = &link->service,
                           .service_count = 1,
                           .ops = &conn_ops,

@@ -27,6 +27,7 @@ typedef struct nd_link_options {
     fc_loop *loop; /* borrowed, as all here */
     nd_node *node;
     struct nng_tls_config *tls;
+    bool (*identify)(struct nng_stream *stream, fc_principal *ret_peer); /* NULL = fc_tls_identify */
     const char *coordinator; /* "host:port" */
     fc_rpc_backoff backoff;  /* {0} = the above */
 } nd_link_options;

@@ -1,5 +1,6 @@
 /* fleetcap-node: options, then the init chain. */
 #include "common/base/log.h"
+#include "common/tls/tls.h"
 #include "node/config.h"
 #include "node/daemon.h"
 #include "node/monitor.h"
@@ -92,6 +93,7 @@ main(int argc, char **argv)
         return (int)status;
     nd_config config = {0};
     fc_fail fail = {0};
+    fc_tls_tune_memory();
     fc_err err = nd_config_load(chosen.config, &config, &fail);
     if (err == FC_OK) {
         fc_log_open("fleetcap-node", (fc_log_level)fc_log_level_parse(config.log_level));
@@ -100,5 +102,7 @@ main(int argc, char **argv)
     nd_config_fini(&config);
     if (err != FC_OK)
         (void)fprintf(stderr, "fleetcap-node: %s\n", fail.text);
+    else if (chosen.check)
+        (void)puts("fleetcap-node: the configuration is in order");
     return (int)fc_err_exit(err);
 }
