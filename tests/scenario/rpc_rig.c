@@ -61,8 +61,11 @@ link_identify(fc_rpc_link *link, fc_principal *ret_peer)
 static void
 link_close(fc_rpc_link *link)
 {
-    assert_false(of(link)->closed);
-    of(link)->closed = true;
+    rig_end *end = of(link);
+    assert_false(end->closed);
+    end->closed = true;
+    if (end->lent != NULL && !end->abrupt && !end->other->closed)
+        fc_buf_append(&end->other->inbox, end->lent, end->lent_size);
 }
 
 static void
@@ -156,7 +159,6 @@ end_fini(rig_end *end)
     fc_rpc_endpoint_fini(&end->endpoint, "the rig is taken down");
     assert_null(end->conn);
     assert_int_equal(end->opened, end->closings);
-    fc_buf_fini(&end->inbox);
 }
 
 void
@@ -164,6 +166,8 @@ rig_fini(rig *r)
 {
     end_fini(&r->dialler);
     end_fini(&r->listener);
+    fc_buf_fini(&r->dialler.inbox);
+    fc_buf_fini(&r->listener.inbox);
     fc_loop_free(r->loop);
 }
 

@@ -23,6 +23,7 @@ typedef struct rig_end {
     const uint8_t *lent; /* by a send under way */
     size_t lent_size;
     bool closed;
+    bool abrupt; /* closing loses what was lent; a socket delivers it as a rule */
     bool settled;
     bool told; /* that the other end has closed */
     fc_buf inbox;
