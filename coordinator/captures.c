@@ -409,8 +409,7 @@ segment_equal(const fc_segment *a, const fc_segment *b)
            a->sealed == b->sealed && a->repaired == b->repaired;
 }
 
-/* True when it is a location that has to be durable. */
-static bool
+static void
 merge_segment(struct co *co, co_part *part, const fc_segment *segment)
 {
     fc_status *known = &part->status;
@@ -418,19 +417,15 @@ merge_segment(struct co *co, co_part *part, const fc_segment *segment)
     fc_segment *old = at < known->segment_count && known->segments[at].sequence == segment->sequence
                           ? &known->segments[at]
                           : NULL;
+    if (segment->removed ? old == NULL : old != NULL && segment_equal(old, segment))
+        return;
     if (segment->removed) {
-        if (old == NULL)
-            return false;
         memmove(old, old + 1, (known->segment_count - at - 1) * sizeof *old);
         known->segment_count--;
-        co_persist_segment(co, part, segment->sequence);
-        return false;
+    } else {
+        fc_status_put_segment(known, segment);
     }
-    if (old != NULL && segment_equal(old, segment))
-        return false;
-    fc_status_put_segment(known, segment);
     co_persist_segment(co, part, segment->sequence);
-    return segment->sealed;
 }
 
 static void
@@ -487,28 +482,47 @@ after_state(struct co *co, co_part *part, bool was_final)
         fire_waits(part, false);
 }
 
+/* Nothing new: what every instance says of its finished captures after it has connected again. */
+static bool
+known_already(const co_part *part, const fc_status *status)
+{
+    return status->revision > 0 && status->revision == part->status.revision &&
+           status->state == part->status.state;
+}
+
+static void
+take_report(struct co *co, co_part *part, fc_status *status, bool *ret_durable)
+{
+    bool was_final = fc_state_final(part->status.state);
+    bool matters = fc_state_final(status->state);
+    co->counters.reports++;
+    part->floor = status->revision;
+    part->told = true;
+    for (size_t i = 0; i < status->segment_count; i++) {
+        matters = matters || status->segments[i].sealed;
+        merge_segment(co, part, &status->segments[i]);
+    }
+    if (!known_already(part, status)) {
+        take_status(part, status);
+        after_state(co, part, was_final);
+    }
+    /* Also when an earlier report brought it, whose answer was lost: this one is answered when it is stored.
+     */
+    *ret_durable = matters && part->dirty;
+}
+
 void
 co_part_report(struct co *co, co_part *part, fc_status *status, bool *ret_durable)
 {
     *ret_durable = false;
-    bool was_final = fc_state_final(part->status.state);
     /* The same revision may come again, with the segments that the last report had no room for. */
-    if (status->revision < part->floor) {
+    if (status->revision < part->floor)
         co->counters.reports_stale++;
-    } else if (was_final && part->status.revision > 0 && !fc_state_final(status->state)) {
+    else if (fc_state_final(part->status.state) && part->status.revision > 0 &&
+             !fc_state_final(status->state))
         co->counters.reports_final++;
-    } else {
-        co->counters.reports++;
-        part->floor = status->revision;
-        part->told = true;
-        for (size_t i = 0; i < status->segment_count; i++)
-            if (merge_segment(co, part, &status->segments[i]))
-                *ret_durable = true;
-        take_status(part, status);
-        if (fc_state_final(part->status.state) && !was_final)
-            *ret_durable = true;
-        after_state(co, part, was_final);
-    }
+    else
+        take_report(co, part, status, ret_durable);
     fc_status_fini(status);
     *status = (fc_status){0};
 }

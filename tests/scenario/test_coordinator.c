@@ -47,7 +47,6 @@ typedef struct node_capture {
     fc_state state;
     fc_stop_reason reason;
     bool armed;
-    bool finals_taken;  /* the coordinator answered the report of the end */
     co_action disposal; /* 0 = none */
     int64_t start_ns, end_ns;
     int64_t due_ns; /* when the next thing happens to it; 0 = nothing */
@@ -67,6 +66,8 @@ typedef struct node {
     struct link *link; /* owned by the world's list; NULL = not connected */
     uint64_t generation;
     node_capture captures[NODE_CAPTURES];
+    char over[STARTS / 8][FC_UID_LENGTH + 1]; /* whose end the coordinator has taken */
+    size_t over_count;
     fc_timer work; /* looks after its captures */
     fc_timer heartbeat;
 } node;
@@ -131,6 +132,23 @@ find(node *n, const char *uid)
         if (n->captures[i].used && strcmp(n->captures[i].uid, uid) == 0)
             return &n->captures[i];
     return NULL;
+}
+
+static bool
+is_over(const node *n, const char *uid)
+{
+    for (size_t i = 0; i < n->over_count; i++)
+        if (strcmp(n->over[i], uid) == 0)
+            return true;
+    return false;
+}
+
+static void
+note_over(node *n, const char *uid)
+{
+    assert_true(n->over_count < FC_COUNT(n->over));
+    if (!is_over(n, uid))
+        memcpy(n->over[n->over_count++], uid, FC_UID_LENGTH + 1);
 }
 
 static void
@@ -256,6 +274,8 @@ apply(node *n, const told *t)
         bool over = want->start_unix_ns != 0 && now_ns() >= want->window_end_unix_ns;
         if (want->action >= CO_ACTION_FORGET)
             return;
+        /* Over is over, also on an instance that lost its memory. */
+        assert_false(want->action == CO_ACTION_RUN && is_over(n, t->uid));
         for (c = n->captures; c->used; c++)
             assert_true(c + 1 < n->captures + NODE_CAPTURES);
         *c =
@@ -428,7 +448,8 @@ on_answered(fc_timer *timer)
         node_capture *c = &l->node->captures[i];
         if (c->sent > 0 && l->answer_ok) {
             c->acked = c->sent;
-            c->finals_taken = c->finals_taken || (fc_state_final(c->state) && c->acked >= c->revision);
+            if (fc_state_final(c->state) && c->acked >= c->revision)
+                note_over(l->node, c->uid);
         }
         c->sent = 0;
     }
@@ -671,6 +692,11 @@ op_kill(world *w)
     }
     co_store_rollback(w->f.store);
     fixture_kill(&w->f, &ops);
+    /* What was answered is known for ever, but of captures that are only waiting to be forgotten. */
+    for (const co_capture *c = w->f.co->captures.by_uid; c != NULL; c = c->hh.next)
+        for (size_t i = 0; i < c->part_count && !c->deleted; i++)
+            if (is_over(&w->nodes[c->parts[i].instance->id[3] - '0'], c->uid))
+                assert_true(fc_state_final(c->parts[i].status.state));
 }
 
 static void

@@ -397,6 +397,23 @@ the_newest_connection_wins(void **state)
     fixture_close(&f);
 }
 
+static void
+generations_go_on_above_what_a_node_has_seen(void **state)
+{
+    (void)state;
+    fixture f;
+    fake_link link = {0};
+    fixture_open(&f, "", ":memory:", &fake_link_ops);
+    co_instance *web = fixture_join(&f, "web-1", "eu", &link);
+    uint64_t before = link.generation;
+    co_reconcile_hello(f.co, web, UINT64_C(1) << 50); /* the store was put back from a copy */
+    co_reconcile_joined(f.co, web);
+    fixture_ack(&f, &link);
+    assert_true(before < link.generation);
+    assert_int_equal(link.generation, (UINT64_C(1) << 50) + 1);
+    fixture_close(&f);
+}
+
 /* ---- stop ---- */
 
 static co_stopped
@@ -865,6 +882,7 @@ main(void)
         cmocka_unit_test(sealed_segments_are_stored_before_the_answer_and_outlive_us),
         cmocka_unit_test(an_instance_that_is_silent_is_unknown_until_it_speaks),
         cmocka_unit_test(the_newest_connection_wins),
+        cmocka_unit_test(generations_go_on_above_what_a_node_has_seen),
         cmocka_unit_test(stop_settles_those_who_never_heard_and_tells_the_rest),
         cmocka_unit_test(stop_of_one_instance_leaves_the_others),
         cmocka_unit_test(stop_of_nothing_is_refused_but_its_repetition_is_not),
