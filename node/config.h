@@ -29,12 +29,9 @@ typedef struct nd_config {
 } nd_config;
 
 /* Defaults, then the tree; fills in what depends on this machine. The caller finishes *ret in every case. */
-FC_MUST_USE fc_err
-nd_config_from_tree(const json_t *tree, nd_config *ret, fc_fail *fail);
+FC_MUST_USE fc_err nd_config_from_tree(const json_t *tree, nd_config *ret, fc_fail *fail);
 /* The same from a YAML file. The sentence names file, key and reason. */
-FC_MUST_USE fc_err
-nd_config_load(const char *path, nd_config *ret, fc_fail *fail);
-void
-nd_config_fini(nd_config *config);
+FC_MUST_USE fc_err nd_config_load(const char *path, nd_config *ret, fc_fail *fail);
+void nd_config_fini(nd_config *config);
 
 #endif

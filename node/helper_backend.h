@@ -14,11 +14,9 @@ enum {
 
 /* Takes monitor_fd (nd_monitor_fork). `lost` comes from the loop when the monitor has died: no helper can be
  * started any more. */
-FC_MUST_USE fc_err
-nd_helper_backend_new(fc_loop *loop, int monitor_fd, void (*lost)(void *user), void *user,
-                      nd_backend **ret_backend, fc_fail *fail);
+FC_MUST_USE fc_err nd_helper_backend_new(fc_loop *loop, int monitor_fd, void (*lost)(void *user), void *user,
+                                         nd_backend **ret_backend, fc_fail *fail);
 /* After all its runs have been released. The monitor exits with it. */
-void
-nd_helper_backend_free(nd_backend *backend);
+void nd_helper_backend_free(nd_backend *backend);
 
 #endif

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void
-transition(nd_instance_capture *capture, nd_event event);
+void
+nd_instance_capture_event(nd_instance_capture *capture, nd_event event);
 static const nd_run_ops run_ops;
 
 static fc_wall
@@ -97,7 +97,7 @@ refuse(nd_instance_capture *capture, fc_stop_reason reason, const char *why)
         fc_log(FC_LOG_WARNING, "capture %s: that it was refused is not written down: %s", capture->want.name,
                fail.text);
     capture->status.stop_reason = reason;
-    transition(capture, ND_EVENT_REFUSE);
+    nd_instance_capture_event(capture, ND_EVENT_REFUSE);
 }
 
 static void
@@ -248,8 +248,8 @@ do_effects(nd_instance_capture *capture, unsigned effects)
         capture->env->storage->ops->recover(capture->env->storage, capture->directory, &capture->status);
 }
 
-static void
-transition(nd_instance_capture *capture, nd_event event)
+void
+nd_instance_capture_event(nd_instance_capture *capture, nd_event event)
 {
     nd_transition next = nd_state_next(capture->state, event);
     if (!next.known) {
@@ -279,7 +279,7 @@ run_armed(void *user, uint64_t ring_bytes)
 {
     nd_instance_capture *capture = user;
     capture->status.ring_bytes = ring_bytes;
-    transition(capture, ND_EVENT_HELPER_ARMED);
+    nd_instance_capture_event(capture, ND_EVENT_HELPER_ARMED);
 }
 
 static void
@@ -296,7 +296,7 @@ run_started(void *user, fc_wall start)
         status->gaps[status->gap_count - 1].to = start; /* rather too long a gap than one that is not shown */
     }
     capture->gap_from.ns = 0;
-    transition(capture, ND_EVENT_HELPER_STARTED);
+    nd_instance_capture_event(capture, ND_EVENT_HELPER_STARTED);
 }
 
 static bool
@@ -360,7 +360,7 @@ run_progress(void *user, const nd_progress *progress)
     if (!fold_progress(capture, progress))
         return;
     save_within(capture, ND_SAVE_PROGRESS_MS);
-    transition(capture, ND_EVENT_HELPER_PROGRESS);
+    nd_instance_capture_event(capture, ND_EVENT_HELPER_PROGRESS);
 }
 
 static void
@@ -377,7 +377,7 @@ run_segment(void *user, const fc_segment *segment)
         return;
     nd_instance_capture_prune(capture);
     save_within(capture, ND_SAVE_SEGMENT_MS);
-    transition(capture, ND_EVENT_HELPER_SEGMENT);
+    nd_instance_capture_event(capture, ND_EVENT_HELPER_SEGMENT);
 }
 
 static void
@@ -392,7 +392,7 @@ run_stopped(void *user, fc_stop_reason reason, const char *error, const nd_progr
     if (error != NULL && *error != '\0')
         set_error(capture, error);
     capture->status.stop = stop;
-    transition(capture, ND_EVENT_HELPER_STOPPED);
+    nd_instance_capture_event(capture, ND_EVENT_HELPER_STOPPED);
 }
 
 static void
@@ -402,7 +402,7 @@ run_failed(void *user, fc_stop_reason reason, const char *error)
     capture->status.stop_reason = reason != FC_STOP_NONE ? reason : FC_STOP_INTERNAL;
     set_error(capture,
               error != NULL && *error != '\0' ? error : "the capture helper failed and did not say why");
-    transition(capture, ND_EVENT_HELPER_FAILED);
+    nd_instance_capture_event(capture, ND_EVENT_HELPER_FAILED);
 }
 
 static void
@@ -416,7 +416,7 @@ run_died(void *user, const char *how)
         (void)snprintf(text, sizeof text, "the capture helper %s", how);
         set_error(capture, text);
     }
-    transition(capture, ND_EVENT_HELPER_DIED);
+    nd_instance_capture_event(capture, ND_EVENT_HELPER_DIED);
 }
 
 static const nd_run_ops run_ops = {run_armed,   run_started, run_progress, run_segment,
@@ -434,7 +434,7 @@ window_fire(nd_instance_capture *capture)
     } else if (!running && fc_loop_now(capture->env->loop).ns >= capture->start_by.ns) {
         capture->status.stop_reason = FC_STOP_HELPER_DIED;
         set_error(capture, "the capture helper did not start within 10 s of its instant, and was killed");
-        transition(capture, ND_EVENT_TIMEOUT);
+        nd_instance_capture_event(capture, ND_EVENT_TIMEOUT);
     } else {
         set_timer(capture);
     }
@@ -455,12 +455,12 @@ timer_fire(fc_timer *timer)
     case ND_STATE_PROVISIONING:
         capture->status.stop_reason = FC_STOP_HELPER_DIED;
         set_error(capture, "the capture helper did not open its ring within 10 s, and was killed");
-        transition(capture, ND_EVENT_TIMEOUT);
+        nd_instance_capture_event(capture, ND_EVENT_TIMEOUT);
         break;
     case ND_STATE_STOPPING:
         if (capture->status.error == NULL)
             set_error(capture, "the capture helper did not stop within 15 s, and was killed");
-        transition(capture, ND_EVENT_TIMEOUT);
+        nd_instance_capture_event(capture, ND_EVENT_TIMEOUT);
         set_timer(capture);
         break;
     default:
@@ -538,7 +538,7 @@ nd_instance_capture_admit(nd_instance_capture *capture)
     if (err != FC_OK)
         refuse(capture, reason, fail.text);
     else
-        transition(capture, ND_EVENT_ADMIT);
+        nd_instance_capture_event(capture, ND_EVENT_ADMIT);
 }
 
 void
@@ -549,7 +549,7 @@ nd_instance_capture_go(nd_instance_capture *capture, fc_wall start, fc_wall wind
     capture->go_known = true;
     capture->want.start = start;
     capture->want.window_end = window_from(&capture->want, start, window_end);
-    transition(capture, ND_EVENT_GO);
+    nd_instance_capture_event(capture, ND_EVENT_GO);
 }
 
 void
@@ -560,25 +560,7 @@ nd_instance_capture_stop(nd_instance_capture *capture, fc_stop_reason reason)
     if (capture->status.stop_reason == FC_STOP_NONE)
         capture->status.stop_reason = reason;
     if (!capture->restoring) /* else the restore ends with it, once the files are in order */
-        transition(capture, ND_EVENT_STOP);
-}
-
-void
-nd_instance_capture_recovered(nd_instance_capture *capture, const nd_recovery *recovery)
-{
-    if (capture->state != ND_STATE_RECOVERING)
-        return;
-    nd_restore_fold(&capture->status, recovery);
-    nd_instance_capture_remark(capture);
-    if (recovery->fail.err != FC_OK)
-        fc_log(FC_LOG_WARNING, "capture %s: not all files could be repaired: %s", capture->want.name,
-               recovery->fail.text);
-    for (size_t i = 0; i < capture->status.segment_count; i++) {
-        const fc_segment *segment = &capture->status.segments[i];
-        if (segment->sealed && !segment->removed && !segment->hashed)
-            capture->env->storage->ops->hash(capture->env->storage, capture->want.uid, segment);
-    }
-    transition(capture, ND_EVENT_RECOVERED);
+        nd_instance_capture_event(capture, ND_EVENT_STOP);
 }
 
 void

@@ -18,9 +18,8 @@ enum {
 };
 
 /* Makes captures_dir when it is missing. */
-FC_MUST_USE fc_err
-nd_journal_open(fc_loop *loop, const char *captures_dir, nd_storage **ret_storage, fc_fail *fail);
-void
-nd_journal_close(nd_storage *storage);
+FC_MUST_USE fc_err nd_journal_open(fc_loop *loop, const char *captures_dir, nd_storage **ret_storage,
+                                   fc_fail *fail);
+void nd_journal_close(nd_storage *storage);
 
 #endif

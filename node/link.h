@@ -32,15 +32,11 @@ typedef struct nd_link_options {
     fc_rpc_backoff backoff;  /* {0} = the above */
 } nd_link_options;
 
-FC_MUST_USE fc_err
-nd_link_new(const nd_link_options *options, nd_link **ret_link, fc_fail *fail);
-void
-nd_link_free(nd_link *link);
+FC_MUST_USE fc_err nd_link_new(const nd_link_options *options, nd_link **ret_link, fc_fail *fail);
+void nd_link_free(nd_link *link);
 /* Hello has been answered. */
-bool
-nd_link_ready(const nd_link *link);
+bool nd_link_ready(const nd_link *link);
 /* Calls done, from the loop, when everything has been reported or after wait_ms, once. */
-void
-nd_link_flush(nd_link *link, uint32_t wait_ms, void (*done)(void *user), void *user);
+void nd_link_flush(nd_link *link, uint32_t wait_ms, void (*done)(void *user), void *user);
 
 #endif

@@ -19,19 +19,13 @@ enum {
 };
 
 /* Hello, with the digest of what this node has. Freed by the caller with protobuf_c_message_free_unpacked. */
-Fcpb__HelloRequest *
-nd_report_hello(const nd_node *node);
+Fcpb__HelloRequest *nd_report_hello(const nd_node *node);
 /* NULL when all was told. The caller frees it in the same way, and says later whether it arrived. */
-Fcpb__ReportRequest *
-nd_report_next(nd_node *node);
-bool
-nd_report_pending(const nd_node *node);
-void
-nd_report_acked(nd_node *node);
-void
-nd_report_lost(nd_node *node);
+Fcpb__ReportRequest *nd_report_next(nd_node *node);
+bool nd_report_pending(const nd_node *node);
+void nd_report_acked(nd_node *node);
+void nd_report_lost(nd_node *node);
 /* A new connection: everything is to be told again. */
-void
-nd_report_all(nd_node *node);
+void nd_report_all(nd_node *node);
 
 #endif

@@ -189,3 +189,17 @@ nd_instance_capture_restore(nd_instance_capture *capture, fc_status *status, fc_
     decide(capture, &recovery);
     nd_recovery_fini(&recovery);
 }
+
+void
+nd_instance_capture_recovered(nd_instance_capture *capture, const nd_recovery *recovery)
+{
+    if (capture->state != ND_STATE_RECOVERING)
+        return;
+    nd_restore_fold(&capture->status, recovery);
+    nd_instance_capture_remark(capture);
+    hash_missing(capture);
+    if (recovery->fail.err != FC_OK)
+        fc_log(FC_LOG_WARNING, "capture %s: not all files could be repaired: %s", capture->want.name,
+               recovery->fail.text);
+    nd_instance_capture_event(capture, ND_EVENT_RECOVERED);
+}

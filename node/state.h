@@ -71,14 +71,10 @@ typedef struct nd_transition {
     bool known;       /* false: this event means nothing in this state, which stays */
 } nd_transition;
 
-nd_transition
-nd_state_next(nd_state from, nd_event event);
-const char *
-nd_state_name(nd_state state);
-const char *
-nd_event_name(nd_event event);
-fc_state
-nd_state_reported(nd_state state);
+nd_transition nd_state_next(nd_state from, nd_event event);
+const char *nd_state_name(nd_state state);
+const char *nd_event_name(nd_event event);
+fc_state nd_state_reported(nd_state state);
 static inline bool
 nd_state_final(nd_state state)
 {
