@@ -27,7 +27,7 @@ const uint8_t cap_direction_flags[8] = {
 static uint32_t
 guess(const cap_direction *direction, const struct pcap_pkthdr *header, const uint8_t *data)
 {
-    if (!direction->ethernet || !direction->has_mac || header->caplen < 12)
+    if (direction->link_type != DLT_EN10MB || !direction->has_mac || header->caplen < 12)
         return 0;
     return memcmp(data + 6, direction->mac, 6) == 0 ? CAP_FLAGS_OUTBOUND : CAP_FLAGS_INBOUND;
 }
@@ -35,6 +35,8 @@ guess(const cap_direction *direction, const struct pcap_pkthdr *header, const ui
 uint32_t
 cap_direction_search(cap_direction *direction, const struct pcap_pkthdr *header, const uint8_t *data)
 {
+    if (direction->link_type == DLT_LINUX_SLL) /* the header that libpcap made begins with the packet type */
+        return header->caplen >= 2 && data[0] == 0 ? cap_direction_flags[data[1] & 7] : 0;
     for (size_t i = 0; i < sizeof mac_offsets / sizeof mac_offsets[0]; i++) {
         for (uint32_t tag = 0; tag <= CAP_VLAN_TAG_SIZE; tag += CAP_VLAN_TAG_SIZE) {
             uint32_t offset = mac_offsets[i] - tag;
@@ -42,9 +44,7 @@ cap_direction_search(cap_direction *direction, const struct pcap_pkthdr *header,
                 continue;
             if (tag == 0)
                 direction->mac_offset = (uint16_t) offset;
-            struct sockaddr_ll from;
-            memcpy(&from, data - offset + CAP_SLOT_ADDRESS, sizeof from);
-            return cap_direction_flags[from.sll_pkttype & 7];
+            return cap_direction_flags[data[CAP_PACKET_TYPE - (ptrdiff_t) offset] & 7];
         }
     }
     return guess(direction, header, data);

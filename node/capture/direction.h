@@ -23,14 +23,13 @@ enum {
     CAP_FLAGS_BROADCAST = 3 << 2,
     CAP_FLAGS_PROMISCUOUS = 4 << 2,
     CAP_SLOT_ADDRESS = 48, /* TPACKET_ALIGN(sizeof(struct tpacket3_hdr)): where the sockaddr_ll is */
-    CAP_VLAN_TAG_SIZE =
-        4, /* libpcap reserves these bytes, and puts the tag that the kernel took out back there */
+    CAP_PACKET_TYPE = CAP_SLOT_ADDRESS + offsetof(struct sockaddr_ll, sll_pkttype),
+    CAP_VLAN_TAG_SIZE = 4, /* libpcap reserves them, and puts back there the tag that the kernel took out */
 };
 
 typedef struct cap_direction {
-    uint16_t
-        mac_offset; /* of the packet from its tpacket3_hdr, in the last packet that had one; 0 = none yet */
-    bool ethernet;
+    uint16_t mac_offset; /* of the last packet from its tpacket3_hdr; 0 = none was found yet */
+    int link_type;
     bool has_mac;
     uint8_t mac[6]; /* the interface's own, for packets whose header is not found */
 } cap_direction;
@@ -58,8 +57,7 @@ cap_direction_of(cap_direction *direction, const struct pcap_pkthdr *header, con
     uint32_t offset = direction->mac_offset;
     if (__builtin_expect(offset == 0 || !cap_direction_agrees(header, data, offset, 0), 0))
         return cap_direction_search(direction, header, data);
-    const uint8_t *address = data - offset + CAP_SLOT_ADDRESS;
-    return cap_direction_flags[address[offsetof(struct sockaddr_ll, sll_pkttype)] & 7];
+    return cap_direction_flags[data[CAP_PACKET_TYPE - (ptrdiff_t) offset] & 7];
 }
 
 #endif

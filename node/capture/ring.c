@@ -55,15 +55,40 @@ refuse_outgoing(struct bpf_program *program, fc_fail *fail)
         {BPF_RET | BPF_K, 0, 0, 0},
     };
     size_t extra = FC_COUNT(prefix);
-    if (program->bf_len + extra > PROGRAM_MAX)
-        return fc_fail_set(fail, FC_ERR_LIMIT, "the filter is longer than %d instructions", PROGRAM_MAX);
     struct bpf_insn *code = realloc(program->bf_insns, (program->bf_len + extra) * sizeof *code);
     if (code == NULL)
-        return fc_fail_set(fail, FC_ERR_LIMIT, "no memory for the filter");
+        return fc_fail_set(fail, FC_ERR_LIMIT, "no memory for it");
     memmove(code + extra, code, program->bf_len * sizeof *code);
     memcpy(code, prefix, sizeof prefix);
     program->bf_insns = code;
     program->bf_len += (u_int) extra;
+    return FC_OK;
+}
+
+/* In cooked mode libpcap puts a header of 16 bytes before each packet, in the ring, where the kernel's filter
+ * has not seen it: what the program reads of the header has to come from the kernel's own knowledge, the rest
+ * from 16 bytes earlier (fix_offset() in libpcap's pcap-linux.c). */
+static fc_err
+shift_cooked(struct bpf_program *program, fc_fail *fail)
+{
+    enum { HEADER = 16, PACKET_TYPE = 0, PROTOCOL = 14 };
+    for (u_int i = 0; i < program->bf_len; i++) {
+        struct bpf_insn *code = &program->bf_insns[i];
+        bool load = BPF_CLASS(code->code) == BPF_LD || BPF_CLASS(code->code) == BPF_LDX;
+        bool of_packet = BPF_MODE(code->code) == BPF_ABS || BPF_MODE(code->code) == BPF_IND ||
+                         BPF_MODE(code->code) == BPF_MSH;
+        if (!load || !of_packet || (int32_t) code->k < 0) /* negative: not of the packet already */
+            continue;
+        if (code->k >= HEADER)
+            code->k -= HEADER;
+        else if (code->k == PROTOCOL && BPF_MODE(code->code) == BPF_ABS)
+            code->k = (bpf_u_int32) (SKF_AD_OFF + SKF_AD_PROTOCOL);
+        else if (code->k == PACKET_TYPE && BPF_MODE(code->code) == BPF_ABS)
+            code->k = (bpf_u_int32) (SKF_AD_OFF + SKF_AD_PKTTYPE);
+        else
+            return fc_fail_set(fail, FC_ERR_UNSUPPORTED,
+                               "it reads byte %u of a link header that the kernel has not", code->k);
+    }
     return FC_OK;
 }
 
@@ -72,28 +97,36 @@ refuse_outgoing(struct bpf_program *program, fc_fail *fail)
 static fc_err
 compile(cap_ring *ring, const char *expression, fc_fail *fail)
 {
+    fc_fail why = {0};
+    fc_err err = FC_OK;
     if (pcap_compile(ring->pcap, &ring->filter, expression, 1, PCAP_NETMASK_UNKNOWN) != 0)
-        return fc_fail_set(fail, FC_ERR_INVALID, "the filter '%.100s' does not compile for %s: %.100s",
-                           expression, ring->name, pcap_geterr(ring->pcap));
-    if (ring->filter.bf_len > PROGRAM_MAX)
-        return fc_fail_set(fail, FC_ERR_LIMIT, "the filter compiles to %u instructions; the kernel takes %d",
-                           ring->filter.bf_len, PROGRAM_MAX);
-    return strcmp(ring->name, "lo") == 0 ? refuse_outgoing(&ring->filter, fail) : FC_OK;
+        err = fc_fail_set(&why, FC_ERR_INVALID, "%.100s", pcap_geterr(ring->pcap));
+    if (err == FC_OK && ring->cooked)
+        err = shift_cooked(&ring->filter, &why);
+    if (err == FC_OK && strcmp(ring->name, "lo") == 0)
+        err = refuse_outgoing(&ring->filter, &why);
+    if (err == FC_OK && ring->filter.bf_len > PROGRAM_MAX)
+        err = fc_fail_set(&why, FC_ERR_LIMIT, "%u instructions; the kernel takes %d", ring->filter.bf_len,
+                          PROGRAM_MAX);
+    if (err != FC_OK)
+        return fc_fail_set(fail, err, "the filter '%.100s' does not compile for %s: %.100s", expression,
+                           ring->name, why.text);
+    return FC_OK;
 }
 
 static fc_err
-check_link_type(cap_ring *ring, fc_fail *fail)
+read_link_type(cap_ring *ring, fc_fail *fail)
 {
     int socket_type = 0;
     socklen_t size = sizeof socket_type;
     if (getsockopt(ring->fd, SOL_SOCKET, SO_TYPE, &socket_type, &size) != 0)
         return fc_fail_errno(fail, errno, "cannot examine the socket of %s", ring->name);
     ring->link_type = pcap_datalink(ring->pcap);
-    ring->direction.ethernet = ring->link_type == DLT_EN10MB;
-    /* In cooked mode libpcap makes link headers that the kernel's filter does not see. */
-    if (socket_type != SOCK_RAW)
+    ring->cooked = socket_type == SOCK_DGRAM;
+    ring->direction.link_type = ring->link_type;
+    if (ring->cooked && ring->link_type != DLT_LINUX_SLL)
         return fc_fail_set(fail, FC_ERR_UNSUPPORTED,
-                           "interface %s has no link header of its own (%s): not supported", ring->name,
+                           "interface %s has link type %s without a header: not supported", ring->name,
                            pcap_datalink_val_to_name(ring->link_type));
     return FC_OK;
 }
@@ -254,7 +287,7 @@ cap_ring_open(cap_ring *ring, const cap_spec *spec, uint32_t index, fc_stop_reas
     if (err == FC_OK)
         err = cap_ring_detach(ring, fail);
     if (err == FC_OK)
-        err = check_link_type(ring, fail);
+        err = read_link_type(ring, fail);
     if (err == FC_OK) {
         *ret_reason = FC_STOP_FILTER_REFUSED;
         err = compile(ring, spec->filter, fail);

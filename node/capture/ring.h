@@ -27,6 +27,7 @@ typedef struct cap_ring {
     uint32_t index; /* of the interface in the file */
     char name[IFNAMSIZ];
     int link_type;
+    bool cooked; /* libpcap makes the link header (DLT_LINUX_SLL) */
     uint64_t granted_bytes;
     uint64_t speed_bps; /* 0 = not known */
     cap_direction direction;

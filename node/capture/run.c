@@ -299,6 +299,9 @@ watch_writer(cap_runner *run)
 static void
 watch_limits(cap_runner *run)
 {
+    int64_t window_end_ns = run->spec.window_end_unix_ns;
+    if (run->phase == ARMED && !run->start_known && window_end_ns != 0 && wall_now_ns() >= window_end_ns)
+        stop(run, FC_STOP_WINDOW_CLOSED, "the window ended before a start was told");
     if (run->intake.session.limit != FC_STOP_NONE)
         stop(run, run->intake.session.limit, "");
     if (run->window_end_ns != 0 &&

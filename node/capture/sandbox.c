@@ -134,7 +134,8 @@ static const int plain[] = {
 #endif
 };
 
-/* System calls with a condition on one argument. clang sees that libseccomp's own macros leave a field out. */
+/* System calls with a condition on one argument. clang sees that libseccomp's own macros leave a field out.
+ */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 static int

@@ -122,7 +122,7 @@ take_limits(const Fcpb__HelperSpec *message, cap_spec *spec, fc_stop_reason *ret
     if (limits->ring != NULL) {
         spec->segment_count = limits->ring->file_count;
         spec->segment_bytes = limits->ring->file_size_bytes;
-        if (spec->segment_count == 0 || spec->segment_bytes == 0)
+        if (spec->segment_count == 0 || spec->segment_count > CAP_RING_FILES_MAX || spec->segment_bytes == 0)
             return fc_fail_field(fail, FC_ERR_INVALID, "ring",
                                  "a ring of %" PRIu32 " files of %" PRIu64 " bytes", spec->segment_count,
                                  spec->segment_bytes);

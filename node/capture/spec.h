@@ -17,6 +17,7 @@ typedef struct Fcpb__HelperSpec Fcpb__HelperSpec;
 
 enum {
     CAP_INTERFACES_MAX = 64,
+    CAP_RING_FILES_MAX = 10000,
     CAP_PREFIX_MAX = 100,     /* "<instance>_<hh>_<mm>_<ss>"; the file name adds "_NNNN.pcapng.part" */
     CAP_SNAPLEN_MAX = 262144, /* MAXIMUM_SNAPLEN of libpcap 1.10 */
     CAP_RING_DEFAULT_BYTES = 64 << 20,

@@ -3,10 +3,12 @@
 #include "common/base/mem.h"
 
 #include <arpa/inet.h>
+#include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fleetcap/v1/helper.pb-c.h>
 #include <linux/if_packet.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -206,6 +209,53 @@ rig_send_frame(const rig_net *rig, const uint8_t *frame, size_t size)
         die("cannot send a frame");
 }
 
+static int
+open_tun(const char *name)
+{
+    struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
+    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    (void) snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+    if (fd < 0 || ioctl(fd, TUNSETIFF, &request) != 0)
+        die("/dev/net/tun");
+    return fd;
+}
+
+void
+rig_make_tun(const rig_net *rig, const char *name, int link_type)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        enter(rig->near);
+        int fd = open_tun(name);
+        _exit(ioctl(fd, TUNSETLINK, link_type) == 0 && ioctl(fd, TUNSETPERSIST, 1) == 0 ? 0 : 1);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0 ||
+        rig_shell("ip -n %s addr add 10.79.0.1/24 dev %s && ip -n %s link set %s up", rig->near, name,
+                  rig->near, name) != 0)
+        die("cannot make a tun interface");
+}
+
+void
+rig_send_tun(const rig_net *rig, const char *name, unsigned count)
+{
+    /* IPv4, UDP 10.79.0.2:4000 -> 10.79.0.1:9000, 4 bytes; without checksums */
+    static const uint8_t packet[32] = {0x45, 0,  0, 32, 0,    0,    0,    0,    64, 17, 0, 0, 10, 79, 0, 2,
+                                       10,   79, 0, 1,  0x0f, 0xa0, 0x23, 0x28, 0,  12, 0, 0, 1,  2,  3, 4};
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        enter(rig->near);
+        int fd = open_tun(name);
+        for (unsigned i = 0; i < count; i++)
+            if (write(fd, packet, sizeof packet) != (ssize_t) sizeof packet)
+                _exit(1);
+        _exit(0);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+        die("cannot send from a tun interface");
+}
+
 /* ---- the helper ---- */
 
 /* bin/fleetcap-capture of the build tree that this program is in. */
@@ -242,7 +292,8 @@ send_command(rig_helper *helper, const Fcpb__HelperCommand *command)
 static void
 send_spec(rig_helper *helper, const rig_spec *spec)
 {
-    char *interface = (char *) (uintptr_t) (spec->interface != NULL ? spec->interface : "cap0");
+    char *interfaces[2] = {(char *) (uintptr_t) (spec->interface != NULL ? spec->interface : "cap0"),
+                           (char *) (uintptr_t) spec->second_interface};
     Fcpb__CaptureSpec limits = FCPB__CAPTURE_SPEC__INIT;
     limits.bytes_per_packet = spec->snaplen_bytes;
     limits.session_bytes = spec->session_bytes;
@@ -269,29 +320,47 @@ send_spec(rig_helper *helper, const rig_spec *spec)
     message.flush_interval_ms = spec->flush_interval_ms;
     message.disk_floor_bytes = spec->disk_floor_bytes;
     message.written_packets = spec->written_packets;
-    message.interfaces = &interface;
-    message.n_interfaces = 1;
+    message.interfaces = interfaces;
+    message.n_interfaces = spec->second_interface != NULL ? 2 : 1;
     Fcpb__HelperCommand command = FCPB__HELPER_COMMAND__INIT;
     command.body_case = FCPB__HELPER_COMMAND__BODY_SPEC;
     command.spec = &message;
     send_command(helper, &command);
 }
 
+/* As the node's monitor does: the capability passes through execve(2) in the ambient set. */
 static void
-exec_helper(const rig_net *rig, const char *dir, int channel)
+become_unprivileged(void)
+{
+    capng_clear(CAPNG_SELECT_ALL);
+    if (capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE, CAP_NET_RAW, -1) !=
+            0 ||
+        capng_change_id(65534, 65534, CAPNG_DROP_SUPP_GRP) != 0 ||
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_RAW, 0, 0) != 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        die("cannot become an unprivileged user");
+}
+
+static void
+exec_helper(const rig_net *rig, const char *dir, int channel, bool unprivileged)
 {
     char path[4200];
     helper_path(path, sizeof path);
+    int helper = open(path, O_RDONLY | O_CLOEXEC); /* the build tree may be closed to other users */
     enter(rig->near);
     int dir_fd = open(dir, O_RDONLY | O_DIRECTORY);
     int high_channel = fcntl(channel, F_DUPFD, 10), high_dir = fcntl(dir_fd, F_DUPFD, 10);
-    if (dir_fd < 0 || high_channel < 0 || high_dir < 0 || dup2(high_channel, 3) != 3 ||
+    int high_helper = fcntl(helper, F_DUPFD_CLOEXEC, 10);
+    if (high_helper < 0 || high_channel < 0 || high_dir < 0 || dup2(high_channel, 3) != 3 ||
         dup2(high_dir, 4) != 4)
         die(dir);
     close(high_channel);
     close(high_dir);
+    if (unprivileged)
+        become_unprivileged();
     (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-    execl(path, path, (char *) NULL);
+    char *const arguments[] = {path, NULL};
+    (void) fexecve(high_helper, arguments, environ);
     die(path);
 }
 
@@ -306,7 +375,7 @@ rig_helper_start(rig_helper *helper, const rig_net *rig, const char *dir, const 
     if (helper->pid < 0)
         die("fork");
     if (helper->pid == 0)
-        exec_helper(rig, helper->dir, pair[1]);
+        exec_helper(rig, helper->dir, pair[1], spec->unprivileged);
     close(pair[1]);
     helper->channel = pair[0];
     send_spec(helper, spec);

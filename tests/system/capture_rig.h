@@ -34,6 +34,10 @@ void rig_send(const rig_net *rig, unsigned count, unsigned payload_bytes, unsign
 void rig_send_out(const rig_net *rig, unsigned count, unsigned payload_bytes, unsigned per_second);
 /* One Ethernet frame as it is, from the far end to the near one. */
 void rig_send_frame(const rig_net *rig, const uint8_t *frame, size_t size);
+/* Makes a tun interface in the near namespace, of an ARPHRD_ type, with 10.79.0.1/24. */
+void rig_make_tun(const rig_net *rig, const char *name, int link_type);
+/* `count` IP packets (UDP from 10.79.0.2, port 9000) come in from the tun interface. */
+void rig_send_tun(const rig_net *rig, const char *name, unsigned count);
 double rig_now(void); /* seconds, monotonic */
 
 /* What the helper is told; zero fields have its defaults. */
@@ -41,7 +45,9 @@ typedef struct rig_spec {
     const char *interface, *filter, *prefix; /* NULL: "cap0", "udp port 9000", "web-1_02_45_37" */
     uint32_t snaplen_bytes, time_limit_s, ring_files, first_sequence, flush_interval_ms;
     uint64_t session_bytes, packet_limit, ring_file_bytes, ring_bytes, disk_floor_bytes, written_packets;
-    bool stream; /* a stream socket instead of seqpacket */
+    bool stream;       /* a stream socket instead of seqpacket */
+    bool unprivileged; /* as user 65534 with CAP_NET_RAW alone */
+    const char *second_interface;
 } rig_spec;
 
 /* One running helper, and everything that it has said. */

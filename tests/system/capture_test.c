@@ -135,7 +135,23 @@ every_packet_is_in_the_file_and_other_tools_agree(void **state)
     rig_helper_fini(&helper);
 }
 
-/* The section's statistics, read from the file's last block. */
+/* Counts packets by the low two bits of their flags, in the first segment. */
+static void
+count_directions(const rig_helper *helper, unsigned ret_counts[4])
+{
+    char path[512];
+    (void) snprintf(path, sizeof path, "%s/%s", net.dir, helper->segments[0].path);
+    int fd = open(path, O_RDONLY);
+    fc_pcapng_reader *reader = NULL;
+    fc_pcapng_packet packet;
+    assert_int_equal(fc_pcapng_reader_new(fd, &reader, NULL), FC_OK);
+    memset(ret_counts, 0, 4 * sizeof ret_counts[0]);
+    while (fc_pcapng_reader_next(reader, &packet, NULL) == FC_OK)
+        ret_counts[packet.flags & 3]++;
+    fc_pcapng_reader_free(reader);
+    close(fd);
+}
+
 static void
 the_direction_of_every_packet_is_known(void **state)
 {
@@ -146,23 +162,19 @@ the_direction_of_every_packet_is_known(void **state)
     rig_send(&net, 300, 100, 0);
     rig_send_out(&net, 200, 100, 0);
     stop_and_check(&helper);
-    char path[512];
-    (void) snprintf(path, sizeof path, "%s/%s", net.dir, helper.segments[0].path);
-    int fd = open(path, O_RDONLY);
-    fc_pcapng_reader *reader = NULL;
-    fc_pcapng_packet packet;
-    unsigned in = 0, out = 0;
-    assert_int_equal(fc_pcapng_reader_new(fd, &reader, NULL), FC_OK);
-    while (fc_pcapng_reader_next(reader, &packet, NULL) == FC_OK) {
-        bool sent = packet.data[29] == 1; /* IP source 10.77.0.1 */
-        assert_int_equal(packet.flags, sent ? FC_DIRECTION_OUTBOUND : FC_DIRECTION_INBOUND | 1 << 2);
-        out += sent;
-        in += !sent;
-    }
-    assert_int_equal(in, 300);
-    assert_int_equal(out, 200);
-    fc_pcapng_reader_free(reader);
-    close(fd);
+    unsigned counts[4];
+    count_directions(&helper, counts);
+    assert_int_equal(counts[FC_DIRECTION_INBOUND], 300);
+    assert_int_equal(counts[FC_DIRECTION_OUTBOUND], 200);
+    assert_int_equal(
+        rig_number("tshark -r %s/%s -Y 'frame.packet_flags_direction == 2 && ip.src == 10.77.0.1' "
+                   "2>/dev/null | wc -l",
+                   net.dir, helper.segments[0].path),
+        200);
+    assert_int_equal(
+        rig_number("tshark -r %s/%s -Y 'frame.packet_flags_reception_type == 1' 2>/dev/null | wc -l", net.dir,
+                   helper.segments[0].path),
+        300);
     rig_helper_fini(&helper);
 }
 
@@ -203,6 +215,89 @@ loopback_packets_come_once(void **state)
     stop_and_check(&helper);
     assert_int_equal(helper.counters.matched_packets, 8);
     assert_int_equal(helper.counters.written_packets, 8);
+    rig_helper_fini(&helper);
+}
+
+/* ARPHRD_NONE has no link header; for ARPHRD_PPP libpcap makes one that the kernel's filter does not see. */
+static void
+tunnels_are_filtered_and_have_directions(void **state)
+{
+    (void) state;
+    enum { PPP = 512, NONE = 0xFFFE };
+    static const int types[] = {NONE, PPP};
+    for (size_t i = 0; i < FC_COUNT(types); i++) {
+        rig_helper helper;
+        unsigned counts[4];
+        char name[8], prefix[8];
+        (void) snprintf(name, sizeof name, "tun%zu", i);
+        (void) snprintf(prefix, sizeof prefix, "t%zu", i);
+        rig_make_tun(&net, name, types[i]);
+        rig_helper_start(&helper, &net, NULL,
+                         &(rig_spec){.interface = name, .prefix = prefix, .filter = "udp dst port 9000"});
+        rig_helper_run(&helper, 0);
+        rig_send_tun(&net, name, 50);
+        (void) rig_shell("ip netns exec %s ping -q -c 2 -i 0.1 -W 1 10.79.0.9 >/dev/null", net.near);
+        stop_and_check(&helper);
+        assert_int_equal(helper.counters.written_packets, 50);
+        count_directions(&helper, counts);
+        assert_int_equal(counts[FC_DIRECTION_INBOUND], 50);
+        assert_int_equal(
+            rig_number("tshark -r %s/%s -Y 'udp.dstport == 9000 && ip.src == 10.79.0.2' 2>/dev/null | wc -l",
+                       net.dir, helper.segments[0].path),
+            50);
+        assert_int_equal(rig_shell("ip -n %s link del %s", net.near, name), 0);
+        rig_helper_fini(&helper);
+    }
+}
+
+static void
+the_direction_can_be_filtered_by(void **state)
+{
+    (void) state;
+    rig_helper helper;
+    rig_helper_start(&helper, &net, NULL, &(rig_spec){.filter = "outbound and udp"});
+    rig_helper_run(&helper, 0);
+    rig_send(&net, 300, 100, 0);
+    rig_send_out(&net, 200, 100, 0);
+    stop_and_check(&helper);
+    assert_int_equal(helper.counters.matched_packets, 200);
+    assert_int_equal(helper.counters.written_packets, 200);
+    rig_helper_fini(&helper);
+}
+
+static void
+two_interfaces_share_a_file_and_the_limits(void **state)
+{
+    (void) state;
+    rig_helper helper;
+    rig_helper_start(&helper, &net, NULL,
+                     &(rig_spec){.second_interface = "lo", .filter = "icmp or udp", .packet_limit = 1006});
+    rig_helper_run(&helper, 0);
+    assert_int_equal(helper.ring_bytes, 64 << 20);
+    assert_int_equal(rig_shell("ip netns exec %s ping -q -c 3 -i 0.1 127.0.0.1 >/dev/null", net.near), 0);
+    (void) usleep(300000);
+    rig_send(&net, 5000, 100, 0);
+    uint64_t in_files = check_end(&helper);
+    assert_int_equal(helper.reason, FC_STOP_PACKET_COUNT);
+    assert_int_equal(in_files, 1006);
+    assert_int_equal(
+        rig_number("tshark -r %s/%s -Y 'frame.interface_name == \"lo\" && icmp' 2>/dev/null | wc -l", net.dir,
+                   helper.segments[0].path),
+        6);
+    rig_helper_fini(&helper);
+}
+
+static void
+with_one_capability_and_no_root_it_captures(void **state)
+{
+    (void) state;
+    rig_helper helper;
+    assert_int_equal(rig_shell("chown 65534:65534 %s", net.dir), 0);
+    rig_helper_start(&helper, &net, NULL, &(rig_spec){.unprivileged = true, .stream = true});
+    rig_helper_run(&helper, 0);
+    rig_send(&net, 1000, 100, 0);
+    stop_and_check(&helper);
+    assert_int_equal(helper.counters.written_packets, 1000);
     rig_helper_fini(&helper);
 }
 
@@ -339,6 +434,58 @@ a_full_disk_keeps_what_was_written(void **state)
     assert_true(helper.counters.dropped_writer > 0);
     assert_int_equal(rig_number("tshark -r %s/%s 2>/dev/null | wc -l", disk, helper.segments[0].path),
                      in_files);
+    assert_int_equal(rig_shell("umount %s", disk), 0);
+    rig_helper_fini(&helper);
+}
+
+/* A file system of its own in a file, as an ordinary disk: writes go past the page cache. */
+static void
+make_disk(char disk[128], unsigned mib)
+{
+    (void) snprintf(disk, 128, "%s/disk", net.dir);
+    assert_int_equal(rig_shell("mkdir %s && truncate -s %um %s/image && mkfs.ext4 -q -m 0 %s/image && "
+                               "mount -o loop %s/image %s && rm -rf %s/lost+found",
+                               disk, mib, net.dir, net.dir, net.dir, disk, disk),
+                     0);
+}
+
+static void
+a_full_ordinary_disk_keeps_what_was_written(void **state)
+{
+    (void) state;
+    char disk[128];
+    rig_helper helper;
+    make_disk(disk, 16);
+    rig_helper_start(&helper, &net, disk, &(rig_spec){0});
+    rig_helper_run(&helper, 0);
+    rig_send(&net, 120000, 100, 0);
+    uint64_t in_files = check_end(&helper);
+    assert_int_equal(helper.reason, FC_STOP_DISK_FULL);
+    assert_int_equal(in_files, helper.counters.written_packets);
+    assert_true(helper.counters.written_bytes > 5 << 20);
+    assert_true(helper.counters.dropped_writer > 0);
+    assert_int_equal(rig_shell("umount %s", disk), 0);
+    rig_helper_fini(&helper);
+}
+
+static void
+a_disk_that_hangs_costs_packets_under_its_own_name(void **state)
+{
+    (void) state;
+    char disk[128];
+    rig_helper helper;
+    make_disk(disk, 64);
+    rig_helper_start(&helper, &net, disk, &(rig_spec){.ring_bytes = 2 << 20, .flush_interval_ms = 60000});
+    rig_helper_run(&helper, 0);
+    assert_int_equal(rig_shell("fsfreeze -f %s", disk), 0);
+    rig_send(&net, 200000, 100, 0); /* 38 MB of blocks, where 16 MiB of buffers and the ring are */
+    (void) usleep(1200000);
+    assert_int_equal(rig_shell("fsfreeze -u %s", disk), 0);
+    rig_helper_command_stop(&helper, FC_STOP_STOP_REQUESTED);
+    uint64_t in_files = check_end(&helper);
+    assert_int_equal(helper.counters.matched_packets, 200000);
+    assert_int_equal(in_files, helper.counters.written_packets);
+    assert_true(helper.counters.dropped_writer > 10000);
     assert_int_equal(rig_shell("umount %s", disk), 0);
     rig_helper_fini(&helper);
 }
@@ -526,6 +673,10 @@ main(void)
         TEST(the_direction_of_every_packet_is_known),
         TEST(directions_hold_with_vlan_tags),
         TEST(loopback_packets_come_once),
+        TEST(tunnels_are_filtered_and_have_directions),
+        TEST(the_direction_can_be_filtered_by),
+        TEST(two_interfaces_share_a_file_and_the_limits),
+        TEST(with_one_capability_and_no_root_it_captures),
         TEST(packets_before_the_start_instant_are_counted_not_written),
         TEST(the_packet_limit_is_exact),
         TEST(session_bytes_are_never_exceeded),
@@ -533,6 +684,8 @@ main(void)
         TEST(the_ring_of_files_keeps_the_last),
         TEST(drops_of_a_small_ring_are_all_accounted_for),
         TEST(a_full_disk_keeps_what_was_written),
+        TEST(a_full_ordinary_disk_keeps_what_was_written),
+        TEST(a_disk_that_hangs_costs_packets_under_its_own_name),
         TEST(the_disk_floor_ends_it_before_the_disk_is_full),
         TEST(after_kill_9_the_segment_is_repaired_and_holds_what_was_flushed),
         TEST(a_vanished_interface_ends_it_with_everything_seen),
