@@ -140,7 +140,7 @@ show_troubled(const cli_run *run, const cli_statuses *statuses)
     cli_statuses troubled = {0};
     fc_buf text = {0};
     for (size_t i = 0; i < statuses->count; i++)
-        if (statuses->items[i].state == FC_STATE_FAILED || !statuses->items[i].connected)
+        if (statuses->items[i].state != FC_STATE_RUNNING && statuses->items[i].state != FC_STATE_STOPPED)
             cli_statuses_put(&troubled, &statuses->items[i]);
     if (troubled.count > 0) {
         fc_buf_printf(&text, "\n");
@@ -160,7 +160,8 @@ await_start(cli_run *run, const cli_created *created, uint32_t timeout_ms, fc_fa
     cli_statuses statuses = {0};
     const char *name = created->capture.name;
     fc_err err = cli_wait_for(run, name, CLI_GOAL_RUNNING, timeout_ms, &capture, &statuses, fail);
-    if (err != FC_OK)
+    /* A time that is over does not undo what was done: that is shown as well. */
+    if (err != FC_OK && (err != FC_ERR_TIMEOUT || statuses.count == 0))
         goto out;
     cli_statuses_sort(&statuses);
     if (run->out.format == CLI_JSON) {
@@ -175,7 +176,8 @@ await_start(cli_run *run, const cli_created *created, uint32_t timeout_ms, fc_fa
         show_created(run, created, &statuses);
         show_troubled(run, &statuses);
     }
-    err = cli_failed_instances(name, &statuses, fail);
+    if (err == FC_OK)
+        err = cli_failed_instances(name, &statuses, fail);
 out:
     cli_capture_fini(&capture);
     cli_statuses_fini(&statuses);

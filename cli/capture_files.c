@@ -187,10 +187,10 @@ files_json(const evidence *e)
         json_object_set_new(tree, "captureName", json_string(e->name));
         json_object_set_new(tree, "instance", json_string(file->instance_name));
         json_object_set_new(tree, "instanceId", json_string(file->instance_id));
-        json_object_set_new(tree, "path", cli_string_json(file->path));
+        cli_json_set(tree, "path", cli_string_json(file->path));
         json_object_set_new(tree, "online", json_boolean(file->online));
-        json_object_set_new(tree, "instanceCounters",
-                            status != NULL ? fc_counters_to_json(&status->counters) : json_null());
+        cli_json_set(tree, "instanceCounters",
+                     status != NULL ? fc_counters_to_json(&status->counters) : json_null());
         json_array_append_new(list, tree);
     }
     return list;
@@ -335,8 +335,8 @@ print_download(const cli_run *run, const evidence *e, const cli_download *downlo
         free(files);
         if (writing > 0) {
             files = cli_count_text(writing, "file");
-            fc_buf_printf(&text, "%s still being written: left out, stop the capture to get %s.\n", files,
-                          writing == 1 ? "it" : "them");
+            fc_buf_printf(&text, "%s %s still being written and left out: stop the capture to get %s.\n",
+                          files, writing == 1 ? "is" : "are", writing == 1 ? "it" : "them");
             free(files);
         }
     }

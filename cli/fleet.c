@@ -16,9 +16,9 @@ fleet_json(const cli_fleet *fleet)
         json_object_set_new(counters, fleet->counters[i].name,
                             json_integer((json_int_t)fleet->counters[i].value));
     json_t *tree = json_object();
-    json_object_set_new(tree, "fleet", cli_string_json(fleet->fleet_id));
-    json_object_set_new(tree, "coordinator", cli_string_json(fleet->coordinator));
-    json_object_set_new(tree, "version", cli_string_json(fleet->version));
+    cli_json_set(tree, "fleet", cli_string_json(fleet->fleet_id));
+    cli_json_set(tree, "coordinator", cli_string_json(fleet->coordinator));
+    cli_json_set(tree, "version", cli_string_json(fleet->version));
     json_object_set_new(tree, "instanceCount", json_integer(fleet->instance_count));
     json_object_set_new(tree, "onlineCount", json_integer(fleet->online_count));
     json_object_set_new(tree, "regions", cli_strings_json(fleet->regions.items, fleet->regions.count));

@@ -38,15 +38,15 @@ instance_json(const cli_instance *instance)
     json_object_set_new(tree, "zone", json_string(instance->zone));
     json_object_set_new(tree, "labels", labels);
     json_object_set_new(tree, "online", json_boolean(instance->online));
-    json_object_set_new(tree, "lastSeenTime", cli_time_json(instance->last_seen));
-    json_object_set_new(tree, "version", cli_string_json(instance->version));
-    json_object_set_new(tree, "address", cli_string_json(instance->address));
-    json_object_set_new(tree, "bootId", cli_string_json(instance->boot_id));
+    cli_json_set(tree, "lastSeenTime", cli_time_json(instance->last_seen));
+    cli_json_set(tree, "version", cli_string_json(instance->version));
+    cli_json_set(tree, "address", cli_string_json(instance->address));
+    cli_json_set(tree, "bootId", cli_string_json(instance->boot_id));
     json_object_set_new(tree, "clockOffsetNs",
                         measured ? json_integer(instance->clock_offset_ns) : json_null());
     json_object_set_new(tree, "clockBoundNs",
                         measured ? json_integer(instance->clock_bound_ns) : json_null());
-    json_object_set_new(tree, "roundTripNs", measured ? json_integer(instance->round_trip_ns) : json_null());
+    cli_json_set(tree, "roundTripNs", measured ? json_integer(instance->round_trip_ns) : json_null());
     return tree;
 }
 

@@ -282,6 +282,15 @@ cli_time_json(fc_wall wall)
     return json_sprintf("%s.%09dZ", date, (int)(wall.ns % FC_NS_PER_S));
 }
 
+void
+cli_json_set(json_t *object, const char *key, json_t *value)
+{
+    if (json_is_null(value))
+        json_decref(value);
+    else
+        json_object_set_new(object, key, value);
+}
+
 const char *
 cli_state_color(fc_state state)
 {

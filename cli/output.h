@@ -74,6 +74,8 @@ json_t *cli_time_json(fc_wall wall);
 /* null for NULL. */
 json_t *cli_string_json(const char *text);
 json_t *cli_strings_json(char *const *items, size_t count);
+/* Sets a key, unless the value is null: what is not known is left out. Takes the value. */
+void cli_json_set(json_t *object, const char *key, json_t *value);
 const char *cli_state_color(fc_state state);
 
 #endif

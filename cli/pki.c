@@ -127,10 +127,10 @@ entry_json(const fc_pki_entry *entry)
     json_object_set_new(tree, "role", json_string(fc_role_name(entry->principal.role)));
     json_object_set_new(tree, "name", json_string(entry->principal.name));
     json_object_set_new(tree, "serial", json_string(entry->principal.serial));
-    json_object_set_new(tree, "notBefore", cli_time_json(entry->not_before));
-    json_object_set_new(tree, "notAfter", cli_time_json(entry->principal.not_after));
+    cli_json_set(tree, "notBefore", cli_time_json(entry->not_before));
+    cli_json_set(tree, "notAfter", cli_time_json(entry->principal.not_after));
     json_object_set_new(tree, "revoked", json_boolean(entry->revoked));
-    json_object_set_new(tree, "revokedTime", cli_time_json(entry->revoked_at));
+    cli_json_set(tree, "revokedTime", cli_time_json(entry->revoked_at));
     return tree;
 }
 

@@ -137,7 +137,5 @@ void cli_read_cancel(cli_read *read);
 
 /* The stable JSON of a capture, with the reference service's names where it has them. New reference. */
 json_t *cli_capture_json(const cli_capture *capture);
-/* The name the reference service has for a state: NotStarted, Running, Stopped, Error, Unknown. */
-const char *cli_reference_state(fc_state state);
 
 #endif

@@ -161,27 +161,6 @@ cli_read_cancel(cli_read *read)
 
 /* ---- JSON ---- */
 
-const char *
-cli_reference_state(fc_state state)
-{
-    switch (state) {
-    case FC_STATE_PENDING:
-    case FC_STATE_PROVISIONING:
-        return "NotStarted";
-    case FC_STATE_RUNNING:
-    case FC_STATE_STOPPING:
-        return "Running";
-    case FC_STATE_STOPPED:
-        return "Stopped";
-    case FC_STATE_FAILED:
-        return "Error";
-    case FC_STATE_UNKNOWN:
-    case FC_STATE_NONE:
-        break;
-    }
-    return "Unknown";
-}
-
 json_t *
 cli_capture_json(const cli_capture *capture)
 {
@@ -190,21 +169,21 @@ cli_capture_json(const cli_capture *capture)
         if (capture->states[state] > 0)
             json_object_set_new(states, fc_state_name((fc_state)state), json_integer(capture->states[state]));
     json_object_set_new(tree, "name", json_string(capture->name));
-    json_object_set_new(tree, "uid", cli_string_json(capture->uid));
+    cli_json_set(tree, "uid", cli_string_json(capture->uid));
     json_object_set_new(tree, "state", json_string(fc_state_name(capture->state)));
-    json_object_set_new(tree, "packetCaptureStatus", json_string(cli_reference_state(capture->state)));
+    json_object_set_new(tree, "packetCaptureStatus", json_string(fc_state_reference_name(capture->state)));
     json_object_set_new(tree, "states", states);
     json_object_set_new(tree, "instanceCount", json_integer(capture->instance_count));
     json_object_set_new(tree, "regionCount", json_integer(capture->region_count));
-    json_object_set_new(tree, "createdTime", cli_time_json(capture->created));
-    json_object_set_new(tree, "captureStartTime", cli_time_json(capture->start));
-    json_object_set_new(tree, "windowEndTime", cli_time_json(capture->window_end));
+    cli_json_set(tree, "createdTime", cli_time_json(capture->created));
+    cli_json_set(tree, "captureStartTime", cli_time_json(capture->start));
+    cli_json_set(tree, "windowEndTime", cli_time_json(capture->window_end));
     json_object_set_new(tree, "leadTimeMs", json_integer(capture->lead_time_ms));
-    json_object_set_new(tree, "createdBy", cli_string_json(capture->created_by));
+    cli_json_set(tree, "createdBy", cli_string_json(capture->created_by));
     json_object_set_new(tree, "stopRequested", json_boolean(capture->stop_requested));
-    json_object_set_new(tree, "compiledFilter", cli_string_json(capture->compiled_filter));
+    cli_json_set(tree, "compiledFilter", cli_string_json(capture->compiled_filter));
     json_object_set_new(tree, "totals", fc_counters_to_json(&capture->totals));
-    json_object_set_new(tree, "definition",
-                        capture->has_definition ? fc_definition_to_json(&capture->definition) : json_null());
+    cli_json_set(tree, "definition",
+                 capture->has_definition ? fc_definition_to_json(&capture->definition) : json_null());
     return tree;
 }

@@ -31,6 +31,7 @@ typedef enum fc_state {
 #undef X
 } fc_state;
 const char *fc_state_name(fc_state state);
+const char *fc_state_reference_name(fc_state state); /* the reference service's packetCaptureStatus: "Running" */
 FC_MUST_USE fc_err fc_state_parse(const char *text, fc_state *ret_state);
 static inline bool
 fc_state_final(fc_state state)

@@ -13,6 +13,12 @@ static const char *const reference_states[] = {
     [FC_STATE_FAILED] = "Error",    [FC_STATE_UNKNOWN] = "Unknown",
 };
 
+const char *
+fc_state_reference_name(fc_state state)
+{
+    return reference_states[(size_t)state < FC_COUNT(reference_states) ? (size_t)state : FC_STATE_NONE];
+}
+
 /* Its packetCaptureError of a reason; NULL where a stop is no error. */
 static const char *const reference_errors[] = {
     [FC_STOP_DISK_FLOOR] = "LocalFileFailed",   [FC_STOP_DISK_FULL] = "LocalFileFailed",
@@ -140,7 +146,6 @@ json_t *
 fc_status_to_json(const fc_status *status)
 {
     json_t *object = json_object();
-    size_t state = (size_t)status->state < FC_COUNT(reference_states) ? (size_t)status->state : FC_STATE_NONE;
     set_text(object, "captureUid", status->capture_uid);
     set_text(object, "captureName", status->capture_name);
     set_text(object, "instanceId", status->instance_id);
@@ -148,7 +153,7 @@ fc_status_to_json(const fc_status *status)
     set_text(object, "region", status->region);
     set_text(object, "scaleSet", status->scale_set);
     set_text(object, "state", fc_state_name(status->state));
-    set_text(object, "packetCaptureStatus", reference_states[state]);
+    set_text(object, "packetCaptureStatus", fc_state_reference_name(status->state));
     json_object_set_new(object, "packetCaptureError", reference_error(status));
     set_text(object, "stopReason", fc_stop_reason_name(status->stop_reason));
     set_text(object, "stopReasonText", fc_stop_reason_text(status->stop_reason));

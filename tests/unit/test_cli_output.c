@@ -224,7 +224,7 @@ json_of_a_capture_has_the_reference_names(void **state)
     assert_string_equal(json_string_value(json_object_get(tree, "packetCaptureStatus")), "Running");
     assert_string_equal(json_string_value(json_object_get(tree, "captureStartTime")),
                         "2017-07-14T02:40:00.123456789Z");
-    assert_true(json_is_null(json_object_get(tree, "windowEndTime")));
+    assert_null(json_object_get(tree, "windowEndTime"));
     assert_int_equal(json_integer_value(json_object_get(json_object_get(tree, "states"), "RUNNING")), 3);
     const json_t *instances = json_object_get(tree, "instances");
     assert_int_equal(json_array_size(instances), 5);
