@@ -25,7 +25,7 @@ typedef enum nd_state {
 #define X(name, reported) ND_STATE_##name,
     ND_STATES(X)
 #undef X
-        ND_STATE_COUNT
+    ND_STATE_COUNT
 } nd_state;
 
 #define ND_EVENTS(X)                                                                                         \
@@ -46,7 +46,7 @@ typedef enum nd_event {
 #define X(name) ND_EVENT_##name,
     ND_EVENTS(X)
 #undef X
-        ND_EVENT_COUNT
+    ND_EVENT_COUNT
 } nd_event;
 
 /* What a transition entails, in the order in which it is done: what the network waits for comes before the

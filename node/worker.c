@@ -5,6 +5,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { WORKER_NICE = 10 };
 
 typedef struct queue {
     nd_job *head;
@@ -49,6 +53,8 @@ static void *
 run(void *arg)
 {
     nd_worker *worker = arg;
+    /* Nobody waits for a hash; captures and the machine's own work come first. On Linux it is the thread's alone. */
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE);
     pthread_mutex_lock(&worker->lock);
     while (!atomic_load(&worker->giving_up)) {
         nd_job *job = queue_take(&worker->waiting);
