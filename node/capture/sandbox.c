@@ -129,6 +129,7 @@ static const int plain[] = {
     SCMP_SYS(openat),
     SCMP_SYS(getrlimit),
     SCMP_SYS(prlimit64),
+    SCMP_SYS(nanosleep),
     SCMP_SYS(mprotect),
     SCMP_SYS(mmap),
 #endif
