@@ -422,6 +422,10 @@ merge_segment(struct co *co, co_part *part, const fc_segment *segment)
     if (segment->removed) {
         memmove(old, old + 1, (known->segment_count - at - 1) * sizeof *old);
         known->segment_count--;
+    } else if (old == NULL &&
+               known->segment_count >= part->capture->definition.spec.ring_files + CO_SEGMENTS_EXTRA_MAX) {
+        co->counters.segments_refused++;
+        return;
     } else {
         fc_status_put_segment(known, segment);
     }

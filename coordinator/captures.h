@@ -31,6 +31,8 @@ enum {
     /* What an instance may hold at once, so that its desired state fits one frame: 8 x (4 KiB + 300 bytes)
      * that run and 160 bytes for each that is over. */
     CO_PARTS_PER_INSTANCE_MAX = 150,
+    /* Files of one part beyond its ring: each restart of a node begins another. */
+    CO_SEGMENTS_EXTRA_MAX = 256,
 };
 
 /* Numbers are those of fleetcap.v1.DesiredAction. */

@@ -21,6 +21,7 @@
     X(reports_unknown, "reports ignored: of a capture that is not known here; the node forgets it")          \
     X(reports_invalid, "reports refused: not well-formed")                                                   \
     X(reports_final, "reports ignored: they would revive a finished instance capture")                       \
+    X(segments_refused, "files that an instance reported beyond what its capture may have")                  \
     X(pushes, "desired states sent to nodes")                                                                \
     X(pushes_failed, "desired states that a node did not acknowledge")                                       \
     X(captures_created, "captures created")                                                                  \

@@ -71,7 +71,8 @@ on_get_fleet(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
     fleet->coordinator = co_message_text(service->co->name);
     fleet->version = co_message_text(FC_VERSION);
     fleet->instance_count = (uint32_t)registry->count;
-    fleet->online_count = (uint32_t)registry->online;
+    for (const co_instance *i = registry->by_id; i != NULL; i = i->hh.next)
+        fleet->online_count += co_instance_reachable(i);
     put_distinct(registry, CO_FIELD_REGION, &fleet->regions, &fleet->n_regions);
     put_distinct(registry, CO_FIELD_SCALE_SET, &fleet->scale_sets, &fleet->n_scale_sets);
     add_counters(service, fleet);

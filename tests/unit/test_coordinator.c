@@ -359,6 +359,26 @@ sealed_segments_are_stored_before_the_answer_and_outlive_us(void **state)
 }
 
 static void
+an_instance_cannot_list_files_without_end(void **state)
+{
+    (void)state;
+    fixture f;
+    fake_link link = {0};
+    fixture_open(&f, "", ":memory:", &fake_link_ops);
+    (void)fixture_join(&f, "web-1", "eu", &link);
+    co_capture *job = fixture_capture(&f, all_of("job"));
+    for (uint32_t sequence = 1; sequence <= 1000; sequence++) {
+        bool durable;
+        fc_status status = {.state = FC_STATE_RUNNING, .revision = sequence};
+        put_segment(&status, sequence, true, false);
+        co_part_report(f.co, &job->parts[0], &status, &durable);
+    }
+    assert_int_equal(job->parts[0].status.segment_count, CO_SEGMENTS_EXTRA_MAX);
+    assert_int_equal(f.co->counters.segments_refused, 1000 - CO_SEGMENTS_EXTRA_MAX);
+    fixture_close(&f);
+}
+
+static void
 an_instance_that_is_silent_is_unknown_until_it_speaks(void **state)
 {
     (void)state;
@@ -880,6 +900,7 @@ main(void)
         cmocka_unit_test(the_window_closes_for_those_who_never_came),
         cmocka_unit_test(states_and_totals_fold),
         cmocka_unit_test(sealed_segments_are_stored_before_the_answer_and_outlive_us),
+        cmocka_unit_test(an_instance_cannot_list_files_without_end),
         cmocka_unit_test(an_instance_that_is_silent_is_unknown_until_it_speaks),
         cmocka_unit_test(the_newest_connection_wins),
         cmocka_unit_test(generations_go_on_above_what_a_node_has_seen),
