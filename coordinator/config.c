@@ -3,6 +3,7 @@
 #include "common/base/config.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/text.h"
 #include "common/base/yaml.h"
 
 #include <inttypes.h>
@@ -53,6 +54,16 @@ static const fc_config_key keys[] = {
 #undef AT
 // clang-format on
 
+static fc_err
+check_listen(const char *listen, fc_fail *fail)
+{
+    const char *colon = strrchr(listen, ':');
+    uint64_t port;
+    if (colon == NULL || colon == listen || fc_u64_parse(colon + 1, UINT16_MAX, &port) != FC_OK)
+        return fc_fail_field(fail, FC_ERR_INVALID, "listen", "listen: '%s' is not ADDRESS:PORT", listen);
+    return FC_OK;
+}
+
 fc_err
 co_config_from_tree(const json_t *tree, co_config *ret, fc_fail *fail)
 {
@@ -67,7 +78,7 @@ co_config_from_tree(const json_t *tree, co_config *ret, fc_fail *fail)
         return fc_fail_field(fail, FC_ERR_INVALID, "heartbeat",
                              "heartbeat: %" PRIu64 " ms is not shorter than the lease of %" PRIu64 " ms",
                              ret->heartbeat_ms, ret->lease_ms);
-    return FC_OK;
+    return check_listen(ret->listen, fail);
 }
 
 fc_err
@@ -75,9 +86,10 @@ co_config_load(const char *path, co_config *ret, fc_fail *fail)
 {
     json_t *tree = NULL;
     fc_fail why = {0};
-    fc_err err = fc_yaml_load(path, &tree, &why);
-    if (err == FC_OK)
-        err = co_config_from_tree(tree, ret, &why);
+    fc_err err = fc_yaml_load(path, &tree, fail);
+    if (err != FC_OK)
+        return err;
+    err = co_config_from_tree(tree, ret, &why);
     if (err != FC_OK)
         err = fc_fail_set(fail, err, "%s: %s", path, why.text);
     json_decref(tree);

@@ -176,24 +176,22 @@ co_store_open(const char *path, co_store **ret_store, fc_fail *fail)
         "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
         "PRAGMA temp_store = MEMORY;";
     co_store *store = FC_NEW(co_store);
+    fc_fail why = {0};
     fc_err err = FC_OK;
     if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK) {
-        err =
-            fc_fail_set(fail, FC_ERR_IO, "cannot open the database %s: %s", path, sqlite3_errmsg(store->db));
-        goto out;
-    }
-    err = run(store, pragmas, "be opened", fail);
+                        NULL) != SQLITE_OK)
+        err = failed(store, "be opened", &why);
     if (err == FC_OK)
-        err = migrate(store, fail);
+        err = run(store, pragmas, "be opened", &why);
+    if (err == FC_OK)
+        err = migrate(store, &why);
     for (int i = 0; err == FC_OK && i < SQL_COUNT; i++)
         if (sqlite3_prepare_v3(store->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i],
                                NULL) != SQLITE_OK)
-            err = failed(store, "prepare a statement", fail);
-out:
+            err = failed(store, "prepare a statement", &why);
     if (err != FC_OK) {
         co_store_close(store);
-        return err;
+        return fc_fail_set(fail, err, "%s: %s", path, why.text);
     }
     *ret_store = store;
     return FC_OK;

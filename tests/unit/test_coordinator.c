@@ -872,6 +872,8 @@ configuration_is_checked_as_a_whole(void **state)
         {"{ca: a, certificate: b, key: c, log_level: loud}", "log_level"},
         {"{ca: a, certificate: b, key: c, max_running_per_instance: 9}", "max_running_per_instance"},
         {"{ca: a, certificate: b, key: c, listne: d}", "listne"},
+        {"{ca: a, certificate: b, key: c, listen: everywhere}", "listen"},
+        {"{ca: a, certificate: b, key: c, listen: \"0.0.0.0:70000\"}", "listen"},
     };
     for (size_t i = 0; i < FC_COUNT(cases); i++) {
         json_t *tree = NULL;
