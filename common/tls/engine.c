@@ -9,6 +9,10 @@
 #include <nng/supplemental/tls/tls.h>
 #include <string.h>
 
+/* Records are shorter than TLS allows (16 KiB), so that of Mbed TLS's two buffers no more than two pages
+ * become resident; it costs less CPU than can be measured. */
+enum { RECORD_MAX = 4096 };
+
 struct nng_tls_engine_config {
     fc_tls *tls; /* held; NULL in the configurations that NNG makes for itself and that nobody uses */
 };
@@ -20,9 +24,13 @@ struct nng_tls_engine_conn {
     fc_tls *tls;                 /* borrowed from the configuration, which NNG keeps for as long as us */
     fc_credentials *credentials; /* held: those of the moment it began */
     fc_principal peer;           /* once done */
-    int error; /* the first failure, told again ever after: Mbed TLS must not be called past one */
+    int error;        /* the first failure, told again ever after: Mbed TLS must not be called past one */
+    size_t held_back; /* of a record in Mbed TLS's buffer that has not gone out whole */
+    size_t skip;      /* bytes that went out so and will be offered again */
     bool started;
     bool done;
+    bool closing; /* close_notify is wanted */
+    bool close_notified;
     bool counted;
     bool saw_certificate; /* else the session was resumed */
     bool revoked;
@@ -285,14 +293,41 @@ conn_fini(nng_tls_engine_conn *conn)
     fc_credentials_drop(conn->credentials);
 }
 
-/* close_notify goes into NNG's send buffer, or nowhere when that is full: it does not wait. */
+/* A record that NNG's buffer had no room for stays with Mbed TLS, encrypted, and goes out before anything
+ * else. Its bytes have not been reported as sent: the caller offers them again, and they are skipped then. */
+static int
+flush_record(nng_tls_engine_conn *conn)
+{
+    if (conn->held_back == 0)
+        return 0;
+    static const uint8_t unread;
+    int status = mbedtls_ssl_write(&conn->ssl, &unread, conn->held_back);
+    if (wants_io(status))
+        return NNG_EAGAIN;
+    if (status < 0)
+        return fail_with(conn, nng_error(status));
+    conn->skip = conn->held_back;
+    conn->held_back = 0;
+    return 0;
+}
+
+/* close_notify goes behind what was sent before; when NNG's buffer is full, with a later call. */
+static void
+notify_close(nng_tls_engine_conn *conn)
+{
+    bool writable = conn->error == 0 || conn->error == NNG_ECONNSHUT;
+    if (conn->closing && !conn->close_notified && writable && flush_record(conn) == 0)
+        conn->close_notified = mbedtls_ssl_close_notify(&conn->ssl) == 0;
+}
+
+/* NNG drops what it still holds, and it is not for us to wait. */
 static void
 conn_close(nng_tls_engine_conn *conn)
 {
-    if (!conn->started || conn->error != 0)
+    if (!conn->started)
         return;
-    if (conn->done)
-        (void)mbedtls_ssl_close_notify(&conn->ssl);
+    conn->closing = conn->done;
+    notify_close(conn);
     conn->error = NNG_ECLOSED;
 }
 
@@ -302,56 +337,95 @@ conn_recv(nng_tls_engine_conn *conn, uint8_t *bytes, size_t *size)
     int error = conn_handshake(conn);
     if (error != 0)
         return error;
+    notify_close(conn);
     int status = mbedtls_ssl_read(&conn->ssl, bytes, *size);
     if (wants_io(status))
         return NNG_EAGAIN;
-    if (status <= 0)
-        return fail_with(conn, nng_error(status == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : status));
-    *size = (size_t)status;
-    return 0;
+    if (status > 0) {
+        *size = (size_t)status;
+        return 0;
+    }
+    if (status == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
+        /* To be answered in kind (RFC 5246, 7.2.1). */
+        conn->closing = true;
+        notify_close(conn);
+    }
+    return fail_with(conn, nng_error(status == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : status));
 }
 
 static int
 conn_send(nng_tls_engine_conn *conn, const uint8_t *bytes, size_t *size)
 {
     int error = conn_handshake(conn);
+    if (error == 0)
+        error = conn->closing ? NNG_ECLOSED : flush_record(conn);
     if (error != 0)
         return error;
-    int status = mbedtls_ssl_write(&conn->ssl, bytes, *size);
-    if (wants_io(status))
+    size_t sent = conn->skip < *size ? conn->skip : *size;
+    conn->skip -= sent;
+    while (sent < *size) {
+        size_t length = *size - sent < RECORD_MAX ? *size - sent : RECORD_MAX;
+        int status = mbedtls_ssl_write(&conn->ssl, bytes + sent, length);
+        if (wants_io(status)) {
+            conn->held_back = length;
+            break;
+        }
+        if (status <= 0)
+            return fail_with(conn, nng_error(status));
+        sent += (size_t)status;
+    }
+    if (sent == 0)
         return NNG_EAGAIN;
-    if (status < 0)
-        return fail_with(conn, nng_error(status));
-    *size = (size_t)status;
+    *size = sent;
     return 0;
 }
 
-/* NNG asks on the thread of nng_stream_get_bool's caller, which is how fc_engine_identify gets the principal.
- */
+/* NNG calls it on the thread of nng_stream_get_bool's caller, under the connection's lock: the way by which
+ * the program and the engine's side of a stream get to speak. */
 static _Thread_local struct {
-    bool set;
+    bool shut_down; /* asked: send close_notify */
+    bool set;       /* answered: who the peer is */
     fc_principal peer;
-} handed_over;
+} exchange;
 
 static bool
 conn_verified(nng_tls_engine_conn *conn)
 {
     if (!conn->done)
         return false;
-    handed_over.peer = conn->peer;
-    handed_over.set = true;
+    if (exchange.shut_down) {
+        conn->closing = true;
+        notify_close(conn);
+    }
+    exchange.peer = conn->peer;
+    exchange.set = true;
     return true;
+}
+
+static bool
+ask_engine(struct nng_stream *stream, bool shut_down)
+{
+    bool verified = false;
+    exchange.set = false;
+    exchange.shut_down = shut_down;
+    int status = nng_stream_get_bool(stream, NNG_OPT_TLS_VERIFIED, &verified);
+    exchange.shut_down = false;
+    return status == 0 && verified && exchange.set;
 }
 
 bool
 fc_engine_identify(struct nng_stream *stream, fc_principal *ret_peer)
 {
-    bool verified = false;
-    handed_over.set = false;
-    if (nng_stream_get_bool(stream, NNG_OPT_TLS_VERIFIED, &verified) != 0 || !verified || !handed_over.set)
+    if (!ask_engine(stream, false))
         return false;
-    *ret_peer = handed_over.peer;
+    *ret_peer = exchange.peer;
     return true;
+}
+
+bool
+fc_engine_shutdown(struct nng_stream *stream)
+{
+    return ask_engine(stream, true);
 }
 
 /* ---- a configuration ---- */

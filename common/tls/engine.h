@@ -18,5 +18,7 @@ FC_MUST_USE fc_err fc_engine_config(fc_tls *tls, fc_tls_mode mode, struct nng_tl
                                     fc_fail *fail);
 /* See fc_tls_identify. */
 bool fc_engine_identify(struct nng_stream *stream, fc_principal *ret_peer);
+/* See fc_tls_shutdown. */
+bool fc_engine_shutdown(struct nng_stream *stream);
 
 #endif

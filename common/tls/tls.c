@@ -197,6 +197,12 @@ fc_tls_identify(struct nng_stream *stream, fc_principal *ret_peer)
     return fc_engine_identify(stream, ret_peer);
 }
 
+bool
+fc_tls_shutdown(struct nng_stream *stream)
+{
+    return fc_engine_shutdown(stream);
+}
+
 fc_err
 fc_tls_check(fc_tls *tls, const fc_principal *peer, fc_fail *fail)
 {

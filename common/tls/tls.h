@@ -27,8 +27,8 @@ typedef struct fc_tls_files {
     const char *key;         /* PEM, P-256; must not be readable by others */
     const char *crl;         /* PEM X.509 CRL of the CA; NULL = none; a missing file is an error */
     const char *ticket_keys; /* server: made (0600) when missing, rotated; NULL = kept in memory only */
-    const char *server_name; /* client: DNS name the coordinator's certificate must carry; NULL or a numeric address =
-                              * coordinator.<fleet>, which every coordinator of the fleet carries */
+    const char *server_name; /* client: DNS name the coordinator's certificate must carry; NULL or a numeric
+                              * address = coordinator.<fleet>, which every coordinator of the fleet carries */
 } fc_tls_files;
 
 /* Loads everything; the sentence names the file and what is wrong with it. Strings are copied. */
@@ -44,6 +44,10 @@ struct nng_tls_config *fc_tls_config(const fc_tls *tls);
 const fc_principal *fc_tls_own(const fc_tls *tls);
 /* Who is at the other end of an established stream; false before the handshake is done. */
 bool fc_tls_identify(struct nng_stream *stream, fc_principal *ret_peer);
+/* Tells the peer that nothing more comes, after all that was sent; sending fails from now on, receiving goes
+ * on. For an orderly end: shut down, receive until NNG_ECONNSHUT (or a timer), then close. nng_stream_close
+ * by itself discards what NNG has not handed to the kernel yet. False before the handshake is done. */
+bool fc_tls_shutdown(struct nng_stream *stream);
 /* Is this (connected) peer still welcome: not revoked, not expired? With the sentence why not. */
 FC_MUST_USE fc_err fc_tls_check(fc_tls *tls, const fc_principal *peer, fc_fail *fail);
 

@@ -735,6 +735,27 @@ a_coordinator_under_another_name_is_refused(void **state)
     pair_stop(&p);
 }
 
+static void
+who_dials_an_address_expects_the_service_name(void **state)
+{
+    (void)state;
+    static const char *const addresses[] = {"127.0.0.1", "::1"};
+    server s = {.tls = make_tls(FC_TLS_SERVER, "coordinator-c1")};
+    server_start(&s);
+    for (size_t i = 0; i < FC_COUNT(addresses); i++) {
+        fc_principal peer;
+        fc_tls *client = NULL;
+        fc_tls_files files = {.ca = path("ca.crt"),
+                              .certificate = path("node-web-1.crt"),
+                              .key = path("node-web-1.key"),
+                              .server_name = addresses[i]};
+        assert_int_equal(fc_tls_new(FC_TLS_CLIENT, &files, &client, NULL), FC_OK);
+        assert_int_equal(client_once(client, &s, &peer), 0);
+        fc_tls_free(client);
+    }
+    server_stop(&s);
+}
+
 /* Certificates of our CA that fc_pki_issue would not make. */
 static void
 make_odd(const char *name, const char *extensions)
@@ -975,9 +996,13 @@ send_all(void *context)
     uint8_t *bytes = fc_alloc(1 << 20);
     for (size_t i = 0; i < 1 << 20; i++)
         bytes[i] = (uint8_t)(i * 7 + (i >> 8));
-    for (size_t done = 0; done < 1 << 20;) {
+    /* Other lengths each time, also after a send that was taken in part. */
+    for (size_t done = 0, turn = 0; done < 1 << 20; turn++) {
         size_t sent = 0;
-        if (transfer(stream, true, bytes + done, (1 << 20) - done, &sent) != 0)
+        size_t offered = 1 + turn * 7919 % 30000;
+        if (offered > (1 << 20) - done)
+            offered = (1 << 20) - done;
+        if (transfer(stream, true, bytes + done, offered, &sent) != 0)
             break;
         done += sent;
     }
@@ -1031,6 +1056,51 @@ close_tells_the_peer(void **state)
     server_drop(&p.server);
     assert_int_equal(transfer(stream, false, &byte, 1, NULL), NNG_ECONNSHUT);
     nng_stream_free(stream);
+    pair_stop(&p);
+}
+
+static void *
+receive_end(void *context)
+{
+    server *s = context;
+    char byte;
+    s->status = transfer(s->stream, false, &byte, 1, NULL);
+    return NULL;
+}
+
+static void
+shutdown_loses_nothing_that_was_sent(void **state)
+{
+    (void)state;
+    enum { SIZE = 100000 };
+    pair p;
+    pair_start(&p);
+    uint8_t *bytes = fc_alloc(SIZE);
+    for (int round = 0; round < 10; round++) {
+        serve_one(&p.server);
+        nng_stream *stream = dial(p.client, p.server.port);
+        assert_false(fc_tls_shutdown(stream));
+        assert_int_equal(client_talk(stream, &p.peer), 0);
+        served(&p.server);
+        for (size_t done = 0, sent = 0; done < SIZE; done += sent)
+            assert_int_equal(transfer(p.server.stream, true, bytes + done, SIZE - done, &sent), 0);
+        assert_true(fc_tls_shutdown(p.server.stream));
+        assert_int_equal(transfer(p.server.stream, true, bytes, 1, NULL), NNG_ECLOSED);
+
+        assert_int_equal(pthread_create(&p.server.thread, NULL, receive_end, &p.server), 0);
+        size_t got = 0;
+        size_t total = 0;
+        int status;
+        while ((status = transfer(stream, false, bytes, SIZE, &got)) == 0)
+            total += got;
+        assert_int_equal(status, NNG_ECONNSHUT);
+        assert_int_equal(total, SIZE);
+        nng_stream_close(stream);
+        nng_stream_free(stream);
+        served(&p.server);
+        assert_int_equal(p.server.status, NNG_ECONNSHUT);
+    }
+    free(bytes);
     pair_stop(&p);
 }
 
@@ -1282,6 +1352,7 @@ main(void)
         TEST(a_node_of_another_fleet_is_refused),
         TEST(a_coordinator_of_another_fleet_is_refused),
         TEST(a_coordinator_under_another_name_is_refused),
+        TEST(who_dials_an_address_expects_the_service_name),
         TEST(certificates_that_name_nobody_or_two_are_refused),
         TEST(p256_and_aes_gcm_are_negotiated_and_nothing_else),
         TEST(another_curve_is_refused),
@@ -1292,6 +1363,7 @@ main(void)
         TEST(a_revocation_list_of_another_ca_is_refused),
         TEST(a_mebibyte_arrives_whole_both_ways_at_once),
         TEST(close_tells_the_peer),
+        TEST(shutdown_loses_nothing_that_was_sent),
         TEST(what_is_not_tls_fails_and_hurts_nobody),
         TEST(one_that_connects_and_is_silent_holds_up_nobody),
         TEST(many_handshakes_and_reloads_at_once_agree),
