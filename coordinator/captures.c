@@ -360,8 +360,7 @@ static void
 fire_waits(co_part *part, bool forgotten)
 {
     co_wait *wait, *next;
-    DL_FOREACH_SAFE(part->waits, wait, next)
-    {
+    DL_FOREACH_SAFE (part->waits, wait, next) {
         if (wait->for_forgotten && !forgotten)
             continue;
         DL_DELETE(part->waits, wait);

@@ -53,6 +53,7 @@ typedef struct co_part {
     uint64_t floor;             /* the last revision taken on this connection */
     bool told;                  /* the instance may know of it */
     bool heard;                 /* since Hello: the instance has named it */
+    bool acked;                 /* the instance has taken the order to arm */
     bool arming;                /* the start waits for it */
     bool forgotten;             /* the instance has acknowledged FORGET or PURGE */
     fc_mono forgotten_at;
@@ -103,8 +104,10 @@ typedef struct co_capture {
     uint64_t change; /* grows with every change of a part or of the capture */
     co_part *newest; /* parts by change */
 
-    struct co *co;   /* borrowed; for the timer */
-    uint32_t arming; /* parts that the start waits for */
+    struct co *co;      /* borrowed; for the timer */
+    uint32_t arming;    /* parts that the start waits for */
+    fc_mono begun;      /* when the instances were told to arm; 0 = by an earlier coordinator */
+    int64_t fan_out_ns; /* how long it took until the last of them had taken it */
     fc_timer arm_timer;
     struct co_watch *watches; /* borrowed */
     uint32_t watch_count;

@@ -49,8 +49,8 @@ co_persist_fini(struct co *co)
         fc_log(FC_LOG_ERROR, "what was not stored is lost: %s", fail.text);
     fc_loop_timer_clear(co->loop, &co->persist.timer);
     co_audit_entry *entry, *next;
-    LL_FOREACH_SAFE(co->persist.audit, entry, next)
-    free(entry);
+    LL_FOREACH_SAFE (co->persist.audit, entry, next)
+        free(entry);
     co->persist.audit = NULL;
 }
 
@@ -287,8 +287,8 @@ mark_clean(struct co *co)
         p->dirty_segment_count = 0;
     }
     co_audit_entry *entry, *next;
-    LL_FOREACH_SAFE(co->persist.audit, entry, next)
-    free(entry);
+    LL_FOREACH_SAFE (co->persist.audit, entry, next)
+        free(entry);
     co->persist.instances = NULL;
     co->persist.captures = NULL;
     co->persist.parts = NULL;
@@ -299,8 +299,7 @@ static void
 answer_waits(struct co *co, fc_err err, const fc_fail *fail)
 {
     co_flush_wait *wait, *next;
-    DL_FOREACH_SAFE(co->persist.waits, wait, next)
-    {
+    DL_FOREACH_SAFE (co->persist.waits, wait, next) {
         co_persist_unwait(co, wait);
         wait->done(wait, err, fail);
     }

@@ -63,6 +63,17 @@ co_reconcile_push_failed(struct co *co, co_instance *instance)
     instance->pushing = false; /* the sweep tries again */
 }
 
+/* The order to arm reached it: the order to start will take about as long, under the same load. */
+static void
+note_taken(struct co *co, co_part *part)
+{
+    co_capture *capture = part->capture;
+    if (part->acked || capture->start.ns != 0 || capture->begun.ns == 0)
+        return;
+    part->acked = true;
+    capture->fan_out_ns = fc_loop_now(co->loop).ns - capture->begun.ns;
+}
+
 void
 co_reconcile_acked(struct co *co, co_instance *instance, uint64_t generation)
 {
@@ -70,9 +81,11 @@ co_reconcile_acked(struct co *co, co_instance *instance, uint64_t generation)
     if (generation > instance->acked && generation <= instance->generation)
         instance->acked = generation;
     co_part *part, *next;
-    DL_FOREACH_SAFE(instance->parts, part, next)
-    {
-        if (part->action < CO_ACTION_FORGET || instance->acked < part->generation)
+    DL_FOREACH_SAFE (instance->parts, part, next) {
+        if (instance->acked < part->generation)
+            continue;
+        note_taken(co, part);
+        if (part->action < CO_ACTION_FORGET)
             continue;
         co_part_forgotten(co, part);
         if (part->action == CO_ACTION_FORGET)
@@ -96,9 +109,9 @@ void
 co_reconcile_applied(struct co *co, co_instance *instance, uint64_t generation)
 {
     co_part *part, *next;
-    DL_FOREACH_SAFE(instance->parts, part, next)
-    if (generation <= instance->acked && generation >= part->generation && purged(co, part))
-        co_part_gone(co, part);
+    DL_FOREACH_SAFE (instance->parts, part, next)
+        if (generation <= instance->acked && generation >= part->generation && purged(co, part))
+            co_part_gone(co, part);
 }
 
 static bool
@@ -149,6 +162,9 @@ lead_ms(struct co *co, const co_capture *capture)
             worst_ns = round_trip_ns;
     }
     int64_t lead = 2 * worst_ns / FC_NS_PER_MS + CO_LEAD_SLACK_MS;
+    int64_t fan_out = capture->fan_out_ns / FC_NS_PER_MS * 5 / 4;
+    if (lead < fan_out)
+        lead = fan_out;
     return lead < CO_LEAD_MIN_MS ? CO_LEAD_MIN_MS : lead > CO_LEAD_MAX_MS ? CO_LEAD_MAX_MS : lead;
 }
 
@@ -213,6 +229,7 @@ void
 co_reconcile_begin(struct co *co, co_capture *capture)
 {
     capture->arm_timer.fire = on_arm_timer;
+    capture->begun = fc_loop_now(co->loop);
     fc_loop_timer_after_ms(co->loop, &capture->arm_timer, (int64_t)co->config->arm_timeout_ms);
     for (size_t i = 0; i < capture->part_count; i++) {
         co_part *part = &capture->parts[i];
@@ -278,8 +295,7 @@ void
 co_reconcile_joined(struct co *co, co_instance *instance)
 {
     co_part *part, *next;
-    DL_FOREACH_SAFE(instance->parts, part, next)
-    {
+    DL_FOREACH_SAFE (instance->parts, part, next) {
         if (part->heard)
             continue;
         missing(co, part);
@@ -293,8 +309,8 @@ void
 co_reconcile_left(struct co *co, co_instance *instance)
 {
     co_part *part, *next;
-    DL_FOREACH_SAFE(instance->parts, part, next)
-    co_reconcile_armed(co, part);
+    DL_FOREACH_SAFE (instance->parts, part, next)
+        co_reconcile_armed(co, part);
 }
 
 /* ---- once a second ---- */
@@ -317,8 +333,7 @@ static void
 sweep_captures(struct co *co)
 {
     co_capture *capture, *next;
-    HASH_ITER(hh, co->captures.by_uid, capture, next)
-    {
+    HASH_ITER (hh, co->captures.by_uid, capture, next) {
         if (capture->deleted && capture->kept == 0 && capture->references == 0)
             co_capture_release(co, capture);
         else if (capture->counts[FC_STATE_PENDING] > 0 && window_over(co, capture, CO_WINDOW_GRACE_MS))

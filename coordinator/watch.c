@@ -90,7 +90,7 @@ co_watch_changed(co_capture *capture, bool turning_point)
     if (!turning_point && !capture->watches_idle)
         return;
     co_watch *watch;
-    DL_FOREACH(capture->watches, watch)
-    arm(watch, turning_point);
+    DL_FOREACH (capture->watches, watch)
+        arm(watch, turning_point);
     capture->watches_idle = false;
 }

@@ -227,6 +227,29 @@ start_does_not_wait_for_ever(void **state)
 }
 
 static void
+start_leaves_time_for_the_fan_out_that_was_seen(void **state)
+{
+    (void)state;
+    fixture f;
+    fake_link links[2] = {0};
+    fixture_open(&f, "", ":memory:", &fake_link_ops);
+    (void)fixture_join(&f, "web-1", "eu", &links[0]);
+    (void)fixture_join(&f, "web-2", "eu", &links[1]);
+    fixture_ack(&f, &links[0]);
+    fixture_ack(&f, &links[1]);
+    co_capture *job = fixture_capture(&f, all_of("job"));
+    fixture_run_ms(&f, 1);
+    fixture_ack(&f, &links[0]);
+    fixture_run_ms(&f, 399);
+    fixture_ack(&f, &links[1]);
+    fixture_run_ms(&f, 600); /* a slow helper is no slow network */
+    (void)fixture_report(&f, &job->parts[0], FC_STATE_PROVISIONING, 1);
+    (void)fixture_report(&f, &job->parts[1], FC_STATE_PROVISIONING, 1);
+    assert_int_equal(job->lead_ms, 500);
+    fixture_close(&f);
+}
+
+static void
 an_instance_that_goes_or_fails_does_not_hold_up_the_start(void **state)
 {
     (void)state;
@@ -898,6 +921,7 @@ main(void)
         cmocka_unit_test(captures_whose_window_is_long_over_do_not_count),
         cmocka_unit_test(start_waits_for_the_armed_and_tells_each_its_own_clock),
         cmocka_unit_test(start_does_not_wait_for_ever),
+        cmocka_unit_test(start_leaves_time_for_the_fan_out_that_was_seen),
         cmocka_unit_test(an_instance_that_goes_or_fails_does_not_hold_up_the_start),
         cmocka_unit_test(the_window_closes_for_those_who_never_came),
         cmocka_unit_test(states_and_totals_fold),
