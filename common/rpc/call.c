@@ -84,7 +84,8 @@ fc_rpc_call_method(const fc_rpc_call *call)
 bool
 fc_rpc_call_writable(const fc_rpc_call *call)
 {
-    return !call->full;
+    /* Not when it is over either: who writes while it is writable must come to an end. */
+    return call->state == FC_RPC_CALL_OPEN && !call->ended_here && !call->full;
 }
 
 /* ---- frames out ---- */

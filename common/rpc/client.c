@@ -188,6 +188,8 @@ make_dialer(fc_rpc_client *client, fc_fail *fail)
     if (rc == 0 && tls != NULL)
         rc = nng_stream_dialer_set_ptr(client->dialer, NNG_OPT_TLS_CONFIG, tls);
     if (rc == 0)
+        rc = nng_stream_dialer_set_bool(client->dialer, NNG_OPT_TCP_NODELAY, true);
+    if (rc == 0)
         rc = nng_aio_alloc(&client->aio, dial_done, client);
     if (rc != 0)
         err = fc_fail_set(fail, FC_ERR_UNAVAILABLE, "cannot reach %s: %s", client->address,

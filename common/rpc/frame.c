@@ -74,12 +74,6 @@ fc_rpc_decoder_next(fc_rpc_decoder *decoder, uint32_t limit_bytes, fc_rpc_arena 
     return FC_RPC_DECODE_FRAME;
 }
 
-bool
-fc_rpc_decoder_within(const fc_rpc_decoder *decoder)
-{
-    return fc_buf_size(&decoder->in) > 0;
-}
-
 void
 fc_rpc_frame_put(fc_buf *out, const Fcpb__Frame *frame)
 {

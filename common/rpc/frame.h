@@ -45,8 +45,6 @@ void fc_rpc_decoder_commit(fc_rpc_decoder *decoder, size_t size);
  */
 fc_rpc_decode fc_rpc_decoder_next(fc_rpc_decoder *decoder, uint32_t limit_bytes, fc_rpc_arena *arena,
                                   Fcpb__Frame **ret_frame);
-/* Does the decoder hold the beginning of a frame? */
-bool fc_rpc_decoder_within(const fc_rpc_decoder *decoder);
 
 /* Appends header and frame. */
 void fc_rpc_frame_put(fc_buf *out, const Fcpb__Frame *frame);

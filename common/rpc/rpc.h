@@ -72,6 +72,7 @@ const fc_rpc_method *fc_rpc_call_method(const fc_rpc_call *call);
 /* Packs and sends. False when the stream's window was already used up before it: the message is queued all the same
  * (never dropped), but the caller should wait for on_writable before the next one. */
 bool fc_rpc_call_send(fc_rpc_call *call, const ProtobufCMessage *message);
+/* False too when the call is over, or has sent its last message. */
 bool fc_rpc_call_writable(const fc_rpc_call *call);
 /* While held, what comes is still delivered, but the peer's window is not opened again: it stops when it has used it
  * up. For passing a stream on to someone slower. */

@@ -177,6 +177,8 @@ listen_at(fc_rpc_server *server, const char *address, fc_fail *fail)
     if (rc == 0 && tls != NULL)
         rc = nng_stream_listener_set_ptr(server->listener, NNG_OPT_TLS_CONFIG, tls);
     if (rc == 0)
+        rc = nng_stream_listener_set_bool(server->listener, NNG_OPT_TCP_NODELAY, true);
+    if (rc == 0)
         rc = nng_stream_listener_listen(server->listener);
     if (rc != 0)
         err = fc_fail_set(fail, FC_ERR_UNAVAILABLE, "cannot listen on %s: %s", address,

@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 static uint64_t first_seed = 1;
-static uint64_t seed_count = 2000;
+static uint64_t seed_count = 1000;
 static uint64_t random_state;
 
 /* xorshift64* (Vigna 2016): the same seed gives the same run. */

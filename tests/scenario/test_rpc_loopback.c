@@ -642,6 +642,67 @@ both_address_families_are_served(void **state)
     fc_rpc_server_free(server);
 }
 
+static void
+close_it(fc_rpc_conn *conn, void *user)
+{
+    ++*(unsigned *)user;
+    fc_rpc_conn_close(conn, FC_CODE_PERMISSION_DENIED, "not welcome any more");
+}
+
+static void
+a_server_can_visit_and_close_its_connections(void **state)
+{
+    (void)state;
+    heard at_server = {0}, at_clients = {0};
+    fc_rpc_server *server = serve(&at_server, "127.0.0.1:0", (fc_rpc_options){0});
+    fc_rpc_client *clients[5];
+    for (size_t i = 0; i < FC_COUNT(clients); i++)
+        clients[i] = connect_to(&at_clients, fc_rpc_server_port(server), true);
+    RUN_UNTIL(at_clients.opened == FC_COUNT(clients) && quiet_for_ms(50));
+    unsigned visited = 0;
+    fc_rpc_server_each(server, close_it, &visited);
+    fc_rpc_server_each(server, close_it, &visited); /* those that are closing are not visited */
+    assert_int_equal(visited, FC_COUNT(clients));
+    RUN_UNTIL(at_server.closed == FC_COUNT(clients) && at_clients.closed == FC_COUNT(clients));
+    assert_int_equal(at_server.why.code, FC_CODE_PERMISSION_DENIED);
+    assert_string_equal(at_clients.why.message, "closed by the peer: not welcome any more");
+    for (size_t i = 0; i < FC_COUNT(clients); i++)
+        fc_rpc_client_free(clients[i]);
+    fc_rpc_server_free(server);
+}
+
+static void
+close_at_once(fc_rpc_conn *conn, void *user)
+{
+    heard *h = user;
+    h->opened++;
+    fc_rpc_conn_close(conn, FC_CODE_ABORTED, "no");
+}
+
+/* A coordinator that drops its nodes as soon as they are in must not be dialled without pause. */
+static void
+a_connection_that_did_not_last_does_not_reset_the_back_off(void **state)
+{
+    (void)state;
+    static const fc_rpc_conn_ops closing = {.on_open = close_at_once};
+    heard at_server = {0};
+    fc_rpc_options options = {.loop = loop, .identify = identify_client, .ops = &closing, .user = &at_server};
+    fc_rpc_server *server = NULL;
+    fc_rpc_client *client = NULL;
+    fc_fail fail;
+    assert_int_equal(fc_rpc_server_new(&options, "127.0.0.1:0", &server, &fail), FC_OK);
+    options = (fc_rpc_options){.loop = loop, .identify = identify_server};
+    char address[32];
+    (void)snprintf(address, sizeof address, "127.0.0.1:%u", fc_rpc_server_port(server));
+    const fc_rpc_backoff backoff = {.first_ms = 1, .max_ms = 100000};
+    assert_int_equal(fc_rpc_client_new(&options, address, &backoff, &client, &fail), FC_OK);
+    (void)quiet_for_ms(1500);
+    assert_true(at_server.opened >= 2);
+    assert_true(at_server.opened < 60); /* hundreds, if every delay were a millisecond */
+    fc_rpc_client_free(client);
+    fc_rpc_server_free(server);
+}
+
 /* Freed at every stage of connecting: nothing leaks and nothing is used after (the sanitizers judge). */
 static void
 clients_can_be_freed_at_any_moment(void **state)
@@ -685,6 +746,8 @@ main(void)
         T(running_out_of_descriptors_does_not_end_accepting),
         T(addresses_that_mean_nothing_are_refused),
         T(both_address_families_are_served),
+        T(a_server_can_visit_and_close_its_connections),
+        T(a_connection_that_did_not_last_does_not_reset_the_back_off),
         T(clients_can_be_freed_at_any_moment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -628,7 +628,9 @@ a_message_too_long_for_its_frame_ends_the_call(void **state)
     server_init(&r);
     ask(&r, 1, list_instances, 0, 1 << 20);
     (void)send_instance(served, FC_RPC_MESSAGE_MAX - 4);
+    assert_true(fc_rpc_call_writable(served));
     (void)send_instance(served, FC_RPC_MESSAGE_MAX - 3);
+    assert_false(fc_rpc_call_writable(served));
     rig_settle(&r);
     expect_frame(&r.dialler, 1, FCPB__FRAME__BODY_MESSAGE);
     expect_status(&r.dialler, 1, FC_CODE_RESOURCE_EXHAUSTED);

@@ -512,6 +512,74 @@ a_user_that_calls_again_from_on_closed_does_not_hold_up_the_end(void **state)
     rig_fini(&r);
 }
 
+/* ---- closing from within ---- */
+
+static fc_rpc_conn *victim;
+
+static void
+close_victim(void)
+{
+    fc_rpc_conn_close(victim, FC_CODE_ABORTED, "closed from within");
+}
+
+static void
+close_in_request(fc_rpc_call *call, const ProtobufCMessage *request, void *user)
+{
+    victim = fc_rpc_call_conn(call);
+    assert_int_equal(request->descriptor->n_fields, 0);
+    close_victim();
+    assert_ptr_equal(fc_rpc_conn_user(victim), user);
+    Fcpb__Fleet fleet = FCPB__FLEET__INIT;
+    fc_rpc_call_reply(call, &fleet.base); /* too late, and harmless */
+}
+
+static void
+close_in_message(fc_rpc_call *call, const ProtobufCMessage *message)
+{
+    (void)message;
+    victim = fc_rpc_call_conn(call);
+    close_victim();
+    fc_rpc_call_cancel(call);
+}
+
+static void
+closing_from_within_a_handler_is_safe(void **state)
+{
+    (void)state;
+    rig r;
+    int service_itself;
+    const fc_rpc_handler closing[] = {{.method = FC_METHOD_GET_FLEET, .request = close_in_request}};
+    const fc_rpc_service closing_service = {
+        .handlers = closing, .handler_count = 1, .service = &service_itself};
+    rig_init(&r, &(rig_options){.listener_services = &closing_service, .dialler_raw = true});
+    rig_say_ping(&r.dialler);
+    rig_settle(&r);
+    fc_rpc_conn_set_user(r.listener.conn, &service_itself);
+    ask(&r, 1, get_fleet);
+    ask(&r, 3, get_fleet); /* in the same bytes: not served any more */
+    rig_settle(&r);
+    assert_int_equal(r.listener.closings, 1);
+    assert_string_equal(r.listener.why.message, "closed from within");
+    rig_fini(&r);
+}
+
+static void
+closing_from_within_on_message_is_safe(void **state)
+{
+    (void)state;
+    rig r;
+    rig_init(&r, &(rig_options){.listener_services = &service});
+    rig_settle(&r);
+    static const fc_rpc_call_ops closing = {.on_message = close_in_message, .on_closed = on_closed};
+    fc_rpc_status status = {0};
+    Fcpb__GetFleetRequest request = FCPB__GET_FLEET_REQUEST__INIT;
+    (void)fc_rpc_call_new(r.dialler.conn, FC_METHOD_GET_FLEET, &request.base, 0, &closing, &status);
+    rig_settle(&r);
+    assert_int_equal(status.code, FC_CODE_UNAVAILABLE);
+    assert_int_equal(r.dialler.closings + r.listener.closings, 2);
+    rig_fini(&r);
+}
+
 int
 main(void)
 {
@@ -533,6 +601,8 @@ main(void)
         cmocka_unit_test(a_peer_that_does_not_listen_is_not_read_from_for_ever),
         cmocka_unit_test(after_go_away_no_call_starts_and_open_ones_finish),
         cmocka_unit_test(closing_tells_the_peer_why_and_ends_the_calls_first),
+        cmocka_unit_test(closing_from_within_a_handler_is_safe),
+        cmocka_unit_test(closing_from_within_on_message_is_safe),
         cmocka_unit_test(a_user_that_calls_again_from_on_closed_does_not_hold_up_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
