@@ -17,7 +17,8 @@ enum {
     LARGEST_PACKET = CAP_SNAPLEN_MAX + 64, /* as a block */
     BUFFER_CAPACITY = CAP_BUFFER_BYTES + LARGEST_PACKET + CAP_SEGMENT_PADDING,
     BUFFER_STRIDE = (BUFFER_CAPACITY + CAP_SEGMENT_PAGE - 1) / CAP_SEGMENT_PAGE * CAP_SEGMENT_PAGE,
-    LAGGING = CAP_BUFFER_COUNT / 2, /* buffers in the queue at which the page cache has to take the peak */
+    LAGGING =
+        CAP_BUFFER_COUNT_MIN / 2, /* buffers in the queue at which the page cache has to take the peak */
 };
 
 struct cap_writer {
@@ -28,7 +29,8 @@ struct cap_writer {
     pthread_t thread;
     bool started;
     uint8_t *memory; /* owned: all buffers */
-    cap_buffer buffers[CAP_BUFFER_COUNT];
+    cap_buffer buffers[CAP_BUFFER_COUNT_MAX];
+    size_t buffer_count;
 
     pthread_mutex_t lock; /* over everything below */
     pthread_cond_t wake;  /* the queue has something, or finish, or a report was taken */
@@ -66,13 +68,17 @@ report(void *user, const cap_segment *segment)
 static fc_err
 make_buffers(cap_writer *writer, fc_fail *fail)
 {
-    writer->memory = mmap(NULL, (size_t) BUFFER_STRIDE * CAP_BUFFER_COUNT, PROT_READ | PROT_WRITE,
+    uint64_t count = writer->spec->ring_bytes / CAP_BUFFER_BYTES;
+    if (count < CAP_BUFFER_COUNT_MIN)
+        count = CAP_BUFFER_COUNT_MIN;
+    writer->buffer_count = count > CAP_BUFFER_COUNT_MAX ? CAP_BUFFER_COUNT_MAX : (size_t) count;
+    writer->memory = mmap(NULL, BUFFER_STRIDE * writer->buffer_count, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (writer->memory == MAP_FAILED) {
         writer->memory = NULL;
-        return fc_fail_errno(fail, errno, "no memory for %d buffers", CAP_BUFFER_COUNT);
+        return fc_fail_errno(fail, errno, "no memory for %zu buffers", writer->buffer_count);
     }
-    for (size_t i = CAP_BUFFER_COUNT; i > 0; i--) {
+    for (size_t i = writer->buffer_count; i > 0; i--) {
         cap_buffer *buffer = &writer->buffers[i - 1];
         buffer->data = writer->memory + (i - 1) * BUFFER_STRIDE;
         buffer->next = writer->free;
@@ -120,7 +126,7 @@ cap_writer_free(cap_writer *writer)
         return;
     cap_segments_fini(&writer->segments);
     if (writer->memory != NULL)
-        munmap(writer->memory, (size_t) BUFFER_STRIDE * CAP_BUFFER_COUNT);
+        munmap(writer->memory, BUFFER_STRIDE * writer->buffer_count);
     if (writer->event_fd >= 0)
         close(writer->event_fd);
     pthread_cond_destroy(&writer->wake);

@@ -15,7 +15,8 @@
 
 enum {
     CAP_BUFFER_BYTES = 1 << 20, /* a buffer is written when it holds this much */
-    CAP_BUFFER_COUNT = 16,
+    CAP_BUFFER_COUNT_MIN = 16,
+    CAP_BUFFER_COUNT_MAX = 64,
     CAP_REPORTS_MAX = 64, /* segments sealed or removed that the ring thread has not told the node yet */
 };
 
