@@ -23,9 +23,9 @@ enum {
     QUIET_POLL_MS = 10,     /* while the last blocks retire */
     DRAIN_STUCK_MS = 1000,  /* without progress; ten times the time in which a block retires */
     DRAIN_MAX_MS = 10000,
-    LAST_WORDS_MS = 5000, /* for the node to take the last events */
-    BATCH_BYTES_PER_MS = 4 << 20 /* at 4 GB/s a ring of this much for each millisecond is still not full */,
-    BATCH_MAX_MS = 20,
+    LAST_WORDS_MS = 5000,         /* for the node to take the last events */
+    BATCH_BYTES_PER_MS = 4 << 20, /* a ring of this much for each millisecond is not full at 4 GB/s */
+    BATCH_MAX_MS = 20,            /* measured: 5 ms cost a fifth more, 50 ms no less */
 };
 
 typedef enum phase { ARMED, RUNNING, DRAINING } phase;
@@ -268,6 +268,15 @@ begin_if_due(cap_runner *run)
     cap_event_started(&run->channel, run->start_ns);
 }
 
+/* The node says why; one that says nothing has asked for it. */
+static fc_stop_reason
+stop_reason(const Fcpb__HelperStop *command)
+{
+    int reason = (int) command->reason;
+    return reason > FC_STOP_NONE && reason <= FC_STOP_INTERNAL ? (fc_stop_reason) reason
+                                                               : FC_STOP_STOP_REQUESTED;
+}
+
 static void
 take_commands(cap_runner *run)
 {
@@ -276,7 +285,7 @@ take_commands(cap_runner *run)
         if (command->body_case == FCPB__HELPER_COMMAND__BODY_START)
             take_start(run, command->start);
         else if (command->body_case == FCPB__HELPER_COMMAND__BODY_STOP)
-            stop(run, (fc_stop_reason) command->stop->reason, "");
+            stop(run, stop_reason(command->stop), "");
         else
             stop(run, FC_STOP_INTERNAL, "the node sent a second specification");
         fcpb__helper_command__free_unpacked(command, NULL);
