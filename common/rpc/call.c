@@ -2,18 +2,13 @@
 
 #include "common/base/mem.h"
 #include "common/rpc/conn.h"
+#include "common/rpc/policy.h"
+#include "common/rpc/put.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct fc_rpc_packed {
-    struct fc_rpc_packed *next; /* owned by the call's queue */
-    bool end_of_stream;
-    size_t size;
-    uint8_t bytes[];
-} packed;
 
 static const fc_rpc_call_ops no_ops;
 
@@ -88,93 +83,14 @@ fc_rpc_call_writable(const fc_rpc_call *call)
     return call->state == FC_RPC_CALL_OPEN && !call->ended_here && !call->full;
 }
 
-/* ---- frames out ---- */
-
-static void
-put_status(fc_rpc_conn *conn, uint32_t stream_id, const fc_rpc_status *status)
-{
-    Fcpb__ErrorDetail detail = FCPB__ERROR_DETAIL__INIT;
-    Fcpb__ErrorDetail *details[] = {&detail};
-    Fcpb__Status body = FCPB__STATUS__INIT;
-    body.code = (uint32_t)status->code;
-    body.message = (char *)(uintptr_t)status->message;
-    if (status->field[0] != '\0' || status->instance[0] != '\0') {
-        detail.field = (char *)(uintptr_t)status->field;
-        detail.instance = (char *)(uintptr_t)status->instance;
-        body.details = details;
-        body.n_details = 1;
-    }
-    Fcpb__Frame frame = FCPB__FRAME__INIT;
-    frame.stream_id = stream_id;
-    frame.body_case = FCPB__FRAME__BODY_STATUS;
-    frame.status = &body;
-    fc_rpc_conn_put(conn, &frame);
-}
-
-static void
-put_request(fc_rpc_call *call, uint32_t timeout_ms)
-{
-    Fcpb__Request body = FCPB__REQUEST__INIT;
-    body.method = (char *)(uintptr_t)call->method->path;
-    body.timeout_ms = timeout_ms;
-    body.window_bytes = window_of(call);
-    Fcpb__Frame frame = FCPB__FRAME__INIT;
-    frame.stream_id = call->stream_id;
-    frame.body_case = FCPB__FRAME__BODY_REQUEST;
-    frame.request = &body;
-    fc_rpc_conn_put(call->conn, &frame);
-}
-
-static void
-put_cancel(fc_rpc_call *call)
-{
-    Fcpb__Cancel body = FCPB__CANCEL__INIT;
-    Fcpb__Frame frame = FCPB__FRAME__INIT;
-    frame.stream_id = call->stream_id;
-    frame.body_case = FCPB__FRAME__BODY_CANCEL;
-    frame.cancel = &body;
-    fc_rpc_conn_put(call->conn, &frame);
-}
-
-static void
-put_window(fc_rpc_call *call, uint32_t bytes)
-{
-    Fcpb__WindowUpdate body = FCPB__WINDOW_UPDATE__INIT;
-    body.bytes = bytes;
-    Fcpb__Frame frame = FCPB__FRAME__INIT;
-    frame.stream_id = call->stream_id;
-    frame.body_case = FCPB__FRAME__BODY_WINDOW_UPDATE;
-    frame.window_update = &body;
-    fc_rpc_conn_put(call->conn, &frame);
-}
-
 static void
 put_message(fc_rpc_call *call, const uint8_t *bytes, size_t size, bool end_of_stream)
 {
-    Fcpb__Message body = FCPB__MESSAGE__INIT;
-    body.payload.data = (uint8_t *)(uintptr_t)bytes;
-    body.payload.len = size;
-    body.end_of_stream = end_of_stream;
-    Fcpb__Frame frame = FCPB__FRAME__INIT;
-    frame.stream_id = call->stream_id;
-    frame.body_case = FCPB__FRAME__BODY_MESSAGE;
-    frame.message = &body;
     call->send_window_bytes -= (int64_t)size;
-    fc_rpc_conn_put(call->conn, &frame);
+    fc_rpc_put_message(call->conn, call->stream_id, bytes, size, end_of_stream);
 }
 
 /* ---- the end ---- */
-
-static void
-drop_queue(fc_rpc_call *call)
-{
-    while (call->queue != NULL) {
-        packed *gone = call->queue;
-        call->queue = gone->next;
-        free(gone);
-    }
-    call->queue_tail = &call->queue;
-}
 
 /* Over for the user: on_closed comes from the connection's task. */
 static void
@@ -187,7 +103,7 @@ end_for_user(fc_rpc_call *call, const fc_rpc_status *status)
     }
     free(call->status);
     call->status = copy;
-    drop_queue(call);
+    fc_rpc_queue_clear(&call->queue);
     fc_loop_timer_clear(loop_of(call), &call->deadline);
     if (call->waiting) {
         TAILQ_REMOVE(&call->conn->waiting, call, in_waiting);
@@ -237,7 +153,7 @@ cancel(fc_rpc_call *call, const fc_rpc_status *status)
 {
     if (call->state != FC_RPC_CALL_OPEN)
         return;
-    put_cancel(call);
+    fc_rpc_put_cancel(call->conn, call->stream_id);
     call->state = FC_RPC_CALL_CANCELLED;
     end_for_user(call, status);
 }
@@ -246,7 +162,7 @@ cancel(fc_rpc_call *call, const fc_rpc_status *status)
 static void
 finish_now(fc_rpc_call *call, const fc_rpc_status *status)
 {
-    put_status(call->conn, call->stream_id, status);
+    fc_rpc_put_status(call->conn, call->stream_id, status);
     end(call, status);
 }
 
@@ -275,7 +191,7 @@ fc_rpc_call_finish(fc_rpc_call *call, const fc_rpc_status *status)
         finish_now(call, &none);
         return;
     }
-    if (call->queue == NULL) {
+    if (call->queue.first == NULL) {
         finish_now(call, status);
         return;
     }
@@ -348,7 +264,7 @@ fc_rpc_call_deliver(fc_rpc_call *call)
 static bool
 may_put(const fc_rpc_call *call)
 {
-    return call->queue == NULL && call->send_window_bytes > 0 && fc_rpc_conn_roomy(call->conn);
+    return call->queue.first == NULL && call->send_window_bytes > 0 && fc_rpc_conn_roomy(call->conn);
 }
 
 static void
@@ -358,18 +274,6 @@ await_room(fc_rpc_call *call)
         return;
     call->waiting = true;
     TAILQ_INSERT_TAIL(&call->conn->waiting, call, in_waiting);
-}
-
-static packed *
-enqueue(fc_rpc_call *call, size_t size, bool end_of_stream)
-{
-    packed *fresh = fc_grow_array(NULL, sizeof(packed) + size, 1);
-    fresh->next = NULL;
-    fresh->end_of_stream = end_of_stream;
-    fresh->size = size;
-    *call->queue_tail = fresh;
-    call->queue_tail = &fresh->next;
-    return fresh;
 }
 
 static void
@@ -403,7 +307,7 @@ fc_rpc_call_send(fc_rpc_call *call, const ProtobufCMessage *message)
     if (may_put(call))
         pack_and_put(call, message, size, end_of_stream);
     else
-        (void)protobuf_c_message_pack(message, enqueue(call, size, end_of_stream)->bytes);
+        (void)protobuf_c_message_pack(message, fc_rpc_queue_add(&call->queue, size, end_of_stream));
     call->full = !may_put(call);
     if (call->full && call->send_window_bytes > 0)
         await_room(call);
@@ -416,24 +320,21 @@ fc_rpc_call_half_close(fc_rpc_call *call)
     if (call->state != FC_RPC_CALL_OPEN || call->ended_here || call->server)
         return;
     call->ended_here = true;
-    if (call->queue == NULL)
+    if (call->queue.first == NULL)
         put_message(call, NULL, 0, true);
     else
-        (void)enqueue(call, 0, true);
+        (void)fc_rpc_queue_add(&call->queue, 0, true);
 }
 
 bool
 fc_rpc_call_serve(fc_rpc_call *call)
 {
-    if (call->queue != NULL && call->send_window_bytes > 0) {
-        packed *first = call->queue;
+    if (call->queue.first != NULL && call->send_window_bytes > 0) {
+        const fc_rpc_packed *first = call->queue.first;
         put_message(call, first->bytes, first->size, first->end_of_stream);
-        call->queue = first->next;
-        if (call->queue == NULL)
-            call->queue_tail = &call->queue;
-        free(first);
+        fc_rpc_queue_drop_first(&call->queue);
     }
-    if (call->queue != NULL)
+    if (call->queue.first != NULL)
         return call->send_window_bytes > 0;
     if (call->state == FC_RPC_CALL_FINISHING) {
         fc_rpc_status status = *call->status;
@@ -459,7 +360,7 @@ call_make(fc_rpc_conn *conn, const fc_rpc_method *method, bool server, const fc_
     call->conn = conn;
     call->method = method;
     call->server = server;
-    call->queue_tail = &call->queue;
+    fc_rpc_queue_init(&call->queue);
     call->deadline.fire = on_deadline;
     call->send_window_bytes = call->receive_window_bytes = window_of(call);
     fc_rpc_call_set(call, ops, user);
@@ -481,38 +382,19 @@ hash(fc_rpc_call *call, uint32_t stream_id)
         conn->bulk_count++;
 }
 
-/* May a call start? With the status why not. */
-static bool
-may_start(const fc_rpc_conn *conn, fc_rpc_status *ret_status)
-{
-    if (conn->state == FC_RPC_CONN_OPEN && !conn->peer_goes && conn->own_count < FC_RPC_STREAMS_MAX &&
-        conn->next_stream_id < UINT32_MAX - 2)
-        return true;
-    if (conn->own_count >= FC_RPC_STREAMS_MAX)
-        *ret_status = fc_rpc_status_make(FC_CODE_RESOURCE_EXHAUSTED, "%u calls are open to %s already",
-                                         conn->own_count, conn->address);
-    else if (conn->peer_goes)
-        *ret_status = fc_rpc_status_make(FC_CODE_UNAVAILABLE, "%s is closing the connection: %s",
-                                         conn->address, conn->peer_reason);
-    else
-        *ret_status =
-            fc_rpc_status_make(FC_CODE_UNAVAILABLE, "the connection to %s is not open", conn->address);
-    return false;
-}
-
 fc_rpc_call *
 fc_rpc_call_start(fc_rpc_conn *conn, const fc_rpc_method *method, const ProtobufCMessage *first,
                   uint32_t timeout_ms, const fc_rpc_call_ops *ops, void *user)
 {
     fc_rpc_call *call = call_make(conn, method, false, ops, user);
     fc_rpc_status status;
-    if (!may_start(conn, &status)) {
+    if (!fc_rpc_policy_may_call(conn, &status)) {
         end(call, &status);
         return call;
     }
     hash(call, conn->next_stream_id);
     conn->next_stream_id += 2;
-    put_request(call, timeout_ms);
+    fc_rpc_put_request(conn, call->stream_id, method->path, timeout_ms, window_of(call));
     if (timeout_ms > 0)
         fc_loop_timer_after_ms(loop_of(call), &call->deadline, timeout_ms);
     if (first != NULL)
@@ -537,42 +419,16 @@ fc_rpc_call_find(fc_rpc_conn *conn, uint32_t stream_id)
     return call;
 }
 
-/* Deny by default: a known method, an allowed role, served here, not too many. */
-static bool
-request_check(fc_rpc_conn *conn, const fc_rpc_method *method, const char *path, fc_rpc_status *ret_status)
-{
-    fc_rpc_counters *counters = &conn->endpoint->counters;
-    char peer[FC_PRINCIPAL_TEXT_SIZE], text[96];
-    (void)fc_principal_text(&conn->peer, peer);
-    if (method == NULL) {
-        counters->calls_unknown++;
-        fc_rpc_frame_text(text, sizeof text, path);
-        *ret_status = fc_rpc_status_make(FC_CODE_UNIMPLEMENTED, "there is no method %s", text);
-    } else if ((method->roles & (unsigned)conn->peer.role) == 0) {
-        counters->calls_denied++;
-        *ret_status = fc_rpc_status_make(FC_CODE_PERMISSION_DENIED, "%s may not call %s", peer, method->path);
-    } else if (conn->endpoint->served[method->id].handler == NULL) {
-        counters->calls_unknown++;
-        *ret_status = fc_rpc_status_make(FC_CODE_UNIMPLEMENTED, "%s is not served here", method->path);
-    } else if (conn->peer_count >= FC_RPC_STREAMS_MAX) {
-        counters->calls_limited++;
-        *ret_status = fc_rpc_status_make(FC_CODE_RESOURCE_EXHAUSTED, "%s has %u calls open already", peer,
-                                         conn->peer_count);
-    } else {
-        return true;
-    }
-    return false;
-}
-
 void
 fc_rpc_call_take_request(fc_rpc_conn *conn, uint32_t stream_id, const Fcpb__Request *request)
 {
     const fc_rpc_method *method = conn->endpoint->find(request->method);
     fc_rpc_status status;
-    if (!request_check(conn, method, request->method, &status)) {
+    if (!fc_rpc_policy_may_be_called(conn, method, request->method, &status)) {
         const fc_rpc_options *options = &conn->endpoint->options;
-        put_status(conn, stream_id, &status);
-        if (status.code == FC_CODE_PERMISSION_DENIED && options->ops != NULL && options->ops->on_denied != NULL)
+        fc_rpc_put_status(conn, stream_id, &status);
+        if (status.code == FC_CODE_PERMISSION_DENIED && options->ops != NULL &&
+            options->ops->on_denied != NULL)
             options->ops->on_denied(conn, method, options->user);
         return;
     }
@@ -593,7 +449,7 @@ replenish(fc_rpc_call *call)
     if (call->held || call->state != FC_RPC_CALL_OPEN || call->ended_there ||
         call->consumed_bytes < window_of(call) / 2)
         return;
-    put_window(call, (uint32_t)call->consumed_bytes);
+    fc_rpc_put_window(call->conn, call->stream_id, (uint32_t)call->consumed_bytes);
     call->receive_window_bytes += call->consumed_bytes;
     call->consumed_bytes = 0;
 }
@@ -717,7 +573,7 @@ fc_rpc_call_take_window(fc_rpc_call *call, uint32_t bytes)
         return;
     }
     call->send_window_bytes += bytes;
-    if (call->send_window_bytes > 0 && (call->full || call->queue != NULL) &&
+    if (call->send_window_bytes > 0 && (call->full || call->queue.first != NULL) &&
         (call->state == FC_RPC_CALL_OPEN || call->state == FC_RPC_CALL_FINISHING))
         await_room(call);
 }

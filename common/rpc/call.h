@@ -7,6 +7,7 @@
 #define FC_RPC_CALL_H
 
 #include "common/base/loop.h"
+#include "common/rpc/queue.h"
 #include "common/rpc/rpc.h"
 
 #include "fleetcap/v1/frame.pb-c.h"
@@ -24,8 +25,6 @@ typedef enum fc_rpc_call_state {
     FC_RPC_CALL_STATES(X)
 #undef X
 } fc_rpc_call_state;
-
-struct fc_rpc_packed; /* a message that waits for the window */
 
 struct fc_rpc_call {
     fc_rpc_conn *conn; /* borrowed: outlives it */
@@ -50,8 +49,7 @@ struct fc_rpc_call {
     int64_t send_window_bytes;    /* may be overdrawn by one message */
     int64_t receive_window_bytes; /* what the peer may still send; likewise */
     int64_t consumed_bytes;       /* taken by the user, not yet given back to the peer */
-    struct fc_rpc_packed *queue;  /* owned */
-    struct fc_rpc_packed **queue_tail;
+    fc_rpc_queue queue;           /* messages that wait for the window */
     fc_timer deadline;
     fc_rpc_status *status; /* owned: how it ended; NULL = OK */
 };

@@ -2,6 +2,7 @@
 
 #include "common/base/mem.h"
 #include "common/rpc/call.h"
+#include "common/rpc/put.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -114,12 +115,7 @@ serve_waiting(fc_rpc_conn *conn)
 static void
 send_ping(fc_rpc_conn *conn)
 {
-    Fcpb__Ping ping = FCPB__PING__INIT;
-    ping.origin_unix_ns = fc_rpc_exchange_start(&conn->exchange, fc_loop_clock(loop_of(conn)));
-    Fcpb__Frame frame = FCPB__FRAME__INIT;
-    frame.body_case = FCPB__FRAME__BODY_PING;
-    frame.ping = &ping;
-    fc_rpc_conn_put(conn, &frame);
+    fc_rpc_put_ping(conn, fc_rpc_exchange_start(&conn->exchange, fc_loop_clock(loop_of(conn))));
 }
 
 /* ---- closing ---- */
@@ -149,12 +145,7 @@ say_goodbye(fc_rpc_conn *conn, const char *reason)
 {
     if (conn->state != FC_RPC_CONN_OPEN)
         return;
-    Fcpb__GoAway go_away = FCPB__GO_AWAY__INIT;
-    go_away.reason = (char *)(uintptr_t)reason;
-    Fcpb__Frame frame = FCPB__FRAME__INIT;
-    frame.body_case = FCPB__FRAME__BODY_GO_AWAY;
-    frame.go_away = &go_away;
-    fc_rpc_conn_put(conn, &frame);
+    fc_rpc_put_go_away(conn, reason);
     flush(conn);
 }
 
@@ -195,14 +186,8 @@ static void
 take_ping(fc_rpc_conn *conn, const Fcpb__Frame *frame)
 {
     const fc_clock *clock = fc_loop_clock(loop_of(conn));
-    Fcpb__Pong pong = FCPB__PONG__INIT;
-    pong.origin_unix_ns = frame->ping->origin_unix_ns;
-    pong.receive_unix_ns = fc_clock_wall(clock).ns;
-    pong.transmit_unix_ns = fc_clock_wall(clock).ns;
-    Fcpb__Frame answer = FCPB__FRAME__INIT;
-    answer.body_case = FCPB__FRAME__BODY_PONG;
-    answer.pong = &pong;
-    fc_rpc_conn_put(conn, &answer);
+    int64_t received = fc_clock_wall(clock).ns;
+    fc_rpc_put_pong(conn, frame->ping->origin_unix_ns, received, fc_clock_wall(clock).ns);
 }
 
 static void

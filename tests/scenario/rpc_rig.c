@@ -412,3 +412,45 @@ rig_skip(rig_end *raw, Fcpb__Frame__BodyCase kind)
     }
     return count;
 }
+
+void
+rig_expect(rig_end *raw, uint32_t stream_id, Fcpb__Frame__BodyCase kind)
+{
+    Fcpb__Frame *frame = rig_hear(raw);
+    assert_non_null(frame);
+    assert_int_equal(frame->stream_id, stream_id);
+    assert_int_equal(frame->body_case, kind);
+    fcpb__frame__free_unpacked(frame, NULL);
+}
+
+/* ---- what a call's user hears ---- */
+
+static void
+heard_message(fc_rpc_call *call, const ProtobufCMessage *message)
+{
+    rig_heard *h = fc_rpc_call_user(call);
+    h->messages++;
+    h->bytes += protobuf_c_message_get_packed_size(message);
+}
+
+static void
+heard_half_close(fc_rpc_call *call)
+{
+    ((rig_heard *)fc_rpc_call_user(call))->half_closed++;
+}
+
+static void
+heard_writable(fc_rpc_call *call)
+{
+    ((rig_heard *)fc_rpc_call_user(call))->writable++;
+}
+
+static void
+heard_closed(fc_rpc_call *call, const fc_rpc_status *status)
+{
+    rig_heard *h = fc_rpc_call_user(call);
+    h->closed++;
+    h->status = *status;
+}
+
+const fc_rpc_call_ops rig_heard_ops = {heard_message, heard_half_close, heard_writable, heard_closed};

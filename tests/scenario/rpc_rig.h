@@ -85,5 +85,20 @@ void rig_say_ping(rig_end *raw);
 Fcpb__Frame *rig_hear(rig_end *raw);
 /* Throws away what was heard; returns how many frames of that kind there were. */
 unsigned rig_skip(rig_end *raw, Fcpb__Frame__BodyCase kind);
+/* Takes the next frame, which must be this one. */
+void rig_expect(rig_end *raw, uint32_t stream_id, Fcpb__Frame__BodyCase kind);
+
+/* ---- what a call's user hears: give rig_heard_ops and a rig_heard ---- */
+
+typedef struct rig_heard {
+    unsigned messages;
+    size_t bytes;
+    unsigned half_closed;
+    unsigned writable;
+    unsigned closed;
+    fc_rpc_status status;
+} rig_heard;
+
+extern const fc_rpc_call_ops rig_heard_ops;
 
 #endif
