@@ -454,13 +454,13 @@ a_capture_is_created_watched_and_stopped(void **state)
     watching w;
     fc_fail fail = {0};
     node_joins(&n, "web-1");
-    fc_rpc_client *operator= operator_dials();
+    fc_rpc_client *alice = operator_dials();
     Fcpb__CreateCaptureResponse *created = NULL;
-    assert_int_equal(create_job(operator, job_json, &created, &fail), FC_OK);
+    assert_int_equal(create_job(alice, job_json, &created, &fail), FC_OK);
     assert_int_equal(created->n_instances, 1);
     assert_string_equal(created->capture->created_by, "operator/alice");
     protobuf_c_message_free_unpacked(&created->base, NULL);
-    watch_job(operator, & w);
+    watch_job(alice, &w);
     RUN_UNTIL(n.desired->n_captures == 1);
     assert_int_equal(n.desired->captures[0]->action, FCPB__DESIRED_ACTION__DESIRED_ACTION_RUN);
     assert_int_equal(node_reports(&n, job_uid(), FC_STATE_PROVISIONING, 1, false, &fail), FC_OK);
@@ -472,7 +472,7 @@ a_capture_is_created_watched_and_stopped(void **state)
     stop.all = true;
     stop.wait_ms = 50;
     assert_int_equal(
-        fc_rpc_stream(operator, FC_METHOD_STOP_CAPTURES, &stop.base, 5000, count_ack, counts, &fail), FC_OK);
+        fc_rpc_stream(alice, FC_METHOD_STOP_CAPTURES, &stop.base, 5000, count_ack, counts, &fail), FC_OK);
     assert_int_equal(counts[1], 1);
     assert_int_equal(n.desired->captures[0]->action, FCPB__DESIRED_ACTION__DESIRED_ACTION_STOP);
     uint64_t commits = co->counters.store_commits;
@@ -485,17 +485,17 @@ a_capture_is_created_watched_and_stopped(void **state)
     stop.names = (char *[]){(char *)"job"};
     stop.n_names = 1;
     assert_int_equal(
-        fc_rpc_stream(operator, FC_METHOD_STOP_CAPTURES, &stop.base, 5000, count_ack, counts, &fail), FC_OK);
+        fc_rpc_stream(alice, FC_METHOD_STOP_CAPTURES, &stop.base, 5000, count_ack, counts, &fail), FC_OK);
     assert_int_equal(counts[0], 1);
-    fc_rpc_client_free(operator);
+    fc_rpc_client_free(alice);
     node_leaves(&n);
 }
 
 static void
-job_with_a_file(test_node *n, fc_rpc_client *operator)
+job_with_a_file(test_node *n, fc_rpc_client *alice)
 {
     fc_fail fail = {0};
-    assert_int_equal(create_job(operator, job_json, NULL, &fail), FC_OK);
+    assert_int_equal(create_job(alice, job_json, NULL, &fail), FC_OK);
     if (node_reports(n, job_uid(), FC_STATE_STOPPED, 1, true, &fail) != FC_OK)
         fail_msg("%s", fail.text);
 }
@@ -518,25 +518,24 @@ a_file_is_passed_on_whole_and_from_any_offset(void **state)
     reader r;
     fc_fail fail = {0};
     node_joins(&n, "web-1");
-    fc_rpc_client *operator= operator_dials();
-    job_with_a_file(&n, operator);
+    fc_rpc_client *alice = operator_dials();
+    job_with_a_file(&n, alice);
     unsigned files = 0;
     Fcpb__GetCaptureRequest list = FCPB__GET_CAPTURE_REQUEST__INIT;
     list.name = (char *)"job";
     assert_int_equal(
-        fc_rpc_stream(operator, FC_METHOD_LIST_FILES, &list.base, 5000, check_location, &files, &fail),
-        FC_OK);
+        fc_rpc_stream(alice, FC_METHOD_LIST_FILES, &list.base, 5000, check_location, &files, &fail), FC_OK);
     assert_int_equal(files, 1);
-    read_file(operator, & r, 0);
+    read_file(alice, &r, 0);
     RUN_UNTIL(r.over);
     assert_int_equal(r.status.code, FC_CODE_OK);
     assert_int_equal(r.offset, FILE_BYTES);
     assert_false(r.wrong);
-    read_file(operator, & r, FILE_BYTES - CHUNK_BYTES);
+    read_file(alice, &r, FILE_BYTES - CHUNK_BYTES);
     RUN_UNTIL(r.over);
     assert_int_equal(n.chunks_sent, 1);
     assert_false(r.wrong);
-    fc_rpc_client_free(operator);
+    fc_rpc_client_free(alice);
     node_leaves(&n);
 }
 
@@ -547,9 +546,9 @@ a_slow_reader_holds_up_the_node_and_not_our_memory(void **state)
     test_node n;
     reader r;
     node_joins(&n, "web-1");
-    fc_rpc_client *operator= operator_dials();
-    job_with_a_file(&n, operator);
-    read_file(operator, & r, 0);
+    fc_rpc_client *alice = operator_dials();
+    job_with_a_file(&n, alice);
+    read_file(alice, &r, 0);
     fc_rpc_call_hold(r.call, true);
     for (int i = 0; i < 100; i++)
         fc_loop_step(loop, 10);
@@ -561,7 +560,7 @@ a_slow_reader_holds_up_the_node_and_not_our_memory(void **state)
     RUN_UNTIL(r.over);
     assert_int_equal(r.offset, FILE_BYTES);
     assert_false(r.wrong);
-    fc_rpc_client_free(operator);
+    fc_rpc_client_free(alice);
     node_leaves(&n);
 }
 
@@ -572,11 +571,12 @@ a_reader_that_leaves_ends_the_node_s_reading(void **state)
     test_node n;
     reader r;
     node_joins(&n, "web-1");
-    fc_rpc_client *operator= operator_dials();
-    job_with_a_file(&n, operator);
-    read_file(operator, & r, 0);
+    fc_rpc_client *alice = operator_dials();
+    job_with_a_file(&n, alice);
+    read_file(alice, &r, 0);
+    fc_rpc_call_hold(r.call, true);
     RUN_UNTIL(r.offset > 0);
-    fc_rpc_client_free(operator);
+    fc_rpc_client_free(alice);
     RUN_UNTIL(n.read_over);
     assert_true(n.file_offset < FILE_BYTES);
     assert_int_equal(n.read_ended, FC_CODE_CANCELLED);
@@ -590,19 +590,20 @@ a_node_that_goes_in_the_middle_is_named(void **state)
     test_node n;
     reader r;
     node_joins(&n, "web-1");
-    fc_rpc_client *operator= operator_dials();
-    job_with_a_file(&n, operator);
-    read_file(operator, & r, 0);
+    fc_rpc_client *alice = operator_dials();
+    job_with_a_file(&n, alice);
+    read_file(alice, &r, 0);
+    fc_rpc_call_hold(r.call, true);
     RUN_UNTIL(r.offset > 0);
     node_leaves(&n);
     RUN_UNTIL(r.over);
     assert_int_equal(r.status.code, FC_CODE_UNAVAILABLE);
     assert_string_equal(r.status.instance, "web-1");
-    read_file(operator, & r, 0);
+    read_file(alice, &r, 0);
     RUN_UNTIL(r.over);
     assert_int_equal(r.status.code, FC_CODE_UNAVAILABLE);
     assert_non_null(strstr(r.status.message, "web-1"));
-    fc_rpc_client_free(operator);
+    fc_rpc_client_free(alice);
 }
 
 static void
@@ -636,39 +637,39 @@ five_thousand_instances_fit_in_frames(void **state)
     fc_fail fail = {0};
     unsigned count = 0;
     join_thousands(COUNT);
-    fc_rpc_client *operator= operator_dials();
+    fc_rpc_client *alice = operator_dials();
     Fcpb__CreateCaptureResponse *created = NULL;
-    if (create_job(operator, job_json, &created, &fail) != FC_OK)
+    if (create_job(alice, job_json, &created, &fail) != FC_OK)
         fail_msg("%s", fail.text);
     assert_int_equal(created->capture->instance_count, COUNT);
     assert_true(created->n_instances > 100);
     assert_true(created->n_instances < COUNT);
     assert_non_null(strstr(created->warnings[created->n_warnings - 1], "of 5000 instances are listed"));
     protobuf_c_message_free_unpacked(&created->base, NULL);
-    watch_job(operator, & w);
+    watch_job(alice, &w);
     RUN_UNTIL(w.parts >= COUNT);
     assert_true(w.largest <= FC_RPC_MESSAGE_MAX);
     Fcpb__ListInstancesRequest all = FCPB__LIST_INSTANCES_REQUEST__INIT;
     assert_int_equal(
-        fc_rpc_stream(operator, FC_METHOD_LIST_INSTANCES, &all.base, 20000, count_message, &count, &fail),
+        fc_rpc_stream(alice, FC_METHOD_LIST_INSTANCES, &all.base, 20000, count_message, &count, &fail),
         FC_OK);
     assert_int_equal(count, COUNT);
     Fcpb__GetCaptureRequest get = FCPB__GET_CAPTURE_REQUEST__INIT;
     get.name = (char *)"job";
     count = 0;
-    assert_int_equal(fc_rpc_stream(operator, FC_METHOD_LIST_INSTANCE_CAPTURES, &get.base, 20000,
-                                   count_message, &count, &fail),
+    assert_int_equal(fc_rpc_stream(alice, FC_METHOD_LIST_INSTANCE_CAPTURES, &get.base, 20000, count_message,
+                                   &count, &fail),
                      FC_OK);
     assert_int_equal(count, COUNT);
     unsigned acks[2] = {0};
     Fcpb__StopCapturesRequest stop = FCPB__STOP_CAPTURES_REQUEST__INIT;
     stop.all = true;
     stop.wait_ms = 10000;
-    assert_int_equal(
-        fc_rpc_stream(operator, FC_METHOD_STOP_CAPTURES, &stop.base, 20000, count_ack, acks, &fail), FC_OK);
+    assert_int_equal(fc_rpc_stream(alice, FC_METHOD_STOP_CAPTURES, &stop.base, 20000, count_ack, acks, &fail),
+                     FC_OK);
     assert_int_equal(acks[0], COUNT);
     RUN_UNTIL(w.over);
-    fc_rpc_client_free(operator);
+    fc_rpc_client_free(alice);
 }
 
 static void
@@ -678,8 +679,8 @@ a_report_that_lies_is_refused_and_the_rest_is_taken(void **state)
     test_node n;
     fc_fail fail = {0};
     node_joins(&n, "web-1");
-    fc_rpc_client *operator= operator_dials();
-    assert_int_equal(create_job(operator, job_json, NULL, &fail), FC_OK);
+    fc_rpc_client *alice = operator_dials();
+    assert_int_equal(create_job(alice, job_json, NULL, &fail), FC_OK);
     assert_int_equal(node_reports(&n, job_uid(), FC_STATE_UNKNOWN, 1, false, &fail), FC_ERR_INVALID);
     assert_int_equal(co->counters.reports_invalid, 1);
     assert_int_equal(node_reports(&n, "00112233445566778899aabbccddeeff", FC_STATE_RUNNING, 1, false, &fail),
@@ -687,7 +688,7 @@ a_report_that_lies_is_refused_and_the_rest_is_taken(void **state)
     assert_int_equal(co->counters.reports_unknown, 1);
     assert_int_equal(node_reports(&n, job_uid(), FC_STATE_RUNNING, 1, false, &fail), FC_OK);
     assert_int_equal(co_capture_find(&co->captures, "job")->state, FC_STATE_RUNNING);
-    fc_rpc_client_free(operator);
+    fc_rpc_client_free(alice);
     node_leaves(&n);
 }
 
