@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -97,6 +98,7 @@ spawn(const cost_bench *bench, const char *command)
     pid_t pid = fork();
     if (pid == 0) {
         char *line = NULL;
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL); /* an interrupted bench leaves nothing running */
         if (asprintf(&line, "exec ip netns exec %s %s >%s/tool.log 2>&1", bench->net.near, command,
                      bench->net.dir) > 0)
             execl("/bin/sh", "sh", "-c", line, (char *) NULL);
