@@ -19,7 +19,8 @@
 
 #include <cmocka.h>
 
-/* One thread over a fake line has nothing for ThreadSanitizer to find, and is twenty times slower under it. */
+/* One thread over a fake line has nothing for ThreadSanitizer to find, and is twenty times slower under it.
+ */
 #ifdef __has_feature
 #if __has_feature(thread_sanitizer)
 #define SEEDS_DEFAULT 30
