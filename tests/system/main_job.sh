@@ -17,8 +17,11 @@ equal "a dry run creates nothing" 0 "$(fleetcap capture list -o json | jq length
 that "a capture is created" fleetcap capture create -f "$TEST_DIR/definition.yaml"
 that "it runs on all four when create returns" all_are RUNNING job
 equal "list has it" job "$(fleetcap capture list -o json | jq -r '.[].name')"
-spread=$(show job | jq '[.instances[].captureStartTime | sub("\\.[0-9]+"; "") | fromdate] | max - min')
-that "all started at one instant" test "$spread" -le 1
+spread_ms=$(show job | jq '[.instances[].captureStartTime | capture("(?<s>.*)\\.(?<ns>[0-9]{9})Z") |
+    (.s + "Z" | fromdate) * 1000 + (.ns | tonumber) / 1e6] | (max - min) | floor')
+that "all started at one instant, $spread_ms ms apart at most" test "$spread_ms" -le 50
+fleetcap capture watch job -o json >"$TEST_DIR/watch" 2>&1 &
+watch=$!
 
 for instance in web-1 web-2 web-3 web-4; do
     send "$instance" 500
@@ -29,6 +32,9 @@ for instance in web-1 web-2 web-3 web-4; do
 done
 that "stop is acknowledged by all" fleetcap capture stop job
 that "all are STOPPED" all_are STOPPED job
+that "watch ends with the capture" wait $watch
+that "it told of counters while it ran" jq -es 'any(.[] | .. | objects; .state? == "RUNNING" and .counters?.writtenPackets? == 500)' "$TEST_DIR/watch"
+that "and of the end" jq -es 'any(.[] | .. | objects; .state? == "STOPPED")' "$TEST_DIR/watch"
 that "every packet is accounted for" accounted job
 fleetcap capture files job -o json >"$TEST_DIR/files.json"
 equal "four files are listed" 4 "$(jq length "$TEST_DIR/files.json")"
