@@ -13,6 +13,9 @@
  * become resident; it costs less CPU than can be measured. */
 enum { RECORD_MAX = 4096 };
 
+/* More than what follows a client's certificate in a handshake: about 300 bytes. */
+enum { LINGER_BYTES = 4096 };
+
 struct nng_tls_engine_config {
     fc_tls *tls; /* held; NULL in the configurations that NNG makes for itself and that nobody uses */
 };
@@ -27,6 +30,7 @@ struct nng_tls_engine_conn {
     int error;        /* the first failure, told again ever after: Mbed TLS must not be called past one */
     size_t held_back; /* of a record in Mbed TLS's buffer that has not gone out whole */
     size_t skip;      /* bytes that went out so and will be offered again */
+    size_t patience_bytes; /* refused: how much more is swallowed, see linger */
     bool started;
     bool done;
     bool closing; /* close_notify is wanted */
@@ -104,6 +108,34 @@ fail_with(nng_tls_engine_conn *conn, int nng)
     return nng;
 }
 
+/* A server that closes at once often takes its alert back: NNG may not have handed it to the kernel yet, and
+ * what the client had on the way is answered with a reset that overtakes it. So the refused connection
+ * swallows what still comes until the client, which knows now, has gone, or whoever waits for the handshake
+ * has waited long enough. */
+static int
+linger(nng_tls_engine_conn *conn)
+{
+    uint8_t waste[512];
+    for (;;) {
+        size_t size = sizeof waste;
+        int status = nng_tls_engine_recv(conn->nng, waste, &size);
+        if (status == NNG_EAGAIN)
+            return NNG_EAGAIN;
+        if (status != 0 || size >= conn->patience_bytes)
+            return fail_with(conn, NNG_EPEERAUTH);
+        conn->patience_bytes -= size;
+    }
+}
+
+static int
+refuse(nng_tls_engine_conn *conn)
+{
+    if (conn->tls->mode == FC_TLS_CLIENT)
+        return fail_with(conn, NNG_EPEERAUTH);
+    conn->patience_bytes = LINGER_BYTES;
+    return linger(conn);
+}
+
 static int
 handshake_failed(nng_tls_engine_conn *conn, int status)
 {
@@ -130,7 +162,7 @@ handshake_failed(nng_tls_engine_conn *conn, int status)
     }
     if (why.err != FC_OK)
         fc_state_failed(conn->tls, &why);
-    return fail_with(conn, fc_compat_is_refusal(status) ? NNG_EPEERAUTH : nng_error(status));
+    return fc_compat_is_refusal(status) ? refuse(conn) : fail_with(conn, nng_error(status));
 }
 
 /* ---- the handshake ---- */
@@ -212,7 +244,7 @@ admit(nng_tls_engine_conn *conn)
         (void)mbedtls_ssl_send_alert_message(&conn->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
                                              err == FC_ERR_DENIED ? MBEDTLS_SSL_ALERT_MSG_CERT_REVOKED
                                                                   : MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT);
-        return fail_with(conn, NNG_EPEERAUTH);
+        return refuse(conn);
     }
     conn->done = true;
     count(conn, conn->saw_certificate ? FC_TLS_COUNTER_handshakes_full : FC_TLS_COUNTER_handshakes_resumed);
@@ -232,6 +264,8 @@ conn_handshake(nng_tls_engine_conn *conn)
 {
     if (conn->error != 0 || conn->done)
         return conn->error;
+    if (conn->patience_bytes > 0)
+        return linger(conn);
     int status = mbedtls_ssl_handshake(&conn->ssl);
     if (status == 0)
         return admit(conn);

@@ -4,6 +4,16 @@
  * session ticket keys. TLS 1.2, ECDHE-ECDSA, AES-GCM, P-256. The client side sets the server name and refuses
  * a peer whose certificate is not a coordinator's of the same fleet; the server side demands a certificate.
  * Every handshake and every resumption checks the peer's dates and the revocation list.
+ *
+ * The handshake begins with the first send or receive. Whoever uses the streams
+ * 1. sets NNG_OPT_TCP_NODELAY on dialers and listeners, which NNG's streams leave off: else a handshake waits
+ *    40 ms for a delayed acknowledgement;
+ * 2. has a timer of its own for the handshake and closes the stream after it: a peer may be silent, and a
+ *    server holds on to one that it refused until that one has heard why. A client's first transfer ends with
+ *    NNG_EPEERAUTH when either side refused the other, and fc_tls_last_failure says why;
+ * 3. offers again what a send left over: a record is 4 KiB, and transfers are often partial;
+ * 4. keeps a receive waiting, and has a timer for silence: when a connection breaks while no receive waits,
+ *    NNG 1.5.2 never ends the next one, not even at its timeout. nng_stream_close does.
  */
 #ifndef FC_TLS_TLS_H
 #define FC_TLS_TLS_H
