@@ -11,8 +11,10 @@
 
 enum { KEPT_BYTES = 512 }; /* of a send buffer, when there is nothing to send */
 
-static void run(fc_task *task);
-static void on_timer(fc_timer *timer);
+static void
+run(fc_task *task);
+static void
+on_timer(fc_timer *timer);
 
 static fc_loop *
 loop_of(const fc_rpc_conn *conn)
@@ -118,6 +120,28 @@ send_ping(fc_rpc_conn *conn)
     fc_rpc_put_ping(conn, fc_rpc_exchange_start(&conn->exchange, fc_loop_clock(loop_of(conn))));
 }
 
+/* When a whole fleet connects at once, the quick Pings measure the rush. These, so long after opening, come
+ * when it is over, well before the keep-alive's first. They are for the clock only: unanswered, they count
+ * for nothing. */
+static const uint32_t clock_pings_ms[] = {1000, 3000, 7000};
+
+static bool
+clock_ping_next(const fc_rpc_conn *conn)
+{
+    return conn->clock_pings < FC_COUNT(clock_pings_ms) &&
+           clock_pings_ms[conn->clock_pings] < conn->endpoint->options.keepalive_ms;
+}
+
+/* From opening or a clock ping to the next ping. The keep-alive's first is where it would be without. */
+static void
+arm_first_pings(fc_rpc_conn *conn)
+{
+    uint32_t now_ms = conn->clock_pings > 0 ? clock_pings_ms[conn->clock_pings - 1] : 0;
+    uint32_t next_ms =
+        clock_ping_next(conn) ? clock_pings_ms[conn->clock_pings] : conn->endpoint->options.keepalive_ms;
+    fc_loop_timer_after_ms(loop_of(conn), &conn->timer, next_ms - now_ms);
+}
+
 /* ---- closing ---- */
 
 static void
@@ -132,8 +156,8 @@ shut(fc_rpc_conn *conn, fc_code code, const char *reason)
     if (conn->endpoint->owner->closing != NULL)
         conn->endpoint->owner->closing(conn->endpoint, conn);
     fc_rpc_call *call, *next;
-    HASH_ITER(hh, conn->calls, call, next)
-    fc_rpc_call_lose(call, conn->why);
+    HASH_ITER (hh, conn->calls, call, next)
+        fc_rpc_call_lose(call, conn->why);
     fc_buf_fini(&conn->out);
     conn->link->ops->close(conn->link);
     fc_rpc_conn_wake(conn);
@@ -323,7 +347,7 @@ open_conn(fc_rpc_conn *conn)
 {
     conn->state = FC_RPC_CONN_OPEN;
     conn->was_open = true;
-    fc_loop_timer_after_ms(loop_of(conn), &conn->timer, conn->endpoint->options.keepalive_ms);
+    arm_first_pings(conn);
     if (!conn->dialled)
         send_ping(conn);
     const fc_rpc_options *options = &conn->endpoint->options;
@@ -423,6 +447,12 @@ on_timer(fc_timer *timer)
         counters->refused_timeout++;
         (void)snprintf(reason, sizeof reason, "no answer within %u ms", options->admission_ms);
         shut(conn, FC_CODE_UNAVAILABLE, reason);
+        return;
+    }
+    if (clock_ping_next(conn)) {
+        conn->clock_pings++;
+        send_ping(conn);
+        arm_first_pings(conn);
         return;
     }
     if (conn->pings_unanswered >= FC_RPC_PINGS_MAX) {

@@ -51,6 +51,7 @@ struct fc_rpc_conn {
     bool in_batch;  /* within fc_rpc_conn_received, which flushes at its end */
     bool peer_goes; /* GoAway came: no new streams */
     uint8_t quick_pings;
+    uint8_t clock_pings; /* sent of those between the quick ones and the keep-alive */
     uint8_t pings_unanswered;
 
     uint32_t next_stream_id;       /* of our next call */

@@ -10,6 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* When an NNG TLS stream loses its transport while we have no operation under way, nobody is told, and what
+ * we start afterwards never completes (NNG 1.5.2: the TCP stream below is closed and swallows it). So for a
+ * while after each start we look whether the transport still stands. An idle connection is not looked at. */
+enum {
+    WATCH_MS = 150,
+    WATCH_QUIET = 4, /* looks without a new operation, after which the transport was alive at the start */
+};
+
 typedef struct link_nng {
     fc_rpc_link link;
     fc_loop *loop; /* borrowed */
@@ -24,6 +32,10 @@ typedef struct link_nng {
     bool closed;
     const uint8_t *left; /* of the send under way, borrowed from the connection */
     size_t left_size;
+    fc_timer watch;
+    bool watching;
+    bool seen_shut; /* by the last look since a receive began; the second such ends the connection */
+    unsigned quiet; /* looks since the last start */
 } link_nng;
 
 static link_nng *
@@ -58,12 +70,35 @@ settle_check(link_nng *nng)
 }
 
 static void
+watch_arm(link_nng *nng)
+{
+    nng->watching = true;
+    fc_loop_timer_after_ms(nng->loop, &nng->watch, WATCH_MS);
+}
+
+static void
+watch_start(link_nng *nng)
+{
+    nng->quiet = 0;
+    if (!nng->watching)
+        watch_arm(nng);
+}
+
+static void
+watch_stop(link_nng *nng)
+{
+    nng->watching = false;
+    fc_loop_timer_clear(nng->loop, &nng->watch);
+}
+
+static void
 start_send(link_nng *nng)
 {
     nng_iov iov = {.iov_buf = (void *)(uintptr_t)nng->left, .iov_len = nng->left_size};
     (void)nng_aio_set_iov(nng->send_aio, 1, &iov);
     nng->sending = true;
     nng_stream_send(nng->stream, nng->send_aio);
+    watch_start(nng);
 }
 
 static void
@@ -72,6 +107,28 @@ lost(link_nng *nng, int rc)
     bool refused = rc == NNG_EPEERAUTH || rc == NNG_ECRYPTO;
     fc_rpc_conn_lost(nng->link.conn, refused ? FC_CODE_UNAUTHENTICATED : FC_CODE_UNAVAILABLE,
                      fc_rpc_link_nng_text(rc));
+}
+
+/* A socket that NNG has shut down, or that was reset, has no peer any more. */
+static bool
+is_shut(const link_nng *nng)
+{
+    nng_sockaddr peer;
+    return nng_stream_get_addr(nng->stream, NNG_OPT_REMADDR, &peer) != 0;
+}
+
+static void
+watch_fire(fc_timer *timer)
+{
+    link_nng *nng = FC_CONTAINER(timer, link_nng, watch);
+    bool was_shut = nng->seen_shut;
+    nng->watching = false;
+    nng->seen_shut = is_shut(nng);
+    nng->quiet++;
+    if (was_shut && nng->seen_shut)
+        lost(nng, NNG_ECLOSED);
+    else if (nng->seen_shut || nng->quiet < WATCH_QUIET)
+        watch_arm(nng);
 }
 
 static void
@@ -119,7 +176,9 @@ link_receive(fc_rpc_link *link, uint8_t *space, size_t size)
     nng_iov iov = {.iov_buf = space, .iov_len = size};
     (void)nng_aio_set_iov(nng->receive_aio, 1, &iov);
     nng->receiving = true;
+    nng->seen_shut = false; /* as long as receives complete there may be more to have */
     nng_stream_recv(nng->stream, nng->receive_aio);
+    watch_start(nng);
 }
 
 static void
@@ -143,6 +202,7 @@ link_close(fc_rpc_link *link)
 {
     link_nng *nng = of(link);
     nng->closed = true;
+    watch_stop(nng);
     nng_stream_close(nng->stream); /* completes both operations, with an error */
     settle_check(nng);
 }
@@ -189,6 +249,7 @@ fc_rpc_link_nng_new(const fc_rpc_endpoint *endpoint, nng_stream *stream)
     nng->stream = stream;
     nng->receive_task.run = receive_run;
     nng->send_task.run = send_run;
+    nng->watch.fire = watch_fire;
     if (nng_aio_alloc(&nng->receive_aio, receive_done, nng) != 0 ||
         nng_aio_alloc(&nng->send_aio, send_done, nng) != 0) {
         (void)fputs("fleetcap: out of memory\n", stderr);

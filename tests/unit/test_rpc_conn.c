@@ -180,13 +180,34 @@ three_unanswered_pings_end_a_connection(void **state)
     listener_open(&r);
     for (int i = 1; i <= FC_RPC_PINGS_MAX; i++) {
         rig_pass_ms(&r, FC_RPC_KEEPALIVE_MS);
-        assert_int_equal(rig_skip(&r.dialler, FCPB__FRAME__BODY_PING), 1);
+        /* Before the keep-alive's first come three for the clock, which do not count. */
+        assert_int_equal(rig_skip(&r.dialler, FCPB__FRAME__BODY_PING), i == 1 ? 4 : 1);
         assert_int_equal(r.listener.closings, 0);
     }
     rig_pass_ms(&r, FC_RPC_KEEPALIVE_MS);
     assert_int_equal(r.listener.closings, 1);
     assert_int_equal(r.listener.endpoint.counters.keepalive_lost, 1);
     assert_non_null(strstr(r.listener.why.message, "fell silent"));
+    rig_fini(&r);
+}
+
+static void
+the_clock_is_measured_again_soon_after_opening(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t pass_ms;
+        uint64_t more;
+    } steps[] = {{999, 0}, {1, 1},    {1999, 1}, {1, 2},     {3999, 2},
+                 {1, 3},   {7999, 3}, {1, 4},    {14999, 4}, {1, 5}};
+    rig r;
+    rig_init(&r, &(rig_options){0});
+    rig_settle(&r);
+    for (size_t i = 0; i < FC_COUNT(steps); i++) {
+        rig_pass_ms(&r, steps[i].pass_ms);
+        assert_int_equal(r.dialler.conn->exchange.taken, 1 + FC_RPC_QUICK_PINGS + steps[i].more);
+        assert_int_equal(r.listener.conn->exchange.taken, 1 + FC_RPC_QUICK_PINGS + steps[i].more);
+    }
     rig_fini(&r);
 }
 
@@ -521,6 +542,7 @@ main(void)
         cmocka_unit_test(silence_and_dribbling_end_with_the_admission_time),
         cmocka_unit_test(long_frames_are_for_admitted_peers),
         cmocka_unit_test(three_unanswered_pings_end_a_connection),
+        cmocka_unit_test(the_clock_is_measured_again_soon_after_opening),
         cmocka_unit_test(any_byte_keeps_a_connection_alive),
         cmocka_unit_test(two_connections_keep_each_other_alive_and_know_their_clocks),
         cmocka_unit_test(frames_that_break_the_protocol_end_the_connection_and_are_counted),
