@@ -1,7 +1,8 @@
 /* compat.h: everything that differs between Mbed TLS 2.28 and 3.x, and between NNG's engine versions 1 and 2.
  *
  * Debian 12 has NNG 1.5.2 and Mbed TLS 2.28; Debian 13 has NNG 1.10.1 and Mbed TLS 3.6. The rest of this
- * folder is written against the names below.
+ * folder is written against the names below. Built and tested with the former; type-checked with the latter's
+ * headers.
  */
 #ifndef FC_TLS_COMPAT_H
 #define FC_TLS_COMPAT_H
@@ -21,8 +22,8 @@
 #include <stdint.h>
 #include <sys/random.h>
 
-/* peer_cn and peer_alt_names came with version 2 of the engine interface, in NNG 1.6. */
-#define FC_NNG_ENGINE_V2 (NNG_MAJOR_VERSION == 1 && NNG_MINOR_VERSION >= 6)
+/* Version 2 of the engine interface: peer_cn, peer_alt_names and psk. */
+#define FC_NNG_ENGINE_V2 (NNG_MAJOR_VERSION == 1 && NNG_MINOR_VERSION >= 10)
 
 /* The kernel's generator: no state of ours to share between threads or to fork. */
 static inline int

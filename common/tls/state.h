@@ -1,4 +1,4 @@
-/* state.h: what an fc_tls is made of; for tls.c and engine.c alone.
+/* state.h: what an fc_tls is made of; for tls.c, connection.c and engine.c alone.
  *
  * Two hold it: the program (until fc_tls_free) and NNG's configuration object, which every connection holds.
  * The mutex is a leaf: nothing is called under it that takes another lock or waits.

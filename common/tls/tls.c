@@ -1,6 +1,7 @@
 #include "common/tls/tls.h"
 
 #include "common/base/mem.h"
+#include "common/tls/connection.h"
 #include "common/tls/engine.h"
 #include "common/tls/state.h"
 
@@ -194,13 +195,13 @@ fc_tls_own(const fc_tls *tls)
 bool
 fc_tls_identify(struct nng_stream *stream, fc_principal *ret_peer)
 {
-    return fc_engine_identify(stream, ret_peer);
+    return fc_connection_identify(stream, ret_peer);
 }
 
 bool
 fc_tls_shutdown(struct nng_stream *stream)
 {
-    return fc_engine_shutdown(stream);
+    return fc_connection_shutdown(stream);
 }
 
 fc_err
