@@ -162,7 +162,8 @@ lead_ms(struct co *co, const co_capture *capture)
             worst_ns = round_trip_ns;
     }
     int64_t lead = 2 * worst_ns / FC_NS_PER_MS + CO_LEAD_SLACK_MS;
-    int64_t fan_out = capture->fan_out_ns / FC_NS_PER_MS * 5 / 4;
+    /* The acknowledgements' way back is in it: three quarters reach everyone with some to spare. */
+    int64_t fan_out = capture->fan_out_ns / FC_NS_PER_MS * 3 / 4;
     if (lead < fan_out)
         lead = fan_out;
     return lead < CO_LEAD_MIN_MS ? CO_LEAD_MIN_MS : lead > CO_LEAD_MAX_MS ? CO_LEAD_MAX_MS : lead;

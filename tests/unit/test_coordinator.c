@@ -245,7 +245,7 @@ start_leaves_time_for_the_fan_out_that_was_seen(void **state)
     fixture_run_ms(&f, 600); /* a slow helper is no slow network */
     (void)fixture_report(&f, &job->parts[0], FC_STATE_PROVISIONING, 1);
     (void)fixture_report(&f, &job->parts[1], FC_STATE_PROVISIONING, 1);
-    assert_int_equal(job->lead_ms, 500);
+    assert_int_equal(job->lead_ms, 300);
     fixture_close(&f);
 }
 
