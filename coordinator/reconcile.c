@@ -161,7 +161,8 @@ lead_ms(struct co *co, const co_capture *capture)
         if (round_trip_ns > worst_ns)
             worst_ns = round_trip_ns;
     }
-    int64_t lead = 2 * worst_ns / FC_NS_PER_MS + CO_LEAD_SLACK_MS;
+    /* The order travels one way, half a round trip: the whole one leaves as much again to spare. */
+    int64_t lead = worst_ns / FC_NS_PER_MS + CO_LEAD_SLACK_MS;
     /* The acknowledgements' way back is in it: three quarters reach everyone with some to spare. */
     int64_t fan_out = capture->fan_out_ns / FC_NS_PER_MS * 3 / 4;
     if (lead < fan_out)

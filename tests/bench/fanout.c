@@ -72,6 +72,7 @@ typedef struct bench {
     bool stop_over;
     fc_mono last_event;
 
+    uint32_t lead_ms; /* of the start, as the coordinator decided it; part of all_running_ms */
     double connect_ms, all_running_ms, all_stopped_ms, rss_per_connection_kib, reconnect_ms;
 } bench;
 
@@ -223,6 +224,8 @@ watched(fc_rpc_call *call, const ProtobufCMessage *message)
     bench *b = fc_rpc_call_user(call);
     const Fcpb__CaptureEvent *event = (const Fcpb__CaptureEvent *)message;
     b->running = 0;
+    if (event->capture != NULL)
+        b->lead_ms = event->capture->lead_time_ms;
     for (size_t i = 0; event->capture != NULL && i < event->capture->n_states; i++)
         if (event->capture->states[i]->state == FCPB__STATE__STATE_RUNNING)
             b->running = event->capture->states[i]->count;
@@ -363,14 +366,15 @@ print(const bench *b)
 {
     if (b->chosen.json) {
         (void)printf("{\"instances\": %zu, \"all_running_ms\": %.1f, \"all_stopped_ms\": %.1f, "
-                     "\"rss_per_connection_kib\": %.1f, \"reconnect_ms\": %.1f}\n",
+                     "\"rss_per_connection_kib\": %.1f, \"reconnect_ms\": %.1f, \"lead_ms\": %" PRIu32 "}\n",
                      b->chosen.instances, b->all_running_ms, b->all_stopped_ms, b->rss_per_connection_kib,
-                     b->reconnect_ms);
+                     b->reconnect_ms, b->lead_ms);
         return;
     }
     (void)printf("instances                        %8zu\n", b->chosen.instances);
     (void)printf("connected, the first time        %8.0f ms\n", b->connect_ms);
     (void)printf("create -> all RUNNING            %8.1f ms\n", b->all_running_ms);
+    (void)printf("  of it, lead of the start       %8" PRIu32 " ms\n", b->lead_ms);
     (void)printf("stop -> all STOPPED              %8.1f ms\n", b->all_stopped_ms);
     (void)printf("coordinator, per connection      %8.1f KiB\n", b->rss_per_connection_kib);
     (void)printf("killed -> all back online        %8.1f ms\n", b->reconnect_ms);
