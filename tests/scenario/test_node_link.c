@@ -435,6 +435,7 @@ a_sealed_segment_is_read_from_any_offset(void **state)
     UNTIL(w, nd_link_ready(w->link));
     push(w, 1, FCPB__DESIRED_ACTION__DESIRED_ACTION_RUN, now_ns());
     UNTIL(w, w->state == FCPB__STATE__STATE_RUNNING);
+    UNTIL(w, nd_node_find(w->node, UID)->status.segment_count > 0);
     read_from(w, 1, 0);
     assert_int_equal(w->status.code, FC_CODE_FAILED_PRECONDITION);
     push(w, 2, FCPB__DESIRED_ACTION__DESIRED_ACTION_STOP, 0);
