@@ -25,12 +25,14 @@ enum { FC_RPC_UNARY = 0, FC_RPC_SERVER_STREAM = 1, FC_RPC_CLIENT_STREAM = 2, FC_
     X(DELETE_CAPTURE,         capture_service,     "DeleteCapture",        FC_RPC_UNARY,                     OPERATOR)    \
     X(LIST_FILES,             capture_service,     "ListFiles",            FC_RPC_SERVER_STREAM,             OPERATOR)    \
     X(READ_FILE,              capture_service,     "ReadFile",             FC_RPC_SERVER_STREAM | FC_RPC_BULK, OPERATOR)  \
+    X(LIST_EVIDENCE,          capture_service,     "ListEvidence",         FC_RPC_SERVER_STREAM | FC_RPC_BULK, OPERATOR)  \
     X(GET_FLEET,              fleet_service,       "GetFleet",             FC_RPC_UNARY,                     OPERATOR)    \
     X(LIST_INSTANCES,         fleet_service,       "ListInstances",        FC_RPC_SERVER_STREAM,             OPERATOR)    \
     X(GET_INSTANCE,           fleet_service,       "GetInstance",          FC_RPC_UNARY,                     OPERATOR)    \
     X(HELLO,                  coordinator_service, "Hello",                FC_RPC_UNARY,                     NODE)        \
     X(REPORT,                 coordinator_service, "Report",               FC_RPC_UNARY,                     NODE)        \
     X(HEARTBEAT,              coordinator_service, "Heartbeat",            FC_RPC_UNARY,                     NODE)        \
+    X(REPORT_EVIDENCE,        coordinator_service, "ReportEvidence",       FC_RPC_UNARY,                     NODE)        \
     X(SET_DESIRED,            node_service,        "SetDesired",           FC_RPC_UNARY,                     COORDINATOR) \
     X(READ_SEGMENT,           node_service,        "ReadSegment",          FC_RPC_SERVER_STREAM | FC_RPC_BULK, COORDINATOR)
 

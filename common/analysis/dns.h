@@ -1,0 +1,77 @@
+/* dns.h: DNS messages (RFC 1035, 6891), and questions matched with their answers.
+ *
+ * A *transaction* is one question (client, server, name, type) from the first time it was asked until its answer or until it is
+ * FC_DNS_TIMEOUT_NS old: asking the same question of the same server again within that time, with the same or another id and port, is
+ * a retry of it. Bounded: FC_DNS_OPEN_MAX open questions, the oldest is judged early beyond that.
+ */
+#ifndef FC_ANALYSIS_DNS_H
+#define FC_ANALYSIS_DNS_H
+
+#include "common/base/err.h"
+#include "common/profile/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FC_DNS_NAME_MAX = 255, FC_DNS_OPEN_MAX = 4096 };
+#define FC_DNS_TIMEOUT_NS (5 * 1000000000LL)
+
+typedef struct fc_dns_message {
+    uint16_t id, type, class;
+    uint8_t opcode, rcode;
+    bool is_response, truncated, recursion_desired;
+    uint16_t question_count, answer_count;
+    char name[FC_DNS_NAME_MAX + 1]; /* of the first question: lower case, no dot at the end, "." for the root; \DDD escapes */
+} fc_dns_message;
+
+/* Reads header and first question. size: what was captured; a question cut by it is FC_ERR_CORRUPT. No compression in questions is
+ * needed, but pointers are followed safely. mDNS (port 5353) and LLMNR are read the same. */
+FC_MUST_USE fc_err fc_dns_parse(const uint8_t *data, size_t size, fc_dns_message *ret_message);
+
+typedef struct fc_dns_transaction {
+    fc_address client, server;
+    uint16_t client_port, server_port; /* of the first time */
+    uint8_t protocol;                  /* 17 or 6 */
+    bool client_is_local;
+    uint16_t type;
+    char name[FC_DNS_NAME_MAX + 1];
+    int64_t asked_ns, last_asked_ns;
+    int64_t answered_ns;               /* 0 = no answer */
+    uint32_t asked_count;              /* 1 + retries */
+    uint8_t rcode;                     /* of the answer */
+    bool truncated;
+    bool open;                         /* no answer, but too young to say that none comes */
+    uint32_t file;
+    uint64_t frame, answer_frame;      /* of the first question; of the answer, 0 = none */
+} fc_dns_transaction;
+
+const char *fc_dns_type_name(uint16_t type, char text[16]);   /* "AAAA"; "TYPE65" */
+const char *fc_dns_rcode_name(uint8_t rcode, char text[16]);  /* "SERVFAIL"; "RCODE11" */
+/* The last two labels of a name (or all of it), borrowed from it. */
+const char *fc_dns_suffix(const char *name);
+
+/* Where a message was seen. */
+typedef struct fc_dns_sighting {
+    fc_address source, destination;
+    uint16_t source_port, destination_port;
+    uint8_t protocol;
+    bool from_local; /* the source is this instance */
+    int64_t unix_ns;
+    uint32_t file;
+    uint64_t frame;
+} fc_dns_sighting;
+
+typedef struct fc_dns fc_dns;
+/* `done` gets every transaction that is over; borrowed for the call. */
+fc_dns *fc_dns_new(void (*done)(void *user, const fc_dns_transaction *transaction), void *user);
+void fc_dns_free(fc_dns *dns);
+void fc_dns_message_seen(fc_dns *dns, const fc_dns_message *message, const fc_dns_sighting *sighting);
+/* Judges what has become too old by this time. Called with every packet's time by the second. */
+void fc_dns_expire(fc_dns *dns, int64_t unix_ns);
+/* Calls `each` for every open transaction as it stands at this time (unanswered, or `open` when it is younger than the timeout). Changes
+ * nothing. */
+void fc_dns_each_open(const fc_dns *dns, int64_t unix_ns, void (*each)(void *user, const fc_dns_transaction *transaction),
+                      void *user);
+
+#endif

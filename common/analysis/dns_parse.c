@@ -1,0 +1,1 @@
+#include "common/analysis/dns.h"

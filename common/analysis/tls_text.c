@@ -1,0 +1,1 @@
+#include "common/analysis/tls.h"

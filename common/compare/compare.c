@@ -1,0 +1,1 @@
+#include "common/compare/compare.h"

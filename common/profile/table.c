@@ -1,0 +1,1 @@
+#include "common/profile/table.h"

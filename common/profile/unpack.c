@@ -1,0 +1,1 @@
+#include "common/profile/profile.h"
