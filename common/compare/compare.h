@@ -1,12 +1,14 @@
 /* compare.h: profiles side by side: what does the suspect do that its peers do not?
  *
- * Pure: profiles, contexts and statuses in, findings out; no I/O, no clock. rules.c says what is looked at (as a table), cohort.c who is
- * compared with whom, robust.c how far is far, finding.c puts the sentence together, verdict.c picks the first line.
+ * Pure: profiles, contexts and statuses in, findings out; no I/O, no clock. features.c takes from every instance what is needed, so that
+ * no profile stays in memory; rules.c says what is looked at (as a table), cohort.c who is compared with whom, robust.c how far is far,
+ * finding.c puts the sentence together, verdict.c picks the first line. Rules and floors: docs/compare.md.
  */
 #ifndef FC_COMPARE_COMPARE_H
 #define FC_COMPARE_COMPARE_H
 
 #include "common/base/err.h"
+#include "common/compare/features.h"
 #include "common/profile/context.h"
 #include "common/profile/profile.h"
 
@@ -17,7 +19,8 @@
 
 typedef enum fc_cohort { FC_COHORT_NONE, FC_COHORT_HEALTHY, FC_COHORT_SUSPECT } fc_cohort;
 
-/* One instance as the comparison sees it. Everything borrowed for as long as the comparison lives. */
+/* One instance as it is given to a comparison. Everything is borrowed for the call that takes it, no longer. In fc_comparison.instances
+ * the same struct with texts of its own, and without profile and contexts (NULL): what was taken from them is in `features`. */
 typedef struct fc_compare_instance {
     const char *name, *region;     /* region: "" = not known */
     fc_cohort cohort;
@@ -36,11 +39,11 @@ typedef enum fc_category {
 /* Where to look. */
 typedef struct fc_evidence_pointer {
     size_t instance;       /* index */
-    const char *file;      /* borrowed from the profile; NULL = none */
+    const char *file;      /* borrowed from the features; NULL = none */
     uint64_t frame;        /* 0 = none */
     char *display_filter;  /* owned; Wireshark's; NULL = none */
     char *what;            /* owned; "tcp 10.0.0.5:443, alert unknown_ca" */
-    const fc_exemplar *exemplar; /* borrowed; NULL = none */
+    const fc_exemplar *exemplar; /* borrowed from the features; NULL = none */
 } fc_evidence_pointer;
 
 typedef struct fc_finding {
@@ -83,7 +86,8 @@ typedef struct fc_compare_group {
 } fc_compare_group;
 
 typedef struct fc_comparison {
-    const fc_compare_instance *instances; /* borrowed */
+    const fc_compare_instance *instances; /* owned; profile and contexts are NULL here */
+    const fc_instance_features *features; /* owned; instance_count: series, quantiles, tables, exemplars, facts of each */
     size_t instance_count;
     char *verdict;              /* owned; the first line */
     fc_severity severity;       /* of the verdict: INFO = no difference worth naming */
@@ -100,7 +104,15 @@ typedef struct fc_comparison {
     size_t caveat_count;
 } fc_comparison;
 
-/* Compares at least one instance (with one: its own troubles, and said so). instances: borrowed until _free. */
+/* Many instances, one at a time: add takes what it needs (some ten KiB), so that profile and contexts can be freed after it.
+ * finish judges them, in the order in which they were added; the comparer is only good for _free after. FC_ERR_INVALID: no instance. */
+typedef struct fc_comparer fc_comparer;
+fc_comparer *fc_comparer_new(void);
+void fc_comparer_free(fc_comparer *comparer);
+void fc_comparer_add(fc_comparer *comparer, const fc_compare_instance *instance);
+FC_MUST_USE fc_err fc_comparer_finish(fc_comparer *comparer, fc_comparison **ret_comparison, fc_fail *fail);
+
+/* The same for instances that are all at hand. With one: its own troubles, and said so. */
 FC_MUST_USE fc_err fc_compare(const fc_compare_instance *instances, size_t count, fc_comparison **ret_comparison, fc_fail *fail);
 void fc_comparison_free(fc_comparison *comparison);
 json_t *fc_comparison_to_json(const fc_comparison *comparison); /* new reference; docs/compare.md */
