@@ -297,7 +297,7 @@ fold_counters(co_part *part)
     fc_counters *totals = &part->capture->totals;
     /* Unsigned: what a lying instance overflows wraps, and comes out again with its next report. */
 #define X(name, unit, in_sum, text) totals->name += part->status.counters.name - part->counted.name;
-    FC_COUNTERS(X)
+    FC_STATUS_COUNTERS(X)
 #undef X
     part->counted = part->status.counters;
 }

@@ -56,7 +56,7 @@ fc_counters_unaccounted(const fc_counters *counters)
 {
     uint64_t accounted = 0;
 #define X(name, unit, in_sum, text) accounted += (in_sum) ? counters->name : 0;
-    FC_COUNTERS(X)
+    FC_STATUS_COUNTERS(X)
 #undef X
     return (int64_t)(counters->matched_packets - accounted);
 }
@@ -65,7 +65,7 @@ void
 fc_counters_add(fc_counters *sum, const fc_counters *more)
 {
 #define X(name, unit, in_sum, text) sum->name += more->name;
-    FC_COUNTERS(X)
+    FC_STATUS_COUNTERS(X)
 #undef X
 }
 

@@ -68,7 +68,7 @@ const char *fc_stop_reason_name(fc_stop_reason reason); /* "TIME_LIMIT"; "" for 
 const char *fc_stop_reason_text(fc_stop_reason reason); /* the sentence */
 
 /* The one table of packet counters: name, unit, sentence. in_sum: matched = sum of those with 1. */
-#define FC_COUNTERS(X)                                                                                       \
+#define FC_STATUS_COUNTERS(X)                                                                                \
     X(matched_packets, "packets", 0, "passed the filter in the kernel")                                      \
     X(written_packets, "packets", 1, "written to the file")                                                  \
     X(written_bytes, "bytes", 0, "captured bytes of the written packets")                                    \
@@ -80,7 +80,7 @@ const char *fc_stop_reason_text(fc_stop_reason reason); /* the sentence */
     X(file_bytes, "bytes", 0, "bytes of all segments")
 typedef struct fc_counters {
 #define X(name, unit, in_sum, text) uint64_t name;
-    FC_COUNTERS(X)
+    FC_STATUS_COUNTERS(X)
 #undef X
 } fc_counters;
 /* What the sum leaves unexplained: matched minus everything accounted for. 0 in an exact capture. */

@@ -80,7 +80,7 @@ fc_counters_to_json(const fc_counters *counters)
     json_t *object = json_object();
     char key[64];
 #define X(name, unit, in_sum, text) set_number(object, camel(#name, key), counters->name);
-    FC_COUNTERS(X)
+    FC_STATUS_COUNTERS(X)
 #undef X
     json_object_set_new(object, "unaccountedPackets", json_integer(fc_counters_unaccounted(counters)));
     return object;

@@ -54,7 +54,7 @@ fc_counters_from_pb(const Fcpb__Counters *message, fc_counters *ret)
     if (message == NULL)
         return;
 #define X(name, unit, in_sum, text) ret->name = message->name;
-    FC_COUNTERS(X)
+    FC_STATUS_COUNTERS(X)
 #undef X
 }
 
@@ -219,7 +219,7 @@ fc_counters_to_pb(const fc_counters *counters, Fcpb__Counters *ret_message)
 {
     fcpb__counters__init(ret_message);
 #define X(name, unit, in_sum, text) ret_message->name = counters->name;
-    FC_COUNTERS(X)
+    FC_STATUS_COUNTERS(X)
 #undef X
 }
 

@@ -7,7 +7,7 @@ put_counters(const fc_counters *counters, Fcpb__Counters *message)
 {
     fcpb__counters__init(message);
 #define X(name, unit, in_sum, text) message->name = counters->name;
-    FC_COUNTERS(X)
+    FC_STATUS_COUNTERS(X)
 #undef X
 }
 

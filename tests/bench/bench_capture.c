@@ -178,7 +178,7 @@ run_fleetcap(const cost_bench *bench, cost_result *ret_result)
     ret_result->file_bytes = counters->file_bytes;
     ret_result->unaccounted = (int64_t) counters->matched_packets;
 #define X(name, unit, in_sum, text) ret_result->unaccounted -= in_sum ? (int64_t) counters->name : 0;
-    FC_COUNTERS(X)
+    FC_STATUS_COUNTERS(X)
 #undef X
     for (size_t i = 0; i < helper.segment_count; i++) {
         (void) snprintf(path, sizeof path, "%s/%s", bench->dir, helper.segments[i].path);

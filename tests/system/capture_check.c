@@ -32,7 +32,7 @@ unaccounted(const fc_counters *counters)
 {
     int64_t left = (int64_t) counters->matched_packets;
 #define X(name, unit, in_sum, text) left -= in_sum ? (int64_t) counters->name : 0;
-    FC_COUNTERS(X)
+    FC_STATUS_COUNTERS(X)
 #undef X
     return left;
 }
@@ -43,7 +43,7 @@ print_counters(const rig_helper *helper)
     print_message("reason %d %s;", helper->reason, helper->error);
 #define X(name, unit, in_sum, text)                                                                          \
     print_message(" %s %llu", #name, (unsigned long long) helper->counters.name);
-    FC_COUNTERS(X)
+    FC_STATUS_COUNTERS(X)
 #undef X
     print_message("\n");
 }

@@ -387,7 +387,7 @@ take_counters(rig_helper *helper, const Fcpb__HelperProgress *progress)
     if (progress == NULL || progress->counters == NULL)
         return;
 #define X(name, unit, in_sum, text) helper->counters.name = progress->counters->name;
-    FC_COUNTERS(X)
+    FC_STATUS_COUNTERS(X)
 #undef X
     helper->first_ns = progress->first_packet_unix_ns;
     helper->last_ns = progress->last_packet_unix_ns;
