@@ -23,17 +23,17 @@ typedef enum fc_block_kind {
 
 typedef struct fc_block {
     fc_block_kind kind;
-    size_t size; /* bytes of the block: the caller goes on behind it */
+    size_t size; /* bytes of the block: the caller goes on behind it; of FC_BLOCK_MORE: how many must be there to say more */
     fc_frame frame;
-    const fc_capture_interface *interface; /* borrowed from the walker, until the next section */
+    const fc_capture_interface *interface; /* of interface, frame and statistics; borrowed from the walker, until the next section */
     fc_capture_statistics statistics;
-    const char *comment; /* of a section; borrowed until the next call; NULL = none */
+    const char *comment; /* of a section; borrowed until the next section; NULL = none */
 } fc_block;
 
 typedef struct fc_blocks fc_blocks;
 fc_blocks *fc_blocks_new(void);
 void fc_blocks_free(fc_blocks *blocks);
-/* Looks at the block at data. `why` (may be NULL) gets the sentence for FC_BLOCK_CORRUPT. */
+/* Looks at the block at data; what does not belong to its kind is left as it was in *ret_block. `why` (may be NULL) gets the sentence for FC_BLOCK_CORRUPT. */
 void fc_blocks_next(fc_blocks *blocks, const uint8_t *data, size_t size, fc_block *ret_block, fc_fail *why);
 const fc_capture_interface *fc_blocks_interface(const fc_blocks *blocks, uint32_t index); /* NULL when there is none */
 

@@ -10,14 +10,15 @@
 typedef struct fc_frame {
     int64_t unix_ns;
     const uint8_t *data; /* borrowed from the reader until its next call */
-    uint32_t captured_bytes, original_bytes;
+    uint32_t captured_bytes, original_bytes; /* the latter never below the former */
     uint32_t interface; /* index within the section */
     uint16_t link_type; /* LINKTYPE_*, tcpdump.org/linktypes.html */
     uint16_t flags;     /* low 16 bits of epb_flags; 0 in pcap files */
     fc_direction direction;
 } fc_frame;
 
-enum { FC_CAPTURE_INTERFACES_MAX = 256, FC_CAPTURE_ADDRESSES_MAX = 16 };
+/* A merged capture has an interface description per instance and interface. */
+enum { FC_CAPTURE_INTERFACES_MAX = 4096, FC_CAPTURE_ADDRESSES_MAX = 16 };
 
 typedef struct fc_capture_interface {
     uint32_t index;
