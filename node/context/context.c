@@ -10,15 +10,6 @@
 
 enum { FILE_BYTES_MAX = 64 << 10 };
 
-/* In the order of importance: what has no room when the context is full comes last. */
-static void (*const route_readers[])(nd_netlink *, fc_context *) = {
-    nd_context_read_links, nd_context_read_addresses, nd_context_read_routes, nd_context_read_rules};
-static void (*const readers[])(fc_context *) = {
-    nd_context_read_resolver,        nd_context_read_sysctls, nd_context_read_clock,
-    nd_context_read_socket_counters, nd_context_read_hosts,   nd_context_read_listeners,
-    nd_context_read_firewall,
-};
-
 fc_err
 nd_context_read(fc_context *ret_context, fc_fail *fail)
 {
@@ -27,10 +18,19 @@ nd_context_read(fc_context *ret_context, fc_fail *fail)
     if (err != FC_OK)
         return err;
     fc_context context = {.at = fc_clock_wall(&fc_clock_system)};
-    for (size_t i = 0; i < FC_COUNT(route_readers); i++)
-        route_readers[i](&route, &context);
-    for (size_t i = 0; i < FC_COUNT(readers); i++)
-        readers[i](&context);
+    /* What is small and matters most comes first: a full table of routes may take all the room that is left.
+     */
+    nd_context_read_links(&route, &context);
+    nd_context_read_resolver(&context);
+    nd_context_read_sysctls(&context);
+    nd_context_read_clock(&context);
+    nd_context_read_socket_counters(&context);
+    nd_context_read_rules(&route, &context);
+    nd_context_read_addresses(&route, &context);
+    nd_context_read_hosts(&context);
+    nd_context_read_listeners(&context);
+    nd_context_read_firewall(&context);
+    nd_context_read_routes(&route, &context);
     nd_context_read_neighbours(&route, &context);
     nd_netlink_close(&route);
     fc_context_sort(&context);
