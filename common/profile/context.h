@@ -52,6 +52,7 @@ void fc_context_add_unreadable(fc_context *context, fc_section section, const ch
 void fc_context_sort(fc_context *context);
 /* The first value under that key, NULL when there is none. The context must be sorted. */
 const char *fc_context_find(const fc_context *context, fc_section section, const char *key);
+/* Appends the packed message; sorts first. */
 void fc_context_pack(fc_context *context, fc_buf *out);
 FC_MUST_USE fc_err fc_context_unpack(const uint8_t *data, size_t size, fc_context *ret_context, fc_fail *fail);
 json_t *fc_context_to_json(const fc_context *context); /* new reference: {"at", "facts": {section: {key: value or [values]}}, …} */

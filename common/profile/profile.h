@@ -23,8 +23,9 @@
 enum {
     FC_PROFILE_VERSION = 1,
     FC_PROFILE_PACKED_MAX = 60 << 10, /* fits one frame of the wire */
-    FC_PROFILE_FILES_MAX = 64,        /* the last ones; exemplars of earlier files point nowhere */
+    FC_PROFILE_FILES_MAX = 64,        /* the first ones; exemplars of later files point nowhere */
     FC_PROFILE_FILE_NAME_MAX = 255,
+    FC_PROFILE_FILTER_MAX = 4095,
     FC_PROFILE_ADDRESSES_MAX = 32,
     FC_PROFILE_INTERFACES_MAX = 16,
     FC_EXEMPLARS_MAX = 24,          /* per trouble */
@@ -95,8 +96,8 @@ void fc_profile_clear(fc_profile *profile);
 uint32_t fc_profile_file(fc_profile *profile, const char *name);
 void fc_profile_add_local_address(fc_profile *profile, const fc_address *address);
 
-/* Counts one trouble, with its peer ("tcp 10.0.0.5:443"; NULL = made from the exemplar's remote end) and detail (exemplar->detail), and
- * keeps the exemplar if there is room. exemplar: copied. */
+/* Counts one trouble, with its peer ("tcp 10.0.0.5:443", made from the exemplar's remote end) and detail (exemplar->detail), and keeps
+ * the exemplar if it is among the first by time. exemplar: copied. */
 void fc_profile_trouble(fc_profile *profile, fc_trouble_id id, const fc_exemplar *exemplar);
 
 /* Adds another profile of the same instance (its next files). */
@@ -111,6 +112,9 @@ json_t *fc_profile_to_json(const fc_profile *profile); /* new reference; docs/pr
 /* "10.0.0.5:443", "[2001:db8::1]:443", with protocol "tcp 10.0.0.5:443". Returns text. */
 #define FC_ENDPOINT_TEXT 64
 const char *fc_endpoint_text(uint8_t protocol, const fc_address *address, uint16_t port, char text[FC_ENDPOINT_TEXT]);
+/* "2026-11-21T02:45:37.123456789Z" (RFC 3339, UTC); "-" for 0. Returns text. */
+#define FC_PROFILE_TIME_TEXT 40
+const char *fc_profile_time_text(int64_t unix_ns, char text[FC_PROFILE_TIME_TEXT]);
 /* A Wireshark display filter that shows the exemplar's conversation: "ip.addr == 10.0.0.5 && tcp.port == 443 && …". */
 void fc_exemplar_display_filter(const fc_exemplar *exemplar, fc_buf *out);
 

@@ -30,6 +30,7 @@ typedef struct fc_table {
     uint16_t capacity; /* at most FC_TABLE_CAPACITY_MAX */
     uint16_t count;
     uint64_t evicted;
+    uint32_t hashes[FC_TABLE_CAPACITY_MAX]; /* of the entries' keys: kept by these functions */
     fc_table_entry entries[FC_TABLE_CAPACITY_MAX];
 } fc_table;
 
