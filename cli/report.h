@@ -1,0 +1,47 @@
+/* report.h: a comparison as one self-contained HTML page.
+ *
+ * No network, no external fonts: it opens from a mail attachment, and everything can be read without scripts (the charts are SVG made
+ * here). A small script adds copying and sorting. Every text of a packet or a peer is escaped. At most CLI_REPORT_SIZE_MAX bytes for
+ * 1,000 instances.
+ *
+ * report.c puts the page together; report_html.c escapes; report_findings.c, report_matrix.c, report_charts.c, report_waterfall.c and
+ * report_provenance.c make the sections; report.css and report.js are compiled in.
+ */
+#ifndef CLI_REPORT_H
+#define CLI_REPORT_H
+
+#include "common/base/err.h"
+#include "common/compare/compare.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { CLI_REPORT_SIZE_MAX = 5 << 20 };
+
+/* A capture file that the comparison is drawn from. */
+typedef struct cli_report_file {
+    size_t instance;     /* index into the comparison's instances */
+    const char *name;    /* borrowed */
+    uint64_t size_bytes; /* 0 = not known */
+    const char *sha256;  /* borrowed; hexadecimal; NULL = not known */
+} cli_report_file;
+
+/* Everything is borrowed for the call. {0} but comparison is legal: what is not known is left out. */
+typedef struct cli_report {
+    const fc_comparison *comparison;
+    const char *capture_name; /* NULL: files alone */
+    const char *capture_uid;  /* NULL = none */
+    const char *definition;   /* the capture's definition as text (YAML or JSON); NULL = none */
+    const char *filter;       /* the compiled filter; NULL: the profiles' own */
+    const char *command;      /* the command line that made this; NULL = not shown */
+    int64_t created_ns;       /* when the capture was created, Unix time; 0 = not known */
+    int64_t generated_ns;     /* when this page is made */
+    const cli_report_file *files;
+    size_t file_count;
+} cli_report;
+
+/* Writes the page. FC_ERR_IO with errno when the file cannot be written. */
+FC_MUST_USE fc_err cli_report_write(FILE *out, const cli_report *report, fc_fail *fail);
+
+#endif
