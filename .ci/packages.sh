@@ -4,7 +4,7 @@
 
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config libnng-dev libmbedtls-dev libpcap-dev libprotobuf-c-dev
     libprotobuf-dev protobuf-c-compiler protobuf-compiler libsqlite3-dev libjansson-dev libyaml-dev libcmocka-dev
-    libsmartcols-dev uthash-dev libcap-ng-dev libseccomp-dev libzstd-dev libmnl-dev libnftnl-dev)
+    libsmartcols-dev uthash-dev libcap-ng-dev libseccomp-dev libzstd-dev libmnl-dev libnftnl-dev libsystemd-dev)
 packages_fleet=(iproute2 procps util-linux jq openssl)
 packages_demo=(dnsmasq-base nginx curl tshark)
 packages_test=(clang clang-format libclang-rt-14-dev tcpdump netsniff-ng shellcheck python3 iputils-ping nftables ethtool sqlite3)

@@ -2,6 +2,7 @@
 #include "common/base/log.h"
 #include "common/base/loop.h"
 #include "common/base/mem.h"
+#include "common/base/notify.h"
 #include "common/tls/tls.h"
 #include "coordinator/config.h"
 #include "coordinator/server.h"
@@ -83,10 +84,13 @@ on_signal(fc_watch *watch, uint32_t events)
     if (read(watch->fd, &info, sizeof info) != (ssize_t)sizeof info)
         return;
     if (info.ssi_signo == SIGHUP) {
+        fc_notify_reloading();
         co_server_reload(s->server);
+        fc_notify_reloaded();
         return;
     }
     fc_log(FC_LOG_NOTICE, "ends: %s", strsignal((int)info.ssi_signo));
+    fc_notify_ending();
     fc_loop_stop(s->loop);
 }
 
@@ -131,7 +135,10 @@ run(const co_config *config, fc_fail *fail)
     if (err == FC_OK && fc_loop_watch(s.loop, &s.watch, EPOLLIN) != FC_OK)
         err = fc_fail_errno(fail, errno, "cannot watch signals");
     if (err == FC_OK) {
+        fc_notify notify;
+        fc_notify_start(&notify, s.loop);
         fc_loop_run(s.loop);
+        fc_notify_stop(&notify);
         fc_loop_unwatch(s.loop, &s.watch);
     }
     co_server_close(s.server);
