@@ -32,10 +32,11 @@ typedef struct fc_icmp_message {
     bool has_original;      /* the packet that the error quotes: */
     uint8_t protocol;
     fc_address source, destination;
-    uint16_t source_port, destination_port;
+    uint16_t source_port, destination_port; /* type and code when it was ICMP; 0 = not quoted, or a later fragment */
 } fc_icmp_message;
 
-/* data: the ICMP message; family: 4 or 6. FC_ERR_CORRUPT when it is too short for what it claims. */
+/* data: the ICMP message; family: 4 or 6. FC_ERR_CORRUPT when it is too short for its type; a quoted packet that
+ * is cut off (snap length) is used as far as it goes: without its whole IP header there is no original. */
 FC_MUST_USE fc_err fc_icmp_parse(uint8_t family, const uint8_t *data, size_t size, fc_icmp_message *ret_message);
 /* "port unreachable", "host unreachable", "administratively prohibited" … */
 const char *fc_icmp_text(uint8_t family, uint8_t type, uint8_t code);

@@ -1,7 +1,8 @@
 /* tls.h: reads the plaintext part of a TLS connection: how far the handshake came, what was chosen, who ended it and how.
  *
  * RFC 8446, RFC 5246. An incremental parser over each side's bytes in order; bounded memory of its own, no allocation. What follows the
- * change to encryption is recognised by its record headers only.
+ * change to encryption is recognised by its record headers only: in TLS 1.3 the client's Finished, an alert and what comes after the
+ * handshake are told by the lengths of their records (docs/analysis.md).
  */
 #ifndef FC_ANALYSIS_TLS_H
 #define FC_ANALYSIS_TLS_H
@@ -44,10 +45,13 @@ typedef struct fc_tls_summary {
     uint16_t suite;           /* chosen; 0 = not known */
     char server_name[FC_TLS_NAME_MAX + 1];
     char alpn[FC_TLS_ALPN_MAX + 1]; /* chosen where it is readable (TLS 1.2), else the client's first offer */
-    bool resumed, certificate_requested, hello_retry, encrypted_alert;
+    bool resumed;
+    bool certificate_requested; /* seen (TLS 1.2), or answered with a certificate (TLS 1.3) */
+    bool hello_retry;
+    bool encrypted_alert;       /* the alert is an encrypted one: its level and description are not known, 0 */
     fc_tls_end end;
     uint8_t end_role;         /* fc_tls_role of who ended it */
-    bool has_alert;
+    bool has_alert;           /* the one that ended it, or else the last warning */
     uint8_t alert_role, alert_level, alert_description;
     uint64_t alert_frame;
     int64_t hello_ns;         /* ClientHello; 0 = not seen */
@@ -61,16 +65,17 @@ const char *fc_tls_stage_name(fc_tls_stage stage);                  /* "clientHe
 const char *fc_tls_end_name(fc_tls_end end);                        /* "alert" */
 
 typedef struct fc_tls fc_tls;
-/* True when bytes that begin a connection look like a ClientHello record. */
+/* True when bytes that begin a connection look like a ClientHello record; at least 3 are needed. */
 bool fc_tls_looks_like(const uint8_t *data, size_t size);
 size_t fc_tls_size(void); /* of one fc_tls, for pools */
+/* A fc_tls is a plain value without pointers: copying its bytes copies the parser. */
 void fc_tls_init(fc_tls *tls);
 /* The next bytes of one side, in order. */
 void fc_tls_push(fc_tls *tls, fc_tls_role from, int64_t unix_ns, uint64_t frame, const uint8_t *data, size_t size);
 /* Bytes of that side are missing (lost to the capture, or cut by the snap length): the parser finds its way again at record borders if
  * the number of missing bytes is known, else it stops reading that side. */
 void fc_tls_gap(fc_tls *tls, fc_tls_role from, size_t missing_bytes);
-/* The transport's end, as far as it matters to the handshake. */
+/* The transport's end: RST, FIN or SILENCE. Counts only while the handshake is not complete. */
 void fc_tls_ended(fc_tls *tls, fc_tls_end how, fc_tls_role by);
 /* True when nothing more will be learned: the bytes need not be kept in order any longer. */
 bool fc_tls_is_done(const fc_tls *tls);
