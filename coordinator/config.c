@@ -1,6 +1,5 @@
 #include "coordinator/config.h"
 
-#include "common/base/config.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
@@ -18,7 +17,7 @@ enum {
 
 // clang-format off
 #define AT(field) .offset = offsetof(co_config, field)
-static const fc_config_key keys[] = {
+const fc_config_key co_config_keys[] = {
     {.name = "listen", .kind = FC_CONFIG_STRING, AT(listen), .default_text = "0.0.0.0:7443",
      .help = "address and port for nodes and operators"},
     {.name = "state_dir", .kind = FC_CONFIG_STRING, AT(state_dir), .default_text = "/var/lib/fleetcap",
@@ -51,6 +50,7 @@ static const fc_config_key keys[] = {
     {.name = "max_instances", .kind = FC_CONFIG_U64, AT(max_instances), .default_text = "20000", .min = 1,
      .max = 1000000, .help = "instances that the registry admits"},
 };
+const size_t co_config_key_count = FC_COUNT(co_config_keys);
 #undef AT
 // clang-format on
 
@@ -67,7 +67,7 @@ check_listen(const char *listen, fc_fail *fail)
 fc_err
 co_config_from_tree(const json_t *tree, co_config *ret, fc_fail *fail)
 {
-    fc_err err = fc_config_fill(keys, FC_COUNT(keys), tree, ret, fail);
+    fc_err err = fc_config_fill(co_config_keys, co_config_key_count, tree, ret, fail);
     if (err != FC_OK)
         return err;
     if (fc_log_level_parse(ret->log_level) < 0)
@@ -99,5 +99,5 @@ co_config_load(const char *path, co_config *ret, fc_fail *fail)
 void
 co_config_fini(co_config *config)
 {
-    fc_config_fini(keys, FC_COUNT(keys), config);
+    fc_config_fini(co_config_keys, co_config_key_count, config);
 }

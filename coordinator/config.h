@@ -2,9 +2,11 @@
 #ifndef CO_CONFIG_H
 #define CO_CONFIG_H
 
+#include "common/base/config.h"
 #include "common/base/err.h"
 
 #include <jansson.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct co_config {
@@ -25,6 +27,10 @@ typedef struct co_config {
     uint64_t max_running_per_instance;
     uint64_t max_instances;
 } co_config;
+
+/* Every key, for the parser and for the manual page. */
+extern const fc_config_key co_config_keys[];
+extern const size_t co_config_key_count;
 
 /* Defaults, then the tree. The caller finishes *ret in every case. */
 FC_MUST_USE fc_err co_config_from_tree(const json_t *tree, co_config *ret, fc_fail *fail);

@@ -1,6 +1,5 @@
 #include "node/config.h"
 
-#include "common/base/config.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/yaml.h"
@@ -17,7 +16,7 @@ enum { LABELS_MAX = 64, LABEL_VALUE_MAX = 255, CAPTURES_MAX = 64 };
 
 // clang-format off
 #define AT(field) .offset = offsetof(nd_config, field)
-static const fc_config_key keys[] = {
+const fc_config_key nd_config_keys[] = {
     {.name = "coordinator", .kind = FC_CONFIG_STRING, AT(coordinator), .required = true,
      .help = "host:port of the coordinator"},
     {.name = "server_name", .kind = FC_CONFIG_STRING, AT(server_name),
@@ -55,6 +54,7 @@ static const fc_config_key keys[] = {
     {.name = "log_level", .kind = FC_CONFIG_STRING, AT(log_level), .default_text = "info",
      .help = "error, warning, notice, info or debug"},
 };
+const size_t nd_config_key_count = FC_COUNT(nd_config_keys);
 #undef AT
 // clang-format on
 
@@ -166,7 +166,7 @@ nd_config_from_tree(const json_t *tree, nd_config *ret, fc_fail *fail)
 {
     fc_err (*const steps[])(nd_config *, fc_fail *) = {check, read_labels, read_interfaces, find_name,
                                                        find_helper};
-    fc_err err = fc_config_fill(keys, FC_COUNT(keys), tree, ret, fail);
+    fc_err err = fc_config_fill(nd_config_keys, nd_config_key_count, tree, ret, fail);
     for (size_t i = 0; i < FC_COUNT(steps) && err == FC_OK; i++)
         err = steps[i](ret, fail);
     if (err != FC_OK)
@@ -201,7 +201,7 @@ nd_config_load(const char *path, nd_config *ret, fc_fail *fail)
 void
 nd_config_fini(nd_config *config)
 {
-    fc_config_fini(keys, FC_COUNT(keys), config);
+    fc_config_fini(nd_config_keys, nd_config_key_count, config);
     fc_labels_fini(&config->labels);
     nd_policy_fini(&config->policy);
 }

@@ -2,6 +2,7 @@
 #ifndef ND_CONFIG_H
 #define ND_CONFIG_H
 
+#include "common/base/config.h"
 #include "common/base/err.h"
 #include "common/model/definition.h"
 #include "node/policy.h"
@@ -27,6 +28,10 @@ typedef struct nd_config {
     uint64_t disk_floor, max_session_bytes, max_time_limit_ms, max_bytes_per_packet, max_captures;
     nd_policy policy;
 } nd_config;
+
+/* Every key, for the parser and for the manual page. */
+extern const fc_config_key nd_config_keys[];
+extern const size_t nd_config_key_count;
 
 /* Defaults, then the tree; fills in what depends on this machine. The caller finishes *ret in every case. */
 FC_MUST_USE fc_err nd_config_from_tree(const json_t *tree, nd_config *ret, fc_fail *fail);
