@@ -156,6 +156,7 @@ co_capture_free(co_capture *capture)
     for (size_t i = 0; i < capture->part_count; i++) {
         co_part *part = &capture->parts[i];
         part->instance->references--;
+        co_evidence_free(capture->co, part);
         fc_status_fini(&part->status);
         free(part->dirty_segments);
     }

@@ -70,6 +70,8 @@ typedef struct co_part {
     uint32_t *dirty_segments; /* owned: sequences that wait for the store */
     size_t dirty_segment_count;
 
+    struct co_evidence *evidence; /* owned; NULL = none has come to this coordinator */
+
     struct co_wait *waits;       /* borrowed: who wants to know of its end */
     struct co_part *next, *prev; /* the instance's */
 } co_part;

@@ -15,6 +15,7 @@ co_open(fc_loop *loop, const co_config *config, co_store *store, const co_link_o
     c->store = store;
     c->link_ops = link_ops;
     co_persist_init(c);
+    co_evidence_init(c);
     co_reconcile_init(c);
     fc_err err = co_store_next_epoch(store, &c->epoch, fail);
     if (err == FC_OK)
@@ -35,6 +36,7 @@ co_close(struct co *co)
     if (co == NULL)
         return;
     co_persist_fini(co);
+    co_evidence_fini(co);
     co_reconcile_fini(co);
     co_captures_fini(co);
     co_registry_fini(&co->registry);

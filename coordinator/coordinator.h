@@ -11,6 +11,7 @@
 #include "coordinator/captures.h"
 #include "coordinator/config.h"
 #include "coordinator/counters.h"
+#include "coordinator/evidence.h"
 #include "coordinator/persist.h"
 #include "coordinator/reconcile.h"
 #include "coordinator/registry.h"
@@ -28,6 +29,7 @@ struct co {
     co_captures captures;
     co_reconcile reconcile;
     co_persist persist;
+    co_evidence_queue evidence;
     co_counters counters;
 };
 

@@ -21,6 +21,11 @@
     X(reports_unknown, "reports ignored: of a capture that is not known here; the node forgets it")          \
     X(reports_invalid, "reports refused: not well-formed")                                                   \
     X(reports_final, "reports ignored: they would revive a finished instance capture")                       \
+    X(evidence_taken, "profiles and contexts of instance captures taken")                                    \
+    X(evidence_stale, "profiles and contexts ignored: not newer than what is known")                         \
+    X(evidence_unknown, "profiles and contexts refused: of a capture that the instance does not have")       \
+    X(evidence_invalid, "profiles and contexts refused: not well-formed, or too large")                      \
+    X(evidence_unstored_bytes, "bytes of evidence in memory now: what waits for the store")                  \
     X(segments_refused, "files that an instance reported beyond what its capture may have")                  \
     X(pushes, "desired states sent to nodes")                                                                \
     X(pushes_failed, "desired states that a node did not acknowledge")                                       \

@@ -210,5 +210,6 @@ const fc_rpc_handler co_capture_handlers[] = {
     {.method = FC_METHOD_DELETE_CAPTURE, .request = on_delete},
     {.method = FC_METHOD_LIST_FILES, .request = co_rpc_list_files},
     {.method = FC_METHOD_READ_FILE, .request = co_rpc_read_file},
+    {.method = FC_METHOD_LIST_EVIDENCE, .request = co_rpc_list_evidence},
 };
 const size_t co_capture_handler_count = FC_COUNT(co_capture_handlers);

@@ -29,9 +29,8 @@ co_link_conn(const void *link)
     return ((const co_link *)link)->conn;
 }
 
-/* The instance that speaks; NULL when it did not say Hello, or a newer connection took over. */
-static co_instance *
-speaker(fc_rpc_call *call, co_service *service)
+co_instance *
+co_speaker(fc_rpc_call *call, co_service *service)
 {
     co_link *link = fc_rpc_conn_user(fc_rpc_call_conn(call));
     if (link != NULL && link->instance != NULL && link->instance->link == link) {
@@ -229,7 +228,7 @@ on_report(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
     const Fcpb__ReportRequest *request = (const Fcpb__ReportRequest *)message;
     co_service *service = user;
-    co_instance *instance = speaker(call, service);
+    co_instance *instance = co_speaker(call, service);
     if (instance == NULL)
         return;
     fc_fail fail = {0};
@@ -258,7 +257,7 @@ on_heartbeat(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
     const Fcpb__HeartbeatRequest *request = (const Fcpb__HeartbeatRequest *)message;
     co_service *service = user;
-    co_instance *instance = speaker(call, service);
+    co_instance *instance = co_speaker(call, service);
     if (instance == NULL)
         return;
     co_reconcile_applied(service->co, instance, request->generation);
@@ -271,6 +270,7 @@ const fc_rpc_handler co_node_handlers[] = {
     {.method = FC_METHOD_HELLO, .request = on_hello},
     {.method = FC_METHOD_REPORT, .request = on_report},
     {.method = FC_METHOD_HEARTBEAT, .request = on_heartbeat},
+    {.method = FC_METHOD_REPORT_EVIDENCE, .request = co_rpc_report_evidence},
 };
 const size_t co_node_handler_count = FC_COUNT(co_node_handlers);
 

@@ -33,6 +33,9 @@ fc_rpc_conn *co_link_conn(const void *link);
 
 /* ---- shared by the rpc_*.c files ---- */
 
+/* The instance that speaks; NULL (and the call has failed) when it did not say Hello, or a newer connection took
+ * over. */
+co_instance *co_speaker(fc_rpc_call *call, co_service *service);
 /* "operator/alice" of whoever calls. Returns text. */
 const char *co_caller(const fc_rpc_call *call, char text[FC_PRINCIPAL_TEXT_SIZE]);
 /* The capture of that name; else the call fails and NULL comes back. */
@@ -58,5 +61,7 @@ void co_rpc_watch_capture(fc_rpc_call *call, const ProtobufCMessage *request, vo
 void co_rpc_stop_captures(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
 void co_rpc_list_files(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
 void co_rpc_read_file(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
+void co_rpc_list_evidence(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
+void co_rpc_report_evidence(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
 
 #endif

@@ -1,5 +1,5 @@
-/* store.h: what has to outlive the coordinator: instances, captures, instance captures, segments, audit,
- * request ids.
+/* store.h: what has to outlive the coordinator: instances, captures, instance captures, segments, evidence,
+ * audit, request ids.
  *
  * Rows are plain texts, numbers and bytes: the store knows no domain type and no protobuf, so that another
  * database can stand behind the same functions. One thread. Writes happen within co_store_begin …
@@ -8,6 +8,7 @@
 #ifndef CO_STORE_H
 #define CO_STORE_H
 
+#include "common/base/buf.h"
 #include "common/base/err.h"
 
 #include <stdbool.h>
@@ -67,6 +68,13 @@ typedef struct co_segment_row {
     co_blob segment;
 } co_segment_row;
 
+typedef struct co_evidence_row {
+    const char *capture_uid, *instance_id;
+    int kind;
+    uint64_t revision;
+    co_blob data;
+} co_evidence_row;
+
 typedef struct co_audit_row {
     int64_t at_unix_ns;
     const char *principal, *action, *object, *outcome, *detail;
@@ -81,12 +89,13 @@ typedef struct co_request_row {
 FC_MUST_USE fc_err co_store_put_instance(co_store *store, const co_instance_row *row, fc_fail *fail);
 FC_MUST_USE fc_err co_store_remove_instance(co_store *store, const char *id, fc_fail *fail);
 FC_MUST_USE fc_err co_store_put_capture(co_store *store, const co_capture_row *row, fc_fail *fail);
-/* With its instance captures and segments. */
+/* With its instance captures, segments and evidence. */
 FC_MUST_USE fc_err co_store_remove_capture(co_store *store, const char *uid, fc_fail *fail);
 FC_MUST_USE fc_err co_store_put_part(co_store *store, const co_part_row *row, fc_fail *fail);
 FC_MUST_USE fc_err co_store_put_segment(co_store *store, const co_segment_row *row, fc_fail *fail);
 FC_MUST_USE fc_err co_store_remove_segment(co_store *store, const char *capture_uid, const char *instance_id,
                                            uint32_t sequence, fc_fail *fail);
+FC_MUST_USE fc_err co_store_put_evidence(co_store *store, const co_evidence_row *row, fc_fail *fail);
 /* Append-only: the database refuses to change or remove what is there. */
 FC_MUST_USE fc_err co_store_add_audit(co_store *store, const co_audit_row *row, fc_fail *fail);
 FC_MUST_USE fc_err co_store_add_request(co_store *store, const co_request_row *row, fc_fail *fail);
@@ -96,6 +105,10 @@ FC_MUST_USE fc_err co_store_prune_requests(co_store *store, int64_t unix_ns, fc_
 /* The uid that an earlier request with this id made; FC_ERR_NOT_FOUND when there was none. */
 FC_MUST_USE fc_err co_store_find_request(co_store *store, const char *principal, const char *request_id,
                                          char ret_capture_uid[64], char ret_method[64], fc_fail *fail);
+/* Appends the bytes (out NULL = only the revision is wanted); FC_ERR_NOT_FOUND. Not part of a load: there may be
+ * gigabytes of it. */
+FC_MUST_USE fc_err co_store_get_evidence(co_store *store, const char *capture_uid, const char *instance_id,
+                                         int kind, fc_buf *out, uint64_t *ret_revision, fc_fail *fail);
 /* Adds one to the number of starts and returns it: generations of different lives never meet. */
 FC_MUST_USE fc_err co_store_next_epoch(co_store *store, uint64_t *ret_epoch, fc_fail *fail);
 

@@ -48,6 +48,12 @@ static const char *const migrations[] = {
     "  principal TEXT NOT NULL, id TEXT NOT NULL, method TEXT NOT NULL, capture TEXT NOT NULL,"
     "  at_unix_ns INTEGER NOT NULL, PRIMARY KEY (principal, id)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX request_at ON request (at_unix_ns);",
+    /* With row ids: rows are large. */
+    "CREATE TABLE evidence ("
+    "  capture TEXT NOT NULL, instance TEXT NOT NULL, kind INTEGER NOT NULL, revision INTEGER NOT NULL,"
+    "  data BLOB NOT NULL, UNIQUE (capture, instance, kind),"
+    "  FOREIGN KEY (capture, instance) REFERENCES instance_capture (capture, instance) ON DELETE CASCADE)"
+    "  STRICT;",
 };
 
 // clang-format off
@@ -71,6 +77,11 @@ static const char *const migrations[] = {
       " revision = excluded.revision, forgotten = excluded.forgotten, status = excluded.status")            \
     X(PUT_SEGMENT, "INSERT OR REPLACE INTO segment VALUES (?,?,?,?)")                                       \
     X(REMOVE_SEGMENT, "DELETE FROM segment WHERE capture = ? AND instance = ? AND sequence = ?")            \
+    X(PUT_EVIDENCE,                                                                                         \
+      "INSERT INTO evidence VALUES (?,?,?,?,?) ON CONFLICT (capture, instance, kind) DO UPDATE SET"         \
+      " revision = excluded.revision, data = excluded.data")                                                \
+    X(GET_REVISION, "SELECT revision FROM evidence WHERE capture = ? AND instance = ? AND kind = ?")        \
+    X(GET_EVIDENCE, "SELECT revision, data FROM evidence WHERE capture = ? AND instance = ? AND kind = ?")  \
     X(ADD_AUDIT,                                                                                            \
       "INSERT INTO audit (at_unix_ns, principal, action, object, outcome, detail) VALUES (?,?,?,?,?,?)")    \
     X(ADD_REQUEST, "INSERT OR IGNORE INTO request VALUES (?,?,?,?,?)")                                      \
@@ -343,6 +354,18 @@ co_store_remove_segment(co_store *store, const char *capture_uid, const char *in
 }
 
 fc_err
+co_store_put_evidence(co_store *store, const co_evidence_row *row, fc_fail *fail)
+{
+    sqlite3_stmt *s = store->statements[SQL_PUT_EVIDENCE];
+    bind_text(s, 1, row->capture_uid);
+    bind_text(s, 2, row->instance_id);
+    (void)sqlite3_bind_int(s, 3, row->kind);
+    (void)sqlite3_bind_int64(s, 4, (sqlite3_int64)row->revision);
+    bind_blob(s, 5, row->data);
+    return step(store, s, "store evidence", fail);
+}
+
+fc_err
 co_store_add_audit(co_store *store, const co_audit_row *row, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_ADD_AUDIT];
@@ -403,6 +426,29 @@ co_store_find_request(co_store *store, const char *principal, const char *reques
     if (rc == SQLITE_ROW) {
         (void)snprintf(ret_capture_uid, 64, "%s", text_at(s, 0));
         (void)snprintf(ret_method, 64, "%s", text_at(s, 1));
+    } else {
+        err = rc == SQLITE_DONE ? FC_ERR_NOT_FOUND : failed(store, "be read", fail);
+    }
+    (void)sqlite3_reset(s);
+    (void)sqlite3_clear_bindings(s);
+    return err;
+}
+
+fc_err
+co_store_get_evidence(co_store *store, const char *capture_uid, const char *instance_id, int kind, fc_buf *out,
+                      uint64_t *ret_revision, fc_fail *fail)
+{
+    sqlite3_stmt *s = store->statements[out != NULL ? SQL_GET_EVIDENCE : SQL_GET_REVISION];
+    bind_text(s, 1, capture_uid);
+    bind_text(s, 2, instance_id);
+    (void)sqlite3_bind_int(s, 3, kind);
+    int rc = sqlite3_step(s);
+    fc_err err = FC_OK;
+    if (rc == SQLITE_ROW) {
+        *ret_revision = (uint64_t)sqlite3_column_int64(s, 0);
+        co_blob data = out != NULL ? blob_at(s, 1) : (co_blob){0};
+        if (out != NULL)
+            fc_buf_append(out, data.data, data.size);
     } else {
         err = rc == SQLITE_DONE ? FC_ERR_NOT_FOUND : failed(store, "be read", fail);
     }

@@ -1,8 +1,8 @@
 /* backend.h: who captures for us: one run = one helper process, or something that behaves like one.
  *
  * helper_backend.c starts fleetcap-capture through the monitor; fake_backend.c plays it in memory for
- * scenarios and the fan-out bench. Life of a run: start -> armed -> go -> started -> progress, segment … ->
- * exactly one of stopped, failed, died. All callbacks come from the loop, never from within these functions,
+ * scenarios and the fan-out bench. Life of a run: start -> armed -> go -> started -> progress, segment,
+ * profile … -> exactly one of stopped, failed, died. All callbacks come from the loop, never from within these functions,
  * and none after release.
  */
 #ifndef ND_BACKEND_H
@@ -48,6 +48,8 @@ typedef struct nd_run_ops {
                     fc_wall stop);
     void (*failed)(void *user, fc_stop_reason reason, const char *error);
     void (*died)(void *user, const char *how); /* "was killed by signal 9"; the process is gone */
+    /* The packed profile of this helper's traffic so far, of any size; the last one comes before stopped. */
+    void (*profile)(void *user, const void *bytes, size_t size);
 } nd_run_ops;
 
 /* The first member of each backend's own run. */

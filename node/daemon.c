@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/tls/tls.h"
+#include "node/context.h"
 #include "node/helper_backend.h"
 #include "node/interfaces.h"
 #include "node/journal.h"
@@ -194,7 +195,8 @@ start(daemon_state *d, int *monitor_fd, fc_fail *fail)
                             .policy = &config->policy,
                             .captures_dir = config->captures_dir,
                             .ring_bytes = config->ring_bytes,
-                            .interfaces = nd_interfaces_resolve};
+                            .interfaces = nd_interfaces_resolve,
+                            .context = nd_context_read};
     d->node = nd_node_new(&node);
     nd_link_options link = {
         .loop = d->loop, .node = d->node, .tls = fc_tls_config(d->tls), .coordinator = config->coordinator};

@@ -1,6 +1,7 @@
 #include "node/fake_backend.h"
 
 #include "common/base/mem.h"
+#include "common/profile/profile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,21 @@ capture_some(fake_run *run)
     current_segment(run, false);
 }
 
+static void
+say_profile(const fake_run *run)
+{
+    if (!run->backend->options.profiles)
+        return;
+    fc_buf packed = {0};
+    fc_profile *profile = fc_profile_new();
+    profile->counters[FC_COUNTER_PACKETS_IN] = run->progress.counters.written_packets;
+    (void)snprintf(profile->subject.instance_name, sizeof profile->subject.instance_name, "web-1");
+    fc_profile_pack(profile, &packed);
+    run->run.ops->profile(run->run.user, fc_buf_bytes(&packed), fc_buf_size(&packed));
+    fc_profile_free(profile);
+    fc_buf_fini(&packed);
+}
+
 /* Each of these may release the run: nothing touches it after the op. */
 static void
 seal(fake_run *run)
@@ -113,6 +129,8 @@ say_stopped(fake_run *run)
 {
     if (run->started && run->phase != DONE)
         seal(run);
+    if (run->started)
+        say_profile(run);
     run->phase = DONE;
     run->progress.has_current = false;
     run->run.ops->stopped(run->run.user, run->reason, NULL, &run->progress, now(run));
@@ -130,6 +148,7 @@ tick(fake_run *run)
     int64_t left_ms = (run->window_end.ns - now(run).ns + FC_NS_PER_MS - 1) / FC_NS_PER_MS;
     after(run, options->progress_ms > 0 && options->progress_ms < left_ms ? options->progress_ms : left_ms);
     capture_some(run);
+    say_profile(run);
     if (options->rotate_packets > 0 && run->segment_packets >= options->rotate_packets)
         seal(run);
     else

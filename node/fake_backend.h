@@ -19,6 +19,7 @@ typedef struct nd_fake_options {
     uint32_t progress_ms; /* 0 = none */
     uint64_t packets_per_progress;
     uint32_t rotate_packets; /* a segment is sealed after that many; 0 = never */
+    bool profiles;           /* one with each progress, and the last one: its packetsIn are what was written */
 } nd_fake_options;
 
 nd_backend *nd_fake_backend_new(fc_loop *loop, const nd_fake_options *options);

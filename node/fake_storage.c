@@ -12,6 +12,7 @@ typedef struct kept {
     char uid[FC_UID_LENGTH + 1];
     fc_buf spec; /* packed, as on a disk */
     fc_status status;
+    fc_buf evidence[ND_EVIDENCE_COUNT];
 } kept;
 
 typedef struct answer {
@@ -52,6 +53,8 @@ kept_free(kept *k)
 {
     fc_buf_fini(&k->spec);
     fc_status_fini(&k->status);
+    for (int kind = 0; kind < ND_EVIDENCE_COUNT; kind++)
+        fc_buf_fini(&k->evidence[kind]);
     free(k);
 }
 
@@ -80,6 +83,29 @@ save(nd_storage *storage, const char *directory, const fc_status *status, fc_fai
     if (k == NULL)
         return fc_fail_set(fail, FC_ERR_NOT_FOUND, "%s is not there", directory);
     fc_status_copy(&k->status, status);
+    return FC_OK;
+}
+
+static fc_err
+save_evidence(nd_storage *storage, const char *directory, nd_evidence_kind kind, const fc_buf *packed,
+              fc_fail *fail)
+{
+    kept *k = find(self(storage), directory);
+    if (k == NULL)
+        return fc_fail_set(fail, FC_ERR_NOT_FOUND, "%s is not there", directory);
+    fc_buf_clear(&k->evidence[kind]);
+    fc_buf_append(&k->evidence[kind], fc_buf_bytes(packed), fc_buf_size(packed));
+    return FC_OK;
+}
+
+static fc_err
+load_evidence(nd_storage *storage, const char *directory, nd_evidence_kind kind, fc_buf *ret_packed,
+              fc_fail *fail)
+{
+    const kept *k = find(self(storage), directory);
+    if (k == NULL || fc_buf_size(&k->evidence[kind]) == 0)
+        return fc_fail_set(fail, FC_ERR_NOT_FOUND, "%s/%s is not there", directory, nd_evidence_file(kind));
+    fc_buf_append(ret_packed, fc_buf_bytes(&k->evidence[kind]), fc_buf_size(&k->evidence[kind]));
     return FC_OK;
 }
 
@@ -222,6 +248,8 @@ lease_get(nd_storage *storage)
 static const nd_storage_ops fake_ops = {
     .put_spec = put_spec,
     .save = save,
+    .save_evidence = save_evidence,
+    .load_evidence = load_evidence,
     .forget = forget,
     .scan = scan,
     .open_directory = open_directory,

@@ -140,6 +140,9 @@ deliver(const Fcpb__HelperEvent *event, const nd_run_ops *ops, void *user, bool 
         *ret_final = true;
         ops->failed(user, reason_of(event->failed->reason), event->failed->error);
         return FC_OK;
+    case FCPB__HELPER_EVENT__BODY_PROFILE:
+        ops->profile(user, event->profile->profile.data, event->profile->profile.len);
+        return FC_OK;
     default:
         return FC_OK; /* of a newer helper */
     }

@@ -36,6 +36,7 @@ save(nd_instance_capture *capture)
         capture->env->storage->ops->save(capture->env->storage, capture->directory, &capture->status,
                                          &fail) != FC_OK)
         fc_log(FC_LOG_ERROR, "capture %s: the journal was not written: %s", capture->want.name, fail.text);
+    nd_instance_capture_save_evidence(capture);
 }
 
 static void
@@ -151,6 +152,7 @@ start_helper(nd_instance_capture *capture)
             .dir_fd = dir_fd,
         };
         reason = FC_STOP_HELPER_DIED;
+        nd_evidence_next_run(&capture->evidence);
         err = env->backend->ops->start(env->backend, &spec, &run_ops, capture, &capture->run, &fail);
     }
     fc_buf_fini(&filter);
@@ -252,6 +254,7 @@ void
 nd_instance_capture_event(nd_instance_capture *capture, nd_event event)
 {
     nd_transition next = nd_state_next(capture->state, event);
+    bool read_context_later = false;
     if (!next.known) {
         capture->ignored_events++;
         fc_log(FC_LOG_DEBUG, "capture %s: %s means nothing while %s", capture->want.name,
@@ -268,8 +271,12 @@ nd_instance_capture_event(nd_instance_capture *capture, nd_event event)
         capture->status.state = nd_state_reported(next.to);
         capture->status.armed = next.to == ND_STATE_ARMED || next.to == ND_STATE_RUNNING;
         set_timer(capture);
+        if (next.to == ND_STATE_RUNNING || nd_state_final(next.to))
+            read_context_later = true;
     }
     do_effects(capture, next.effects);
+    if (read_context_later) /* behind what the effects posted: the change of state is told first */
+        fc_loop_post(capture->env->loop, &capture->context_task);
 }
 
 /* ---- what a helper says ---- */
@@ -420,7 +427,7 @@ run_died(void *user, const char *how)
 }
 
 static const nd_run_ops run_ops = {run_armed,   run_started, run_progress, run_segment,
-                                   run_stopped, run_failed,  run_died};
+                                   run_stopped, run_failed,  run_died,     nd_instance_capture_profile};
 
 /* ---- what the node says ---- */
 
@@ -478,6 +485,7 @@ nd_instance_capture_new(nd_env *env, nd_desired_capture *want)
     nd_desired_capture_take(&capture->want, want);
     capture->timer.fire = timer_fire;
     capture->save_timer.fire = save_fire;
+    capture->context_task.run = nd_instance_capture_context_run;
     capture->next_sequence = 1;
     capture->state = ND_STATE_PENDING;
     capture->go_known = capture->want.start.ns != 0;
@@ -498,7 +506,9 @@ nd_instance_capture_free(nd_instance_capture *capture)
         return;
     fc_loop_timer_clear(capture->env->loop, &capture->timer);
     fc_loop_timer_clear(capture->env->loop, &capture->save_timer);
+    fc_loop_withdraw(capture->env->loop, &capture->context_task);
     release(capture);
+    nd_evidence_fini(&capture->evidence);
     nd_desired_capture_fini(&capture->want);
     fc_status_fini(&capture->status);
     free(capture->segment_marks);

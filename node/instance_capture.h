@@ -9,8 +9,10 @@
 #define ND_INSTANCE_CAPTURE_H
 
 #include "common/base/loop.h"
+#include "common/profile/context.h"
 #include "node/backend.h"
 #include "node/desired.h"
+#include "node/evidence.h"
 #include "node/policy.h"
 #include "node/state.h"
 #include "node/storage.h"
@@ -49,6 +51,8 @@ typedef struct nd_env {
     uint64_t ring_bytes;
     fc_err (*interfaces)(const fc_strings *asked, const fc_strings *allowed, fc_strings *ret_names,
                          fc_fail *fail);
+    /* The network context of this machine, now; NULL = none is made. Takes some milliseconds. */
+    fc_err (*context)(fc_context *ret_context, fc_fail *fail);
     /* The coordinator's endpoints, whose conversation is left out of captures; returns how many. */
     size_t (*own)(void *own_user, fc_endpoint *ret_endpoints, size_t max);
     void *own_user;
@@ -57,17 +61,12 @@ typedef struct nd_env {
     void (*changed)(struct nd_env *env, struct nd_instance_capture *capture, bool urgent);
 } nd_env;
 
-/* What of a status, or of one segment, the coordinator has seen. Revisions of fc_status.revision. */
-typedef struct nd_mark {
-    uint64_t revision, sent, acked; /* sent: in the Report under way; 0 = not in it */
-} nd_mark;
-
 typedef struct nd_instance_capture {
     nd_env *env;             /* borrowed from the node */
     nd_desired_capture want; /* owned: as it was admitted */
     fc_status status;        /* owned: as it is reported */
     nd_state state;
-    nd_mark mark;
+    nd_mark mark; /* revisions of status.revision, as those of the segments */
     uint64_t told_revision; /* the highest that went out on this connection: the next one must be higher */
     nd_mark *segment_marks; /* owned; parallel to status.segments */
     bool go_known;
@@ -82,6 +81,8 @@ typedef struct nd_instance_capture {
     bool restoring;          /* its files may still be written by the helper of a dead node */
     nd_action disposal;      /* FORGET or PURGE once final */
     uint64_t ignored_events; /* that meant nothing in their state */
+    nd_evidence evidence;    /* owned */
+    fc_task context_task;    /* reads the context, after the change of state was told */
     fc_timer timer;          /* of the state */
     fc_timer save_timer;
 } nd_instance_capture;
@@ -116,6 +117,12 @@ void nd_restore_fold(fc_status *status, const nd_recovery *recovery);
 void nd_instance_capture_event(nd_instance_capture *capture, nd_event event);
 /* Marks a change: bumps the revision and tells the node. */
 void nd_instance_capture_changed(nd_instance_capture *capture, bool urgent);
+/* Writes the evidence that is new. */
+void nd_instance_capture_save_evidence(nd_instance_capture *capture);
+/* nd_run_ops.profile; user is the instance capture. */
+void nd_instance_capture_profile(void *user, const void *bytes, size_t size);
+/* Of context_task: reads the context, once when the capture runs and once when it is over. */
+void nd_instance_capture_context_run(fc_task *task);
 /* Adds or replaces by sequence, and marks it. */
 void nd_instance_capture_put_segment(nd_instance_capture *capture, const fc_segment *segment);
 /* Drops removed segments that the coordinator knows of. */

@@ -113,6 +113,33 @@ save(nd_storage *storage, const char *directory, const fc_status *status, fc_fai
     return err;
 }
 
+static fc_err
+save_evidence(nd_storage *storage, const char *directory, nd_evidence_kind kind, const fc_buf *packed,
+              fc_fail *fail)
+{
+    int dir_fd = -1;
+    fc_err err = fc_file_open_beneath(self(storage)->root_fd, directory, O_RDONLY | O_DIRECTORY, 0, &dir_fd);
+    if (err != FC_OK)
+        return fc_fail_set(fail, err, "%s cannot be opened: %s", directory, fc_err_text(err));
+    err = fc_file_write_atomic(dir_fd, nd_evidence_file(kind), fc_buf_bytes(packed), fc_buf_size(packed),
+                               0640, fail);
+    close(dir_fd);
+    return err;
+}
+
+static fc_err
+load_evidence(nd_storage *storage, const char *directory, nd_evidence_kind kind, fc_buf *ret_packed,
+              fc_fail *fail)
+{
+    int dir_fd = -1;
+    fc_err err = fc_file_open_beneath(self(storage)->root_fd, directory, O_RDONLY | O_DIRECTORY, 0, &dir_fd);
+    if (err != FC_OK)
+        return fc_fail_set(fail, err, "%s cannot be opened: %s", directory, fc_err_text(err));
+    err = fc_file_read(dir_fd, nd_evidence_file(kind), ND_EVIDENCE_BYTES_MAX, ret_packed, fail);
+    close(dir_fd);
+    return err;
+}
+
 static void
 delete_files(int dir_fd)
 {
@@ -138,6 +165,8 @@ forget(nd_storage *storage, const char *directory, bool purge)
         return;
     (void)unlinkat(dir_fd, SPEC, 0);
     (void)unlinkat(dir_fd, JOURNAL, 0);
+    for (int kind = 0; kind < ND_EVIDENCE_COUNT; kind++)
+        (void)unlinkat(dir_fd, nd_evidence_file((nd_evidence_kind)kind), 0);
     if (purge)
         delete_files(dir_fd);
     (void)fsync(dir_fd);
@@ -435,6 +464,8 @@ lease_get(nd_storage *storage)
 static const nd_storage_ops journal_ops = {
     .put_spec = put_spec,
     .save = save,
+    .save_evidence = save_evidence,
+    .load_evidence = load_evidence,
     .forget = forget,
     .scan = scan_all,
     .open_directory = open_directory,

@@ -1,8 +1,8 @@
 /* journal.h: the storage on a real disk (storage.h), with the worker thread that hashes and repairs.
  *
  * Below captures_dir: .lease (its modification time is when the lease ends) and, for each capture,
- * <yyyy>/<mm>/<dd>/<capture>-<first 8 of uid>/ with spec.pb (DesiredCapture), journal (InstanceCapture) and
- * segments. Both files are replaced atomically. A directory is locked (flock(2)) by its helper for the
+ * <yyyy>/<mm>/<dd>/<capture>-<first 8 of uid>/ with spec.pb (DesiredCapture), journal (InstanceCapture),
+ * evidence (evidence.h) and segments. All but the segments are replaced atomically. A directory is locked (flock(2)) by its helper for the
  * helper's life, through the descriptor that it was given: that is how a restarted node knows that its
  * predecessor's helper still seals.
  */

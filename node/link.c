@@ -23,10 +23,11 @@ struct nd_link {
     fc_rpc_service service;
     fc_rpc_conn *conn; /* weak: cleared by on_close */
     bool ready;
-    fc_rpc_call *hello, *report, *heartbeat; /* weak: cleared by their on_closed */
+    fc_rpc_call *hello, *report, *heartbeat, *evidence; /* weak: cleared by their on_closed */
+    bool no_evidence; /* this coordinator takes none */
 
     uint32_t heartbeat_ms, report_interval_ms;
-    fc_timer heartbeat_timer, report_timer, refused_timer;
+    fc_timer heartbeat_timer, report_timer, refused_timer, evidence_timer;
     fc_task report_task; /* changes of one round of the loop go in one Report */
     fc_mono reported_at;
     bool urgent;
@@ -65,6 +66,8 @@ random_below(uint32_t limit)
 
 static void
 send_report(nd_link *link);
+static void
+send_evidence(nd_link *link);
 
 static void
 flush_done(nd_link *link)
@@ -122,7 +125,7 @@ report_closed(fc_rpc_call *call, const fc_rpc_status *status)
     else if (nd_report_pending(link->node))
         report_later(link);
     else
-        flush_done(link);
+        send_evidence(link);
 }
 
 static const fc_rpc_call_ops report_ops = {.on_closed = report_closed};
@@ -135,7 +138,7 @@ send_report(nd_link *link)
     Fcpb__ReportRequest *report = nd_report_next(link->node);
     link->urgent = false;
     if (report == NULL) {
-        flush_done(link);
+        send_evidence(link);
         return;
     }
     fc_loop_timer_clear(link->loop, &link->report_timer);
@@ -155,6 +158,65 @@ static void
 report_fire(fc_timer *timer)
 {
     send_report(FC_CONTAINER(timer, nd_link, report_timer));
+}
+
+/* ---- evidence ---- */
+
+/* What a coordinator says to an item that it will not take however often it comes. */
+static bool
+refused_for_good(fc_code code)
+{
+    return code == FC_CODE_NOT_FOUND || code == FC_CODE_INVALID_ARGUMENT || code == FC_CODE_PERMISSION_DENIED;
+}
+
+static void
+evidence_closed(fc_rpc_call *call, const fc_rpc_status *status)
+{
+    nd_link *link = fc_rpc_call_user(call);
+    link->evidence = NULL;
+    bool for_good = refused_for_good(status->code);
+    if (for_good)
+        fc_log(FC_LOG_WARNING, "evidence was not taken: %s", status->message);
+    if (status->code == FC_CODE_OK || for_good)
+        nd_report_evidence_acked(link->node);
+    else
+        nd_report_evidence_lost(link->node);
+    if (status->code == FC_CODE_UNIMPLEMENTED) {
+        fc_log(FC_LOG_NOTICE, "this coordinator takes no evidence");
+        link->no_evidence = true;
+    }
+    if (status->code == FC_CODE_OK || for_good || link->no_evidence)
+        send_evidence(link);
+}
+
+static const fc_rpc_call_ops evidence_ops = {.on_closed = evidence_closed};
+
+/* The next item, unless there is something that matters more: that brings us back. */
+static void
+send_evidence(nd_link *link)
+{
+    if (!link->ready || link->evidence != NULL || link->report != NULL || link->urgent)
+        return;
+    if (link->no_evidence || !nd_report_evidence_pending(link->node)) {
+        if (!nd_report_pending(link->node))
+            flush_done(link);
+        return;
+    }
+    Fcpb__ReportEvidenceRequest *request = nd_report_evidence_next(link->node, fc_loop_now(link->loop));
+    if (request == NULL)
+        return;
+    link->evidence = fc_rpc_call_new(link->conn, FC_METHOD_REPORT_EVIDENCE, &request->base, ND_HELLO_MS,
+                                     &evidence_ops, link);
+    protobuf_c_message_free_unpacked(&request->base, NULL);
+}
+
+static void
+evidence_fire(fc_timer *timer)
+{
+    nd_link *link = FC_CONTAINER(timer, nd_link, evidence_timer);
+    fc_loop_timer_after_ms(link->loop, &link->evidence_timer, ND_EVIDENCE_MS);
+    if (!nd_report_pending(link->node))
+        send_evidence(link);
 }
 
 /* ---- heartbeats ---- */
@@ -200,11 +262,13 @@ hello_message(fc_rpc_call *call, const ProtobufCMessage *message)
     link->heartbeat_ms = clamp_ms(hello->heartbeat_ms, ND_HEARTBEAT_MS);
     link->report_interval_ms = clamp_ms(hello->report_interval_ms, ND_REPORT_INTERVAL_MS);
     link->ready = true;
+    link->no_evidence = false;
     nd_node_renew_lease(link->node, hello->lease_ms);
     nd_node_set_connected(link->node, true);
     nd_report_all(link->node);
     /* The first heartbeats of a fleet that came back at once are spread. */
     fc_loop_timer_after_ms(link->loop, &link->heartbeat_timer, 1 + random_below(link->heartbeat_ms));
+    fc_loop_timer_after_ms(link->loop, &link->evidence_timer, 1 + random_below(ND_EVIDENCE_MS));
     fc_log(FC_LOG_INFO, "connected to coordinator %s of fleet %.63s", fc_rpc_conn_address(link->conn),
            hello->fleet_id);
     send_report(link);
@@ -328,7 +392,9 @@ on_close(fc_rpc_conn *conn, const fc_rpc_status *why, void *user)
     fc_loop_timer_clear(link->loop, &link->heartbeat_timer);
     fc_loop_timer_clear(link->loop, &link->report_timer);
     fc_loop_timer_clear(link->loop, &link->refused_timer);
+    fc_loop_timer_clear(link->loop, &link->evidence_timer);
     nd_report_lost(link->node);
+    nd_report_evidence_lost(link->node);
     nd_node_set_connected(link->node, false);
     flush_done(link);
 }
@@ -354,7 +420,9 @@ flush_fire(fc_timer *timer)
 void
 nd_link_flush(nd_link *link, uint32_t wait_ms, void (*done)(void *user), void *user)
 {
-    bool nothing = !link->ready || (link->report == NULL && !nd_report_pending(link->node));
+    bool told = link->report == NULL && !nd_report_pending(link->node) &&
+                (link->no_evidence || !nd_report_evidence_pending(link->node));
+    bool nothing = !link->ready || told;
     link->flushed = done;
     link->flushed_user = user;
     fc_loop_timer_after_ms(link->loop, &link->flush_timer, nothing ? 0 : wait_ms);
@@ -390,6 +458,7 @@ nd_link_new(const nd_link_options *options, nd_link **ret_link, fc_fail *fail)
     link->heartbeat_timer.fire = heartbeat_fire;
     link->report_timer.fire = report_fire;
     link->refused_timer.fire = refused_fire;
+    link->evidence_timer.fire = evidence_fire;
     link->flush_timer.fire = flush_fire;
     link->report_task.run = report_run;
     link->service = (fc_rpc_service){nd_service_handlers, nd_service_handler_count, options->node};
@@ -430,6 +499,7 @@ nd_link_free(nd_link *link)
     fc_loop_timer_clear(link->loop, &link->heartbeat_timer);
     fc_loop_timer_clear(link->loop, &link->report_timer);
     fc_loop_timer_clear(link->loop, &link->refused_timer);
+    fc_loop_timer_clear(link->loop, &link->evidence_timer);
     fc_loop_timer_clear(link->loop, &link->flush_timer);
     free(link->host);
     free(link);

@@ -253,6 +253,7 @@ nd_node_new(const nd_node_options *options)
         .captures_dir = options->captures_dir,
         .ring_bytes = options->ring_bytes,
         .interfaces = options->interfaces,
+        .context = options->context,
         .own = own_endpoints,
         .own_user = node,
         .active = active_count,

@@ -21,6 +21,7 @@ typedef struct nd_node_options {
     const nd_policy *policy;
     const char *captures_dir;
     uint64_t ring_bytes;
+    fc_err (*context)(fc_context *ret_context, fc_fail *fail); /* NULL = contexts are not read */
     fc_err (*interfaces)(const fc_strings *asked, const fc_strings *allowed, fc_strings *ret_names,
                          fc_fail *fail);
 } nd_node_options;

@@ -132,7 +132,109 @@ nd_report_all(nd_node *node)
             capture->mark.revision = 1;
         for (size_t s = 0; s < capture->status.segment_count; s++)
             capture->segment_marks[s].sent = capture->segment_marks[s].acked = 0;
+        for (int kind = 0; kind < ND_EVIDENCE_COUNT; kind++)
+            if (!capture->evidence.items[kind].kept)
+                capture->evidence.items[kind].mark.sent = capture->evidence.items[kind].mark.acked = 0;
     }
+}
+
+/* ---- evidence ---- */
+
+static bool
+evidence_due(const nd_instance_capture *capture, int kind, fc_mono now)
+{
+    const nd_evidence_item *item = &capture->evidence.items[kind];
+    if (!dirty(&item->mark) || item->mark.sent != 0)
+        return false;
+    return kind != ND_EVIDENCE_PROFILE || nd_state_final(capture->state) || item->told.ns == 0 ||
+           now.ns >= fc_mono_after_ms(item->told, ND_REPORT_PROFILE_MS).ns;
+}
+
+static nd_instance_capture *
+find_evidence(const nd_node *node, fc_mono now, nd_evidence_kind *ret_kind)
+{
+    nd_instance_capture *found = NULL;
+    int64_t told_ns = INT64_MAX;
+    for (size_t i = 0; i < nd_node_capture_count(node); i++) {
+        nd_instance_capture *capture = nd_node_capture(node, i);
+        for (int kind = 0; kind < ND_EVIDENCE_COUNT; kind++) {
+            if (!evidence_due(capture, kind, now) || capture->evidence.items[kind].told.ns >= told_ns)
+                continue;
+            found = capture;
+            told_ns = capture->evidence.items[kind].told.ns;
+            *ret_kind = (nd_evidence_kind)kind;
+        }
+    }
+    return found;
+}
+
+static ProtobufCBinaryData
+copy_bytes(const fc_buf *packed)
+{
+    ProtobufCBinaryData bytes = {.len = fc_buf_size(packed), .data = fc_alloc(fc_buf_size(packed))};
+    memcpy(bytes.data, fc_buf_bytes(packed), bytes.len);
+    return bytes;
+}
+
+Fcpb__ReportEvidenceRequest *
+nd_report_evidence_next(nd_node *node, fc_mono now)
+{
+    static const Fcpb__ReportEvidenceRequest__EvidenceCase cases[ND_EVIDENCE_COUNT] = {
+        [ND_EVIDENCE_PROFILE] = FCPB__REPORT_EVIDENCE_REQUEST__EVIDENCE_PROFILE,
+        [ND_EVIDENCE_CONTEXT_START] = FCPB__REPORT_EVIDENCE_REQUEST__EVIDENCE_CONTEXT_START,
+        [ND_EVIDENCE_CONTEXT_STOP] = FCPB__REPORT_EVIDENCE_REQUEST__EVIDENCE_CONTEXT_STOP,
+    };
+    nd_evidence_kind kind = ND_EVIDENCE_PROFILE;
+    nd_instance_capture *capture = find_evidence(node, now, &kind);
+    if (capture == NULL)
+        return NULL;
+    nd_evidence_item *item = &capture->evidence.items[kind];
+    Fcpb__ReportEvidenceRequest *request = fc_alloc(sizeof *request);
+    fcpb__report_evidence_request__init(request);
+    request->capture_uid = fc_strdup(capture->want.uid);
+    request->revision = item->mark.revision;
+    request->evidence_case = cases[kind];
+    request->profile = copy_bytes(&item->packed); /* one place for all: they are a union */
+    item->mark.sent = item->mark.revision;
+    item->told = now;
+    return request;
+}
+
+bool
+nd_report_evidence_pending(const nd_node *node)
+{
+    for (size_t i = 0; i < nd_node_capture_count(node); i++)
+        for (int kind = 0; kind < ND_EVIDENCE_COUNT; kind++)
+            if (dirty(&nd_node_capture(node, i)->evidence.items[kind].mark))
+                return true;
+    return false;
+}
+
+static void
+settle_evidence(nd_node *node, bool acked)
+{
+    for (size_t i = 0; i < nd_node_capture_count(node); i++) {
+        nd_instance_capture *capture = nd_node_capture(node, i);
+        for (int kind = 0; kind < ND_EVIDENCE_COUNT; kind++) {
+            nd_evidence_item *item = &capture->evidence.items[kind];
+            if (item->mark.sent == 0)
+                continue;
+            settle(&item->mark, acked);
+            item->kept = nd_state_final(capture->state) && !dirty(&item->mark);
+        }
+    }
+}
+
+void
+nd_report_evidence_acked(nd_node *node)
+{
+    settle_evidence(node, true);
+}
+
+void
+nd_report_evidence_lost(nd_node *node)
+{
+    settle_evidence(node, false);
 }
 
 static Fcpb__Instance *

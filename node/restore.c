@@ -117,6 +117,8 @@ adopt(nd_instance_capture *capture, fc_status *status, fc_wall lease_end)
         capture->status.directory = fc_sprintf("%s/%s", capture->env->captures_dir, capture->directory);
     capture->status.armed = false;
     nd_instance_capture_remark(capture);
+    nd_evidence_load(&capture->evidence, capture->env->storage, capture->directory,
+                     fc_clock_wall(fc_loop_clock(capture->env->loop)));
     capture->restoring = true;
     capture->restore_until = fc_mono_after_ms(fc_loop_now(capture->env->loop), ND_RESTORE_MS);
     capture->restore_lease_end = lease_end;

@@ -11,6 +11,7 @@
 #include "common/base/loop.h"
 #include "common/model/status.h"
 #include "node/desired.h"
+#include "node/evidence.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,14 +35,17 @@ typedef struct nd_recovery {
 } nd_recovery;
 void nd_recovery_fini(nd_recovery *recovery);
 
-typedef struct nd_storage nd_storage;
-
 typedef struct nd_storage_ops {
     /* Makes the directory, writes spec.pb; also to write spec.pb anew. */
     fc_err (*put_spec)(nd_storage *storage, const char *directory, const nd_desired_capture *want,
                        fc_fail *fail);
     fc_err (*save)(nd_storage *storage, const char *directory, const fc_status *status, fc_fail *fail);
-    /* Drops spec and journal; with purge also the files and the directory. */
+    /* One item of evidence, replaced atomically; and read back (appended): FC_ERR_NOT_FOUND, FC_ERR_LIMIT. */
+    fc_err (*save_evidence)(nd_storage *storage, const char *directory, nd_evidence_kind kind,
+                            const fc_buf *packed, fc_fail *fail);
+    fc_err (*load_evidence)(nd_storage *storage, const char *directory, nd_evidence_kind kind,
+                            fc_buf *ret_packed, fc_fail *fail);
+    /* Drops spec, journal and evidence; with purge also the files and the directory. */
     void (*forget)(nd_storage *storage, const char *directory, bool purge);
     /* Every capture that has a spec; `visit` takes *want, and *status (zero without a journal). */
     fc_err (*scan)(nd_storage *storage,

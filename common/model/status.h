@@ -77,7 +77,8 @@ const char *fc_stop_reason_text(fc_stop_reason reason); /* the sentence */
     X(dropped_before_start, "packets", 1, "not written: came before the start instant")                      \
     X(dropped_after_stop, "packets", 1, "not written: in the ring when a limit or a stop ended the capture") \
     X(interface_dropped, "packets", 0, "dropped by the interface before the filter saw them")                \
-    X(file_bytes, "bytes", 0, "bytes of all segments")
+    X(file_bytes, "bytes", 0, "bytes of all segments")                                                       \
+    X(unprofiled_packets, "packets", 0, "written, but not in the profile: it fell behind")
 typedef struct fc_counters {
 #define X(name, unit, in_sum, text) uint64_t name;
     FC_STATUS_COUNTERS(X)

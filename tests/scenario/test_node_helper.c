@@ -150,7 +150,7 @@ typedef struct world {
     pid_t monitor;
     char directory[64];
     nd_run *run;
-    size_t armed, started, stopped, died;
+    size_t profile_bytes, armed, started, stopped, died;
     fc_stop_reason reason;
     char how[256];
     bool lost;
@@ -223,7 +223,15 @@ on_died(void *user, const char *how)
     let_go(w);
 }
 
-static const nd_run_ops ops = {on_armed, on_started, on_progress, on_segment, on_stopped, on_failed, on_died};
+static void
+on_profile(void *user, const void *bytes, size_t size)
+{
+    (void)bytes;
+    ((world *)user)->profile_bytes = size;
+}
+
+static const nd_run_ops ops = {on_armed,   on_started, on_progress, on_segment,
+                               on_stopped, on_failed,  on_died,     on_profile};
 
 static void
 on_lost(void *user)

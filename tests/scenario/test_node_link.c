@@ -6,6 +6,7 @@
 #include "node/fake_backend.h"
 #include "node/journal.h"
 #include "node/link.h"
+#include "node/report.h"
 #include "node/service.h"
 
 #include <fcntl.h>
@@ -34,7 +35,8 @@ typedef struct world {
     fc_rpc_server *server;
     fc_rpc_service service;
     fc_rpc_conn *node_conn; /* weak: cleared by its close */
-    size_t hellos, reports, heartbeats, closes;
+    size_t hellos, reports, heartbeats, closes, evidence, evidence_refused;
+    fc_err refuse_evidence; /* with this */
     bool refuse_hello, refuse_reports;
     Fcpb__State state;
     Fcpb__StopReason reason;
@@ -134,10 +136,29 @@ heartbeat(fc_rpc_call *call, const ProtobufCMessage *message, void *service)
     fc_rpc_call_reply(call, &response.base);
 }
 
+static void
+report_evidence(fc_rpc_call *call, const ProtobufCMessage *message, void *service)
+{
+    world *w = service;
+    const Fcpb__ReportEvidenceRequest *request = (const Fcpb__ReportEvidenceRequest *)message;
+    Fcpb__ReportEvidenceResponse response = FCPB__REPORT_EVIDENCE_RESPONSE__INIT;
+    assert_string_equal(request->capture_uid, UID);
+    if (w->refuse_evidence != FC_OK) {
+        fc_fail fail = {0};
+        (void)fc_fail_set(&fail, w->refuse_evidence, "no");
+        w->evidence_refused++;
+        fc_rpc_call_fail(call, &fail);
+        return;
+    }
+    w->evidence++;
+    fc_rpc_call_reply(call, &response.base);
+}
+
 static const fc_rpc_handler handlers[] = {
     {.method = FC_METHOD_HELLO, .request = hello},
     {.method = FC_METHOD_REPORT, .request = report},
     {.method = FC_METHOD_HEARTBEAT, .request = heartbeat},
+    {.method = FC_METHOD_REPORT_EVIDENCE, .request = report_evidence},
 };
 
 static void
@@ -174,7 +195,8 @@ static int
 set_up(void **state)
 {
     static const nd_fake_options helpers = {
-        .arm_ms = 5, .stop_ms = 5, .drain_ms = 5, .progress_ms = 20, .packets_per_progress = 3};
+        .arm_ms = 5, .stop_ms = 5, .drain_ms = 5, .progress_ms = 20, .packets_per_progress = 3,
+        .profiles = true};
     world *w = fc_alloc(sizeof *w);
     fc_fail fail = {0};
     char address[32];
@@ -487,6 +509,77 @@ a_shutdown_is_reported_before_the_end(void **state)
     assert_int_equal(w->reason, FCPB__STOP_REASON__STOP_REASON_NODE_SHUTDOWN);
 }
 
+static void
+run_and_stop(world *w)
+{
+    UNTIL(w, nd_link_ready(w->link));
+    push(w, 1, FCPB__DESIRED_ACTION__DESIRED_ACTION_RUN, now_ns());
+    UNTIL(w, nd_report_evidence_pending(w->node));
+    push(w, 2, FCPB__DESIRED_ACTION__DESIRED_ACTION_STOP, 0);
+    UNTIL(w, w->state == FCPB__STATE__STATE_STOPPED);
+}
+
+static void
+the_last_profile_follows_the_end_and_what_is_stored_is_not_told_again(void **state)
+{
+    world *w = *state;
+    run_and_stop(w);
+    UNTIL(w, !nd_report_evidence_pending(w->node));
+    assert_true(w->evidence >= 1);
+    /* What was acknowledged while it ran is told once more, and stored now. */
+    fc_rpc_conn_close(w->node_conn, FC_CODE_UNAVAILABLE, "test");
+    UNTIL(w, w->hellos == 2 && nd_link_ready(w->link));
+    UNTIL(w, !nd_report_evidence_pending(w->node));
+    size_t before = w->evidence;
+    fc_rpc_conn_close(w->node_conn, FC_CODE_UNAVAILABLE, "test");
+    UNTIL(w, w->hellos == 3);
+    int64_t from = now_ns();
+    while (now_ns() - from < 1200 * FC_NS_PER_MS)
+        fc_loop_step(w->loop, 5);
+    assert_int_equal(w->evidence, before);
+}
+
+static void
+evidence_that_was_not_taken_is_sent_again_and_states_do_not_wait_for_it(void **state)
+{
+    world *w = *state;
+    w->refuse_evidence = FC_ERR_LIMIT;
+    run_and_stop(w);
+    UNTIL(w, w->evidence_refused >= 2);
+    assert_true(w->evidence_refused < 10); /* not hammered */
+    w->refuse_evidence = FC_OK;
+    UNTIL(w, w->evidence == 1);
+    UNTIL(w, !nd_report_evidence_pending(w->node));
+}
+
+static void
+evidence_that_nobody_will_ever_take_is_given_up(void **state)
+{
+    world *w = *state;
+    w->refuse_evidence = FC_ERR_NOT_FOUND;
+    run_and_stop(w);
+    UNTIL(w, !nd_report_evidence_pending(w->node));
+    assert_true(w->evidence_refused >= 1);
+}
+
+static void
+an_old_coordinator_is_not_asked_again(void **state)
+{
+    world *w = *state;
+    w->refuse_evidence = FC_ERR_UNSUPPORTED; /* as a method that is not served */
+    run_and_stop(w);
+    int64_t from = now_ns();
+    while (now_ns() - from < 1500 * FC_NS_PER_MS)
+        fc_loop_step(w->loop, 5);
+    assert_int_equal(w->evidence_refused, 1);
+    assert_true(nd_report_evidence_pending(w->node));
+    size_t done = 0;
+    from = now_ns();
+    nd_link_flush(w->link, 5000, count_done, &done); /* and nobody waits for it */
+    UNTIL(w, done == 1);
+    assert_true(now_ns() - from < 2000 * FC_NS_PER_MS);
+}
+
 int
 main(void)
 {
@@ -502,6 +595,12 @@ main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sealed_segment_is_read_from_any_offset, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_shutdown_is_reported_before_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_last_profile_follows_the_end_and_what_is_stored_is_not_told_again,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            evidence_that_was_not_taken_is_sent_again_and_states_do_not_wait_for_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(evidence_that_nobody_will_ever_take_is_given_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_old_coordinator_is_not_asked_again, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,7 +61,8 @@ world_node_up(world *w)
                                .policy = &w->policy,
                                .captures_dir = "/var/captures",
                                .ring_bytes = 1 << 20,
-                               .interfaces = one_interface};
+                               .interfaces = one_interface,
+                               .context = w->context};
     w->node = nd_node_new(&options);
     w->connected = false;
     assert_int_equal(nd_node_start(w->node, &fail), FC_OK);

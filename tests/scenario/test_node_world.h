@@ -54,6 +54,7 @@ typedef struct world {
     uint64_t random, generation;
     uint64_t seed;
     bool connected, down;
+    fc_err (*context)(fc_context *ret_context, fc_fail *fail); /* of the node that is brought up next */
     want wants[UIDS];
     seen seen[UIDS];
     uint32_t epoch[UIDS]; /* uids are used again after they were forgotten, under another name */

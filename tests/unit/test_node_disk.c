@@ -387,7 +387,7 @@ hashes_and_repairs_come_from_the_worker(void **state)
 /* ---- helper_wire.c ---- */
 
 typedef struct heard {
-    size_t armed, started, progress, segments, stopped, failed;
+    size_t armed, started, progress, segments, stopped, failed, profile_bytes;
 } heard;
 
 static void
@@ -436,8 +436,15 @@ on_failed(void *user, fc_stop_reason reason, const char *error)
     ((heard *)user)->failed++;
 }
 
+static void
+on_profile(void *user, const void *bytes, size_t size)
+{
+    assert_true(size == 0 || bytes != NULL);
+    ((heard *)user)->profile_bytes = size;
+}
+
 static const nd_run_ops heard_ops = {on_armed,   on_started, on_progress, on_segment,
-                                     on_stopped, on_failed,  NULL};
+                                     on_stopped, on_failed,  NULL,        on_profile};
 
 static void
 put_event(fc_buf *out, const Fcpb__HelperEvent *event)

@@ -60,7 +60,7 @@ status_of(size_t segments)
         .directory = fc_strdup("/var/captures/2026/11/21/dns-01234567"),
         .error = fc_strdup("write: No space left"),
     };
-    status.counters = (fc_counters){100, 90, 9000, 4, 3, 2, 1, 5, 9100};
+    status.counters = (fc_counters){100, 90, 9000, 4, 3, 2, 1, 5, 9100, 6};
     status.gaps = fc_alloc_array(2, sizeof(fc_gap));
     status.gaps[0] = (fc_gap){{10}, {20}};
     status.gaps[1] = (fc_gap){{30}, {30}};

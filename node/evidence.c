@@ -1,0 +1,129 @@
+#include "node/evidence.h"
+
+#include "common/base/log.h"
+#include "common/profile/context.h"
+#include "common/profile/profile.h"
+#include "node/storage.h"
+
+#include <string.h>
+
+_Static_assert((int)FC_PROFILE_PACKED_MAX <= (int)ND_EVIDENCE_BYTES_MAX &&
+                   (int)FC_CONTEXT_PACKED_MAX <= (int)ND_EVIDENCE_BYTES_MAX,
+               "evidence fits a frame");
+
+const char *
+nd_evidence_file(nd_evidence_kind kind)
+{
+    static const char *const files[] = {
+#define X(name, file) file,
+        ND_EVIDENCE(X)
+#undef X
+    };
+    return files[kind];
+}
+
+void
+nd_evidence_fini(nd_evidence *evidence)
+{
+    for (int kind = 0; kind < ND_EVIDENCE_COUNT; kind++)
+        fc_buf_fini(&evidence->items[kind].packed);
+    fc_buf_fini(&evidence->earlier);
+}
+
+/* From the wall clock, as an instance capture's revisions: a restarted node goes on above what it last said. */
+static uint64_t
+next_revision(const nd_mark *mark, fc_wall now)
+{
+    uint64_t floor_ms = (uint64_t)(now.ns / FC_NS_PER_MS);
+    return mark->revision + 1 > floor_ms ? mark->revision + 1 : floor_ms;
+}
+
+void
+nd_evidence_put(nd_evidence *evidence, nd_evidence_kind kind, const void *bytes, size_t size, fc_wall now)
+{
+    nd_evidence_item *item = &evidence->items[kind];
+    if (size == fc_buf_size(&item->packed) && memcmp(fc_buf_bytes(&item->packed), bytes, size) == 0)
+        return;
+    fc_buf_clear(&item->packed);
+    fc_buf_append(&item->packed, bytes, size);
+    item->mark.revision = next_revision(&item->mark, now);
+    item->unsaved = true;
+    item->kept = false;
+}
+
+void
+nd_evidence_next_run(nd_evidence *evidence)
+{
+    const fc_buf *profile = &evidence->items[ND_EVIDENCE_PROFILE].packed;
+    fc_buf_clear(&evidence->earlier);
+    fc_buf_append(&evidence->earlier, fc_buf_bytes(profile), fc_buf_size(profile));
+}
+
+/* Appends the sum of both, packed. */
+static fc_err
+add_up(const fc_buf *earlier, const void *bytes, size_t size, fc_buf *out, fc_fail *fail)
+{
+    fc_profile *sum = NULL, *more = NULL;
+    fc_err err = fc_profile_unpack(fc_buf_bytes(earlier), fc_buf_size(earlier), &sum, fail);
+    if (err == FC_OK)
+        err = fc_profile_unpack(bytes, size, &more, fail);
+    if (err == FC_OK) {
+        fc_profile_merge(sum, more);
+        fc_profile_pack(sum, out);
+    }
+    fc_profile_free(sum);
+    fc_profile_free(more);
+    return err;
+}
+
+fc_err
+nd_evidence_put_profile(nd_evidence *evidence, const void *bytes, size_t size, fc_wall now, fc_fail *fail)
+{
+    if (size == 0 || size > FC_PROFILE_PACKED_MAX)
+        return fc_fail_set(fail, FC_ERR_LIMIT, "a profile of %zu bytes, the limit is %d", size,
+                           FC_PROFILE_PACKED_MAX);
+    if (fc_buf_size(&evidence->earlier) == 0) {
+        nd_evidence_put(evidence, ND_EVIDENCE_PROFILE, bytes, size, now);
+        return FC_OK;
+    }
+    fc_buf sum = {0};
+    fc_err err = add_up(&evidence->earlier, bytes, size, &sum, fail);
+    if (err == FC_OK)
+        nd_evidence_put(evidence, ND_EVIDENCE_PROFILE, fc_buf_bytes(&sum), fc_buf_size(&sum), now);
+    fc_buf_fini(&sum);
+    return err;
+}
+
+fc_err
+nd_evidence_save(nd_evidence *evidence, nd_storage *storage, const char *directory, fc_fail *fail)
+{
+    fc_err err = FC_OK;
+    for (int kind = 0; kind < ND_EVIDENCE_COUNT && err == FC_OK; kind++) {
+        nd_evidence_item *item = &evidence->items[kind];
+        if (!item->unsaved)
+            continue;
+        err = storage->ops->save_evidence(storage, directory, (nd_evidence_kind)kind, &item->packed, fail);
+        item->unsaved = err != FC_OK;
+    }
+    return err;
+}
+
+void
+nd_evidence_load(nd_evidence *evidence, nd_storage *storage, const char *directory, fc_wall now)
+{
+    for (int kind = 0; kind < ND_EVIDENCE_COUNT; kind++) {
+        nd_evidence_item *item = &evidence->items[kind];
+        fc_fail fail = {0};
+        fc_buf_clear(&item->packed);
+        fc_err err =
+            storage->ops->load_evidence(storage, directory, (nd_evidence_kind)kind, &item->packed, &fail);
+        if (err == FC_OK && fc_buf_size(&item->packed) > 0) {
+            item->mark = (nd_mark){.revision = next_revision(&item->mark, now)};
+            continue;
+        }
+        fc_buf_clear(&item->packed);
+        if (err != FC_OK && err != FC_ERR_NOT_FOUND)
+            fc_log(FC_LOG_WARNING, "%s/%s cannot be used: %s", directory,
+                   nd_evidence_file((nd_evidence_kind)kind), fail.text);
+    }
+}
