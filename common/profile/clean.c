@@ -37,6 +37,14 @@ printable(uint32_t code)
 }
 
 size_t
+fc_clean_character(const char *text)
+{
+    uint32_t code = 0;
+    size_t length = character((const unsigned char *)text, &code);
+    return length > 0 && printable(code) ? length : 0;
+}
+
+size_t
 fc_clean_text(char *to, size_t size, const char *from)
 {
     const unsigned char *at = (const unsigned char *)from;

@@ -1,4 +1,4 @@
-/* clean.h: text that came from a packet or a peer, made fit to be printed; and sums that cannot wrap. For
+/* clean.h: text that came from a packet or a peer, made fit to be shown; and sums that cannot wrap. For
  * this library. */
 #ifndef FC_PROFILE_CLEAN_H
 #define FC_PROFILE_CLEAN_H
@@ -16,6 +16,8 @@
  * twice changes nothing. Returns the length. */
 size_t
 fc_clean_text(char *to, size_t size, const char *from);
+/* Length of the printable character at text (not at its end); 0 when there is none: then the first byte is to be replaced. */
+size_t fc_clean_character(const char *text);
 /* Would cleaning into `size` bytes leave it as it is? */
 bool
 fc_clean_check(const char *text, size_t size);

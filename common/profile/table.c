@@ -32,17 +32,28 @@ find(fc_table *table, const char *key, uint32_t hash)
     return NULL;
 }
 
-/* The entry that gives way: the least count, then the key that sorts last. By nothing else: neither the order
- * in the table nor how often it was sorted may matter. */
+/* Which of two entries of the same count gives way: by nothing else than the keys, so that neither the order
+ * in the table nor how often it was sorted matters. */
+static bool
+goes_before(const fc_table *table, size_t a, size_t b)
+{
+    if (table->hashes[a] != table->hashes[b])
+        return table->hashes[a] > table->hashes[b];
+    return strcmp(table->entries[a].key, table->entries[b].key) > 0;
+}
+
+/* The entry that gives way: one of the least count. */
 static size_t
 least(const fc_table *table)
 {
     size_t found = 0;
+    uint64_t lowest = table->entries[0].sum.count;
     for (size_t i = 1; i < table->count; i++) {
-        uint64_t count = table->entries[i].sum.count, lowest = table->entries[found].sum.count;
-        if (count < lowest ||
-            (count == lowest && strcmp(table->entries[i].key, table->entries[found].key) > 0))
+        uint64_t count = table->entries[i].sum.count;
+        if (count < lowest || (count == lowest && goes_before(table, i, found))) {
             found = i;
+            lowest = count;
+        }
     }
     return found;
 }
