@@ -3,6 +3,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/notify.h"
 #include "common/tls/tls.h"
 #include "node/context.h"
 #include "node/helper_backend.h"
@@ -99,6 +100,7 @@ end(daemon_state *d, const char *why)
         return;
     }
     d->ending = true;
+    fc_notify_ending();
     fc_log(FC_LOG_NOTICE, "%s: stopping all captures", why);
     nd_node_shutdown(d->node, all_stopped, d);
 }
@@ -118,10 +120,12 @@ static void
 reload(daemon_state *d)
 {
     fc_fail fail = {0};
+    fc_notify_reloading();
     if (fc_tls_reload(d->tls, &fail) == FC_OK)
         fc_log(FC_LOG_NOTICE, "credentials read again");
     else
         fc_log(FC_LOG_ERROR, "the credentials stay as they were: %s", fail.text);
+    fc_notify_reloaded();
 }
 
 static void
@@ -234,7 +238,10 @@ nd_daemon_run(const nd_config *config, int monitor_fd, fc_fail *fail)
     if (err == FC_OK) {
         fc_log(FC_LOG_NOTICE, "instance %s (%s) of scale set %s in %s, fleetcap %s", d.identity.id,
                d.identity.name, d.identity.scale_set, d.identity.region, FC_VERSION);
+        fc_notify notify;
+        fc_notify_start(&notify, d.loop);
         fc_loop_run(d.loop);
+        fc_notify_stop(&notify);
         if (d.monitor_lost)
             err = fc_fail_set(fail, FC_ERR_UNAVAILABLE, "the process that starts capture helpers died");
     }
