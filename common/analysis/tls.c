@@ -130,6 +130,7 @@ fc_tls_gap(fc_tls *tls, fc_tls_role from, size_t missing_bytes)
         return;
     }
     side->lost = true;
+    side->missed_records = true;
     side->message_lost = true;
     side->left = 0;
     side->header_size = 0;

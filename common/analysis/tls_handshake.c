@@ -80,6 +80,8 @@ bool
 fc_tls_is_complete(const fc_tls *tls, fc_tls_role by)
 {
     const fc_tls_side *client = &tls->sides[FC_TLS_CLIENT], *server = &tls->sides[FC_TLS_SERVER];
+    if (client->missed_records || server->missed_records)
+        return true;
     if (is_new(tls->summary.version))
         return tls->client_finished && by == FC_TLS_CLIENT;
     return client->changed_cipher && server->changed_cipher;
@@ -89,9 +91,11 @@ bool
 fc_tls_is_encrypted(const fc_tls *tls, fc_tls_role from, uint8_t type, uint16_t length)
 {
     uint16_t version = tls->summary.version;
+    if (type == FC_TLS_ALERT && length != ALERT_SIZE)
+        return true; /* RFC 8446 section 5.1: alerts are neither cut nor put together */
     if (is_new(version) || !tls->sides[from].changed_cipher)
         return false;
-    return is_old(version) || type != FC_TLS_ALERT || length != ALERT_SIZE;
+    return is_old(version) || type != FC_TLS_ALERT;
 }
 
 static void
@@ -130,7 +134,7 @@ old_data(fc_tls *tls, const fc_tls_sighting *at)
 {
     const fc_tls_side *own = &tls->sides[at->from];
     const fc_tls_side *other = &tls->sides[at->from == FC_TLS_CLIENT ? FC_TLS_SERVER : FC_TLS_CLIENT];
-    if ((own->changed_cipher || own->has_gaps) && (other->changed_cipher || other->has_gaps))
+    if ((own->changed_cipher || own->missed_records) && (other->changed_cipher || other->missed_records))
         reach_data(tls, at->unix_ns);
 }
 
@@ -152,7 +156,10 @@ is_finished_size(const fc_tls *tls, size_t content)
 static void
 new_client_flight(fc_tls *tls, const fc_tls_sighting *at, size_t content)
 {
-    if (content == ALERT_SIZE && !tls->client_certificate) {
+    bool missed = tls->sides[FC_TLS_CLIENT].missed_records;
+    if (content == ALERT_SIZE && missed) {
+        tls->closing = true;
+    } else if (content == ALERT_SIZE && !tls->client_certificate) {
         alert_seen(tls, at, 0, 0, true);
     } else if (content == ALERT_SIZE) {
         /* Its Finished was in one record with its certificate; this is its close_notify. */
@@ -163,9 +170,9 @@ new_client_flight(fc_tls *tls, const fc_tls_sighting *at, size_t content)
         advance(tls, FC_TLS_CLIENT_FINISHED);
     } else if (tls->early_data && !tls->early_data_ended) {
         tls->early_data_ended = content == EARLY_DATA_END_SIZE;
-    } else if (tls->sides[FC_TLS_CLIENT].has_gaps) {
+    } else if (missed) {
         tls->client_finished = true;
-        reach_data(tls, at->unix_ns);
+        tls->waiting_data_ns = at->unix_ns;
     } else {
         tls->client_certificate = true;
         tls->summary.certificate_requested = true;
@@ -176,8 +183,8 @@ new_client_flight(fc_tls *tls, const fc_tls_sighting *at, size_t content)
 static void
 new_client_data(fc_tls *tls, const fc_tls_sighting *at, size_t content)
 {
-    if (tls->client_certificate) {
-        /* The server may still refuse it: what it says next tells. */
+    if (tls->client_certificate || tls->sides[FC_TLS_CLIENT].missed_records) {
+        /* The server may still refuse its certificate: what it says next tells. */
         if (content != ALERT_SIZE && tls->waiting_data_ns == 0)
             tls->waiting_data_ns = at->unix_ns;
     } else if (content == ALERT_SIZE) {
@@ -193,7 +200,9 @@ new_server_data(fc_tls *tls, const fc_tls_sighting *at, size_t content)
     bool client_answered = tls->client_finished || tls->client_certificate;
     if (!client_answered) {
         /* Its flight, from EncryptedExtensions to Finished: no message of it is as short as an alert. */
-        if (content == ALERT_SIZE)
+        if (content == ALERT_SIZE && tls->sides[FC_TLS_CLIENT].missed_records)
+            tls->closing = true;
+        else if (content == ALERT_SIZE)
             alert_seen(tls, at, 0, 0, true);
         return;
     }
@@ -202,7 +211,7 @@ new_server_data(fc_tls *tls, const fc_tls_sighting *at, size_t content)
     advance(tls, FC_TLS_CLIENT_FINISHED);
     if (content != ALERT_SIZE)
         reach_data(tls, tls->waiting_data_ns != 0 ? tls->waiting_data_ns : at->unix_ns);
-    else if (tls->client_certificate)
+    else if (tls->client_certificate && !tls->sides[FC_TLS_SERVER].missed_records)
         alert_seen(tls, at, 0, 0, true);
     else
         tls->closing = true;
@@ -217,7 +226,7 @@ application_data_seen(fc_tls *tls, const fc_tls_sighting *at, uint16_t length)
             old_data(tls, at);
         return;
     }
-    if (!tls->server_hello && !tls->sides[FC_TLS_SERVER].has_gaps) {
+    if (!tls->server_hello && !tls->sides[FC_TLS_SERVER].missed_records) {
         tls->early_data = true;
         return;
     }

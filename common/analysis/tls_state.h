@@ -27,7 +27,8 @@ typedef struct fc_tls_side {
     uint16_t left;       /* bytes of it that are still to come */
     bool stopped;        /* what came is no TLS: nothing more is read */
     bool lost;           /* record borders are not known until a push begins with what looks like one */
-    bool has_gaps;       /* something of this side was not seen */
+    bool has_gaps;       /* something of this side was not seen, */
+    bool missed_records; /* records among it, it may be */
     bool changed_cipher; /* its ChangeCipherSpec was seen */
     /* The handshake message */
     uint8_t message_header[FC_TLS_MESSAGE_HEADER], message_header_size;
@@ -75,7 +76,7 @@ fc_tls_handshake_gap(fc_tls *tls, fc_tls_role from, size_t missing_bytes);
 /* True when the content of this record is not for reading. */
 bool
 fc_tls_is_encrypted(const fc_tls *tls, fc_tls_role from, uint8_t type, uint16_t length);
-/* True when nothing but the connection's proper end can follow for a side that ends it now. */
+/* True when a side that ends the connection now does not break off a handshake, or when too little was seen to say that it does. */
 bool
 fc_tls_is_complete(const fc_tls *tls, fc_tls_role by);
 
