@@ -145,6 +145,12 @@ const cli_command cli_commands[] = {
      "Exit status 4: the files of some instances could not be fetched.",
      "fleetcap capture download dns-1\nfleetcap capture download dns-1 --dir evidence --include web-3",
      LIST(CLI_NAME, CLI_DOWNLOAD_DIR, CLI_PARALLEL, CLI_INCLUDE), cli_capture_download},
+    {"capture profile", "[NAME]", 0, 1, true,
+     "show the profiles of a capture's traffic, instance by instance",
+     "Each instance sums its traffic up while it captures: no packet leaves it for this. With -o json the whole profiles,\n"
+     "and the network configuration of each instance at its start and at its stop.",
+     "fleetcap capture profile dns-1\nfleetcap capture profile dns-1 --instance web-3 -o json",
+     LIST(CLI_NAME, CLI_INSTANCE), cli_capture_profile},
     {"instance list", "", 0, 0, true,
      "list the instances, those that are offline first", NULL,
      "fleetcap instance list --region eu -l role=web",

@@ -36,6 +36,7 @@ fc_err cli_capture_wait(cli_run *run, fc_fail *fail);
 fc_err cli_capture_watch(cli_run *run, fc_fail *fail);
 fc_err cli_capture_files(cli_run *run, fc_fail *fail);
 fc_err cli_capture_download(cli_run *run, fc_fail *fail);
+fc_err cli_capture_profile(cli_run *run, fc_fail *fail);
 fc_err cli_instance_list(cli_run *run, fc_fail *fail);
 fc_err cli_instance_show(cli_run *run, fc_fail *fail);
 fc_err cli_fleet_show(cli_run *run, fc_fail *fail);
