@@ -16,6 +16,7 @@
 #include <mbedtls/x509.h>
 #include <mbedtls/x509_crl.h>
 #include <mbedtls/x509_crt.h>
+#include <mbedtls/x509_csr.h>
 #include <nng/nng.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,6 +74,14 @@ fc_compat_crl_signature(const mbedtls_x509_crl *crl, mbedtls_md_type_t *ret_md)
 {
     *ret_md = crl->MBEDTLS_PRIVATE(sig_md);
     return &crl->MBEDTLS_PRIVATE(sig);
+}
+
+static inline const mbedtls_x509_buf *
+fc_compat_csr_signature(const mbedtls_x509_csr *csr, mbedtls_md_type_t *ret_md, mbedtls_pk_type_t *ret_pk)
+{
+    *ret_md = csr->MBEDTLS_PRIVATE(sig_md);
+    *ret_pk = csr->MBEDTLS_PRIVATE(sig_pk);
+    return &csr->MBEDTLS_PRIVATE(sig);
 }
 
 static inline void
@@ -157,6 +166,14 @@ fc_compat_crl_signature(const mbedtls_x509_crl *crl, mbedtls_md_type_t *ret_md)
 {
     *ret_md = crl->sig_md;
     return &crl->sig;
+}
+
+static inline const mbedtls_x509_buf *
+fc_compat_csr_signature(const mbedtls_x509_csr *csr, mbedtls_md_type_t *ret_md, mbedtls_pk_type_t *ret_pk)
+{
+    *ret_md = csr->sig_md;
+    *ret_pk = csr->sig_pk;
+    return &csr->sig;
 }
 
 static inline void

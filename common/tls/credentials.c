@@ -5,6 +5,7 @@
 #include "common/tls/identity.h"
 #include "common/tls/secret.h"
 #include "common/tls/session.h"
+#include "common/tls/x509.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -86,13 +87,6 @@ read_certificates(const char *path, mbedtls_x509_crt *crt, fc_fail *fail)
     return err;
 }
 
-static bool
-is_p256(const mbedtls_pk_context *key)
-{
-    return mbedtls_pk_can_do(key, MBEDTLS_PK_ECKEY) &&
-           FC_EC_GROUP(mbedtls_pk_ec(*key))->id == MBEDTLS_ECP_DP_SECP256R1;
-}
-
 static fc_err
 read_key(fc_credentials *credentials, const fc_tls_files *files, fc_fail *fail)
 {
@@ -105,7 +99,7 @@ read_key(fc_credentials *credentials, const fc_tls_files *files, fc_fail *fail)
     if (status != 0)
         err = fc_fail_set(fail, FC_ERR_CORRUPT, "%s is not an unencrypted PEM private key (Mbed TLS -0x%04x)",
                           files->key, (unsigned int)-status);
-    else if (!is_p256(&credentials->key))
+    else if (!fc_x509_key_is_p256(&credentials->key))
         err = fc_fail_set(fail, FC_ERR_UNSUPPORTED, "%s is not a key on the curve P-256", files->key);
     else if (fc_compat_key_pairs(&credentials->chain.pk, &credentials->key) != 0)
         err = fc_fail_set(fail, FC_ERR_INVALID, "%s is not the key of the certificate in %s", files->key,

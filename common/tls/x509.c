@@ -36,6 +36,13 @@ fc_x509_key_make(mbedtls_pk_context *key, fc_fail *fail)
     return status == 0 ? FC_OK : internal(fail, "a key", status);
 }
 
+bool
+fc_x509_key_is_p256(const mbedtls_pk_context *key)
+{
+    return mbedtls_pk_can_do(key, MBEDTLS_PK_ECKEY) &&
+           FC_EC_GROUP(mbedtls_pk_ec(*key))->id == MBEDTLS_ECP_DP_SECP256R1;
+}
+
 fc_err
 fc_x509_key_pem(mbedtls_pk_context *key, fc_buf *ret_pem, fc_fail *fail)
 {

@@ -7,6 +7,7 @@
 #include "common/base/principal.h"
 #include "common/tls/compat.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,7 @@ typedef struct fc_x509_spec {
 } fc_x509_spec;
 
 FC_MUST_USE fc_err fc_x509_key_make(mbedtls_pk_context *key, fc_fail *fail);
+bool fc_x509_key_is_p256(const mbedtls_pk_context *key);
 /* Appends PEM (SEC 1) to a buffer that the caller wipes (fc_secret_fini). */
 FC_MUST_USE fc_err fc_x509_key_pem(mbedtls_pk_context *key, fc_buf *ret_pem, fc_fail *fail);
 /* 16 random octets, positive and without a leading zero (RFC 5280, 4.1.2.2). */
