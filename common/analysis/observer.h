@@ -12,7 +12,7 @@ typedef struct fc_analysis_observer {
     void (*dns)(void *user, const fc_dns_transaction *transaction);
 } fc_analysis_observer;
 
-/* New references; docs/profile.md. */
+/* New references; docs/json.md. `file` is the index into the profile's files (or null): who knows the instance and the names puts them there. */
 json_t *fc_conversation_summary_to_json(const fc_conversation_summary *summary);
 json_t *fc_dns_transaction_to_json(const fc_dns_transaction *transaction);
 

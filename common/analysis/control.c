@@ -1,0 +1,155 @@
+/* ICMP, ARP and neighbour discovery: errors go to the conversation that they quote, requests wait for their
+ * answers. */
+#include "common/analysis/state.h"
+
+enum {
+    ARP_SIZE = 28, /* RFC 826, Ethernet and IPv4 */
+    ARP_REQUEST = 1,
+    ARP_REPLY = 2,
+};
+
+static bool
+is_unspecified(const fc_address *address)
+{
+    static const uint8_t zero[16];
+    return memcmp(address->bytes, zero, sizeof zero) == 0;
+}
+
+/* ---- neighbours ---- */
+
+static void
+asked(fc_analyzer *analyzer, const fc_sighting *sighting, fc_pending_kind kind, const fc_address *asker,
+      const fc_address *target, uint32_t token)
+{
+    bool by_address = fc_subject_is_local(analyzer, asker);
+    const fc_pending_request request = {
+        .kind = kind,
+        .target = *target,
+        .asker = *asker,
+        .token = token,
+        .from_local = sighting->direction == FC_DIRECTION_OUTBOUND ||
+                      (sighting->direction == FC_DIRECTION_UNKNOWN && by_address),
+        .asked_ns = sighting->unix_ns,
+        .asked_count = 1,
+        .file = fc_record_file(analyzer->file),
+        .frame = sighting->number,
+    };
+    fc_pending_asked(analyzer->pending, &request);
+}
+
+void
+fc_control_arp(fc_analyzer *analyzer, const fc_sighting *sighting)
+{
+    static const uint8_t ethernet_ipv4[] = {0, 1, 8, 0, 6, 4};
+    const fc_packet *packet = &sighting->packet;
+    const uint8_t *at = packet->transport;
+    if (packet->transport_captured < ARP_SIZE || memcmp(at, ethernet_ipv4, sizeof ethernet_ipv4) != 0)
+        return;
+    fc_address sender = {.family = 4}, target = {.family = 4};
+    memcpy(sender.bytes, at + 14, 4);
+    memcpy(target.bytes, at + 24, 4);
+    uint16_t operation = fc_read_be16(at + 6);
+    /* An announcement or a probe for a conflict wants no answer (RFC 5227). */
+    if (operation == ARP_REQUEST && !is_unspecified(&sender) && fc_address_compare(&sender, &target) != 0)
+        asked(analyzer, sighting, FC_PENDING_NEIGHBOUR, &sender, &target, 0);
+    else if (operation == ARP_REPLY)
+        fc_pending_answered(analyzer->pending, FC_PENDING_NEIGHBOUR, &sender, 0, sighting->unix_ns);
+}
+
+/* ---- echo ---- */
+
+/* The ends of an echo as a conversation: types as ports, the request's at who asks. */
+static void
+echo(fc_analyzer *analyzer, fc_sighting *sighting, const fc_icmp_message *message)
+{
+    const fc_packet *packet = &sighting->packet;
+    bool request = message->kind == FC_ICMP_ECHO_REQUEST;
+    uint16_t ask = packet->family == 4 ? 8 : 128, answer = packet->family == 4 ? 0 : 129;
+    fc_address source = fc_packet_source(packet), destination = fc_packet_destination(packet);
+    uint32_t token = (uint32_t)message->id << 16 | message->sequence;
+    unsigned side;
+    fc_conversation *conversation = fc_traffic_conversation(
+        analyzer, sighting, packet->protocol, request ? ask : answer, request ? answer : ask, &side);
+    fc_traffic_count(analyzer, conversation, side, sighting);
+    conversation->data_bytes[side] += packet->payload_bytes;
+    if (sighting->direction == FC_DIRECTION_UNKNOWN && conversation->oriented)
+        sighting->direction = conversation->local_side == side ? FC_DIRECTION_OUTBOUND : FC_DIRECTION_INBOUND;
+    if (request && !conversation->to_many)
+        asked(analyzer, sighting, FC_PENDING_ECHO, &source, &destination, token);
+    else if (!request)
+        fc_pending_answered(analyzer->pending, FC_PENDING_ECHO, &source, token, sighting->unix_ns);
+}
+
+/* ---- errors ---- */
+
+static fc_conversation *
+quoted(const fc_analyzer *analyzer, const fc_icmp_message *message, unsigned *ret_side)
+{
+    fc_flow_key key;
+    uint16_t from = message->source_port, to = message->destination_port;
+    if (message->protocol == FC_IP_ICMP)
+        from = 8, to = 0;
+    else if (message->protocol == FC_IP_ICMPV6)
+        from = 128, to = 129;
+    else if (message->protocol != FC_IP_TCP && message->protocol != FC_IP_UDP)
+        from = to = 0;
+    *ret_side = fc_flow_key_make(&key, message->protocol, message->source.family, message->source.bytes, from,
+                                 message->destination.bytes, to);
+    return fc_conversations_find(&analyzer->conversations, &key);
+}
+
+/* Did this instance send the error? Else it came here (or passed by). */
+static bool
+is_sent(const fc_analyzer *analyzer, const fc_sighting *sighting, const fc_conversation *conversation,
+        unsigned side)
+{
+    if (sighting->direction != FC_DIRECTION_UNKNOWN)
+        return sighting->direction == FC_DIRECTION_OUTBOUND;
+    if (conversation != NULL)
+        return conversation->local_side != side; /* it goes to who sent the quoted packet */
+    fc_address source = fc_packet_source(&sighting->packet);
+    return fc_subject_is_local(analyzer, &source);
+}
+
+static void
+error(fc_analyzer *analyzer, fc_sighting *sighting, const fc_icmp_message *message, fc_error_kind kind)
+{
+    unsigned side;
+    fc_conversation *conversation = quoted(analyzer, message, &side);
+    bool sent = is_sent(analyzer, sighting, conversation, side);
+    if (sighting->direction == FC_DIRECTION_UNKNOWN && conversation != NULL && conversation->oriented)
+        sighting->direction = sent ? FC_DIRECTION_OUTBOUND : FC_DIRECTION_INBOUND;
+    if (!sent)
+        fc_series_add(&analyzer->profile->series, FC_SERIES_ICMP_ERRORS, sighting->unix_ns, 1);
+    if (conversation != NULL && conversation->errors == 0)
+        conversation->errors = fc_error_table_take(&analyzer->errors);
+    if (conversation == NULL || conversation->errors == 0) {
+        fc_record_error(analyzer->profile, kind, message, sent, sighting->unix_ns, analyzer->file,
+                        sighting->number);
+        return;
+    }
+    fc_errors_add(&analyzer->errors.places[conversation->errors], sent ? FC_ERROR_SENT : kind, message,
+                  sighting->unix_ns, analyzer->file, sighting->number);
+    if (kind == FC_ERROR_TOO_BIG && conversation->key.protocol == FC_IP_TCP)
+        conversation->tcp->too_big = true;
+}
+
+void
+fc_control_icmp(fc_analyzer *analyzer, fc_sighting *sighting)
+{
+    const fc_packet *packet = &sighting->packet;
+    fc_icmp_message message;
+    fc_error_kind kind;
+    if (packet->cut ||
+        fc_icmp_parse(packet->family, packet->transport, packet->transport_captured, &message) != FC_OK)
+        return;
+    fc_address source = fc_packet_source(packet);
+    if (message.kind == FC_ICMP_ECHO_REQUEST || message.kind == FC_ICMP_ECHO_REPLY)
+        echo(analyzer, sighting, &message);
+    else if (message.kind == FC_ICMP_NEIGHBOUR_SOLICITATION && !is_unspecified(&source))
+        asked(analyzer, sighting, FC_PENDING_NEIGHBOUR, &source, &message.target, 0);
+    else if (message.kind == FC_ICMP_NEIGHBOUR_ADVERTISEMENT)
+        fc_pending_answered(analyzer->pending, FC_PENDING_NEIGHBOUR, &message.target, 0, sighting->unix_ns);
+    else if (message.has_original && fc_error_kind_of(&message, &kind))
+        error(analyzer, sighting, &message, kind);
+}

@@ -1,0 +1,189 @@
+#include "common/analysis/conversations.h"
+
+#include "common/base/mem.h"
+
+#include <stdlib.h>
+
+static const int64_t idle_ns[FC_LIST_COUNT] = {
+    [FC_LIST_TCP] = FC_IDLE_TCP_NS,
+    [FC_LIST_DATAGRAM] = FC_IDLE_DATAGRAM_NS,
+    [FC_LIST_FINISHED] = FC_IDLE_FINISHED_NS,
+};
+
+void
+fc_conversations_init(fc_conversations *table, size_t max, fc_conversation_ended *ended, void *user)
+{
+    *table = (fc_conversations){.ended = ended, .user = user};
+    if (max > 1u << 24)
+        max = 1u << 24;
+    if (max < FC_CONVERSATION_WAYS)
+        max = FC_CONVERSATION_WAYS;
+    uint32_t sets = 1;
+    while (sets < max) /* one place in eight is taken: a set overflows once in a million */
+        sets *= 2;
+    table->set_mask = sets - 1;
+    table->places_max = (uint32_t)max;
+    table->sets = aligned_alloc(64, sets * sizeof *table->sets);
+    table->places = aligned_alloc(64, (max + 1) * sizeof *table->places);
+    if (table->sets == NULL || table->places == NULL)
+        abort();
+    memset(table->sets, 0, sets * sizeof *table->sets);
+}
+
+void
+fc_conversations_fini(fc_conversations *table)
+{
+    free(table->sets);
+    free(table->places);
+    *table = (fc_conversations){0};
+}
+
+static void
+unlink_place(fc_conversations *table, fc_conversation *conversation)
+{
+    unsigned list = conversation->list;
+    if (conversation->newer != 0)
+        table->places[conversation->newer].older = conversation->older;
+    else
+        table->newest[list] = conversation->older;
+    if (conversation->older != 0)
+        table->places[conversation->older].newer = conversation->newer;
+    else
+        table->oldest[list] = conversation->newer;
+}
+
+static void
+link_newest(fc_conversations *table, fc_conversation *conversation, fc_conversation_list list)
+{
+    uint32_t place = (uint32_t)(conversation - table->places);
+    conversation->list = list & 3u;
+    conversation->newer = 0;
+    conversation->older = table->newest[list];
+    if (table->newest[list] != 0)
+        table->places[table->newest[list]].newer = place;
+    else
+        table->oldest[list] = place;
+    table->newest[list] = place;
+}
+
+void
+fc_conversations_move(fc_conversations *table, fc_conversation *conversation, fc_conversation_list list)
+{
+    unlink_place(table, conversation);
+    link_newest(table, conversation, list);
+}
+
+static fc_conversation_set *
+set_of(const fc_conversations *table, const fc_flow_key *key, uint32_t *ret_tag)
+{
+    uint64_t hash = fc_flow_key_hash(key);
+    *ret_tag = (uint32_t)(hash >> 32);
+    return &table->sets[hash & table->set_mask];
+}
+
+void
+fc_conversations_remove(fc_conversations *table, fc_conversation *conversation, fc_conversation_end why)
+{
+    table->ended(table->user, conversation, why);
+    uint32_t tag, place = (uint32_t)(conversation - table->places);
+    fc_conversation_set *set = set_of(table, &conversation->key, &tag);
+    for (unsigned i = 0; i < FC_CONVERSATION_WAYS; i++)
+        if (set->places[i] == place)
+            set->places[i] = 0;
+    unlink_place(table, conversation);
+    conversation->used = 0;
+    conversation->newer = table->free_place;
+    table->free_place = place;
+    table->count--;
+}
+
+/* Lets go of the finished one that was last seen longest ago, else of the one of any kind. */
+static void
+evict_oldest(fc_conversations *table)
+{
+    uint32_t oldest = table->oldest[FC_LIST_FINISHED];
+    for (unsigned list = 0; list < FC_LIST_FINISHED && table->oldest[FC_LIST_FINISHED] == 0; list++) {
+        uint32_t place = table->oldest[list];
+        if (place != 0 && (oldest == 0 || table->places[place].last_ns < table->places[oldest].last_ns))
+            oldest = place;
+    }
+    fc_conversations_remove(table, &table->places[oldest], FC_END_EVICTED);
+}
+
+/* A free way of the set, made if need be. */
+static unsigned
+way_of(fc_conversations *table, const fc_conversation_set *set)
+{
+    unsigned oldest = 0;
+    for (unsigned i = 0; i < FC_CONVERSATION_WAYS; i++) {
+        if (set->places[i] == 0)
+            return i;
+        if (table->places[set->places[i]].last_ns < table->places[set->places[oldest]].last_ns)
+            oldest = i;
+    }
+    fc_conversations_remove(table, &table->places[set->places[oldest]], FC_END_EVICTED);
+    return oldest;
+}
+
+fc_conversation *
+fc_conversations_add(fc_conversations *table, const fc_flow_key *key, fc_conversation_list list,
+                     int64_t unix_ns)
+{
+    uint32_t tag, place;
+    fc_conversation_set *set = set_of(table, key, &tag);
+    if (table->count == table->places_max)
+        evict_oldest(table);
+    unsigned way = way_of(table, set);
+    if (table->free_place != 0) {
+        place = table->free_place;
+        table->free_place = table->places[place].newer;
+    } else {
+        place = ++table->places_used;
+    }
+    set->tags[way] = tag;
+    set->places[way] = place;
+    fc_conversation *conversation = &table->places[place];
+    *conversation = (fc_conversation){
+        .key = *key,
+        .used = 1,
+        .initiator = FC_SIDE_UNKNOWN,
+        .turn_side = FC_SIDE_UNKNOWN,
+        .file = FC_CONVERSATION_NO_FILE,
+        .first_ns = unix_ns,
+        .last_ns = unix_ns,
+    };
+    link_newest(table, conversation, list);
+    table->count++;
+    return conversation;
+}
+
+void
+fc_conversations_expire(fc_conversations *table, int64_t unix_ns)
+{
+    for (unsigned list = 0; list < FC_LIST_COUNT; list++) {
+        while (table->oldest[list] != 0) {
+            fc_conversation *oldest = &table->places[table->oldest[list]];
+            if (unix_ns - oldest->last_ns < idle_ns[list])
+                break;
+            fc_conversations_remove(table, oldest, FC_END_IDLE);
+        }
+    }
+}
+
+void
+fc_conversations_each(const fc_conversations *table,
+                      void (*each)(void *user, const fc_conversation *conversation), void *user)
+{
+    for (unsigned list = 0; list < FC_LIST_COUNT; list++)
+        for (uint32_t place = table->oldest[list]; place != 0; place = table->places[place].newer)
+            each(user, &table->places[place]);
+}
+
+fc_address
+fc_conversation_address(const fc_conversation *conversation, unsigned side)
+{
+    fc_address address = {.family = conversation->key.family};
+    memcpy(address.bytes, side == 0 ? conversation->key.low : conversation->key.high,
+           address.family == 4 ? 4 : 16);
+    return address;
+}

@@ -1,0 +1,110 @@
+#include "common/analysis/fragments.h"
+
+static fc_flow_key
+key_of(const fc_packet *packet)
+{
+    fc_flow_key key = {.protocol = packet->protocol, .family = packet->family};
+    size_t size = packet->family == 4 ? 4 : 16;
+    memcpy(key.low, packet->source, size);
+    memcpy(key.high, packet->destination, size);
+    if (packet->family == 6)
+        key.protocol = 0; /* in IPv6 it is no part of a datagram's identity (RFC 8200, section 4.5) */
+    return key;
+}
+
+static void
+end(fc_fragments *fragments, fc_datagram *datagram, bool whole)
+{
+    if (!whole)
+        fragments->lost(fragments->user, datagram);
+    datagram->used = false;
+    fragments->count--;
+}
+
+static fc_datagram *
+find(fc_fragments *fragments, const fc_flow_key *key, uint32_t id)
+{
+    for (uint32_t i = 0; i < FC_FRAGMENTS_MAX && fragments->count > 0; i++)
+        if (fragments->places[i].used && fragments->places[i].id == id &&
+            fc_flow_key_equal(&fragments->places[i].key, key))
+            return &fragments->places[i];
+    return NULL;
+}
+
+static fc_datagram *
+add(fc_fragments *fragments, const fc_flow_key *key, uint32_t id)
+{
+    fc_datagram *place = &fragments->places[0];
+    for (uint32_t i = 0; i < FC_FRAGMENTS_MAX && place->used; i++)
+        if (!fragments->places[i].used || fragments->places[i].first_ns < place->first_ns)
+            place = &fragments->places[i];
+    if (place->used)
+        end(fragments, place, false);
+    *place = (fc_datagram){.key = *key, .id = id, .used = true};
+    fragments->count++;
+    return place;
+}
+
+const fc_datagram *
+fc_fragments_seen(fc_fragments *fragments, const fc_packet *packet, int64_t unix_ns, uint8_t file,
+                  uint64_t frame)
+{
+    fc_flow_key key = key_of(packet);
+    fc_datagram *datagram = find(fragments, &key, packet->id);
+    if (datagram == NULL) {
+        datagram = add(fragments, &key, packet->id);
+        datagram->first_ns = unix_ns;
+        datagram->file = file;
+        datagram->frame = frame;
+    }
+    if (packet->fragment_offset == 0 && packet->has_ports) {
+        datagram->has_ports = true;
+        datagram->protocol = packet->protocol;
+        datagram->source_port = packet->source_port;
+        datagram->destination_port = packet->destination_port;
+        datagram->sequence = packet->sequence - (uint32_t)(packet->payload - packet->transport);
+    }
+    datagram->bytes += packet->transport_bytes;
+    if (!packet->more_fragments)
+        datagram->total = packet->fragment_offset + packet->transport_bytes;
+    if (datagram->total != 0 && datagram->bytes >= datagram->total)
+        end(fragments, datagram, true);
+    return datagram;
+}
+
+void
+fc_fragments_expire(fc_fragments *fragments, int64_t unix_ns)
+{
+    for (uint32_t i = 0; i < FC_FRAGMENTS_MAX && fragments->count > 0; i++)
+        if (fragments->places[i].used && unix_ns - fragments->places[i].first_ns >= FC_FRAGMENTS_TIMEOUT_NS)
+            end(fragments, &fragments->places[i], false);
+}
+
+void
+fc_fragments_each_lost(const fc_fragments *fragments, int64_t unix_ns,
+                       void (*each)(void *user, const fc_datagram *datagram), void *user)
+{
+    for (uint32_t i = 0; i < FC_FRAGMENTS_MAX && fragments->count > 0; i++)
+        if (fragments->places[i].used && unix_ns - fragments->places[i].first_ns >= FC_FRAGMENTS_TIMEOUT_NS)
+            each(user, &fragments->places[i]);
+}
+
+static fc_address
+address_of(uint8_t family, const uint64_t *bytes)
+{
+    fc_address address = {.family = family};
+    memcpy(address.bytes, bytes, family == 4 ? 4 : 16);
+    return address;
+}
+
+fc_address
+fc_datagram_source(const fc_datagram *datagram)
+{
+    return address_of(datagram->key.family, datagram->key.low);
+}
+
+fc_address
+fc_datagram_destination(const fc_datagram *datagram)
+{
+    return address_of(datagram->key.family, datagram->key.high);
+}
