@@ -19,9 +19,9 @@
 enum { FC_CONVERSATION_WAYS = 8, FC_CONVERSATION_NO_FILE = 0xff };
 
 /* How long a conversation may be silent before it is summed up: a finished TCP connection is kept for late
- * packets, an open one because only its end tells; UDP has no end (RFC 4787 asks NATs for two minutes at
- * least). */
-#define FC_IDLE_FINISHED_NS (30 * 1000000000LL)
+ * packets, and so is a DNS question that got its answer; an open connection is kept because only its end
+ * tells; UDP has no end (RFC 4787 asks NATs for two minutes at least). */
+#define FC_IDLE_FINISHED_NS (10 * 1000000000LL)
 #define FC_IDLE_DATAGRAM_NS (120 * 1000000000LL)
 #define FC_IDLE_TCP_NS      (3600 * 1000000000LL)
 

@@ -43,8 +43,7 @@ fc_traffic_conversation(fc_analyzer *analyzer, const fc_sighting *sighting, uint
 /* ---- UDP ---- */
 
 static void
-dns_datagram(fc_analyzer *analyzer, const fc_conversation *conversation, unsigned side,
-             const fc_sighting *sighting)
+dns_datagram(fc_analyzer *analyzer, fc_conversation *conversation, unsigned side, const fc_sighting *sighting)
 {
     const fc_packet *packet = &sighting->packet;
     fc_dns_message message;
@@ -63,6 +62,8 @@ dns_datagram(fc_analyzer *analyzer, const fc_conversation *conversation, unsigne
         .frame = sighting->number,
     };
     fc_dns_message_seen(analyzer->dns, &message, &seen);
+    if (message.is_response && conversation->list != FC_LIST_FINISHED) /* the port is used once */
+        fc_conversations_move(&analyzer->conversations, conversation, FC_LIST_FINISHED);
 }
 
 static inline void
