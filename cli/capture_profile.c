@@ -183,7 +183,8 @@ cli_capture_profile(cli_run *run, fc_fail *fail)
     if (err == FC_OK)
         err = cli_rpc_evidence(run->session, name, timeout_ms, take, &list, fail);
     if (err == FC_OK && list.count == 0 && chosen.count > 0)
-        err = fc_fail_set(fail, FC_ERR_NOT_FOUND, "capture %s has no instance \"%.80s\"", name, chosen.items[0]);
+        err = fc_fail_set(fail, FC_ERR_NOT_FOUND, "capture %s has no instance \"%.80s\"", name,
+                          chosen.items[0]);
     if (err == FC_OK) {
         if (list.count > 1)
             qsort(list.items, list.count, sizeof list.items[0], by_name);

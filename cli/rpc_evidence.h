@@ -19,7 +19,8 @@ typedef struct cli_evidence {
     fc_status status;
     fc_labels labels;
     char zone[FC_NAME_MAX + 1];
-    int64_t clock_offset_ns, clock_bound_ns; /* of the instance against the coordinator; bound 0 = not known */
+    int64_t clock_offset_ns,
+        clock_bound_ns; /* of the instance against the coordinator; bound 0 = not known */
     cli_bytes profile, context_start, context_stop;
     uint64_t revision; /* of the profile; 0 = none yet */
 } cli_evidence;

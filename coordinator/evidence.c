@@ -53,7 +53,8 @@ enter_queue(struct co *co, co_evidence *evidence, bool urgent)
         return;
     leave_queue(co, evidence);
     evidence->urgent = urgent;
-    evidence->due = fc_mono_after_ms(fc_loop_now(co->loop), urgent ? CO_EVIDENCE_URGENT_MS : CO_EVIDENCE_LAZY_MS);
+    evidence->due =
+        fc_mono_after_ms(fc_loop_now(co->loop), urgent ? CO_EVIDENCE_URGENT_MS : CO_EVIDENCE_LAZY_MS);
     evidence->queued = true;
     if (co->evidence.first == NULL || by_due(co->evidence.first->prev, evidence) <= 0)
         DL_APPEND(co->evidence.first, evidence);
@@ -250,8 +251,8 @@ co_evidence_put(struct co *co, co_part *part, co_evidence_kind kind, uint64_t re
 }
 
 fc_err
-co_evidence_get(struct co *co, const co_part *part, co_evidence_kind kind, fc_buf *out, uint64_t *ret_revision,
-                fc_fail *fail)
+co_evidence_get(struct co *co, const co_part *part, co_evidence_kind kind, fc_buf *out,
+                uint64_t *ret_revision, fc_fail *fail)
 {
     const co_evidence *evidence = part->evidence;
     *ret_revision = 0;

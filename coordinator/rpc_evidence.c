@@ -1,5 +1,5 @@
-/* CoordinatorService/ReportEvidence and CaptureService/ListEvidence: profiles and contexts, from the instances to
- * whoever compares them. */
+/* CoordinatorService/ReportEvidence and CaptureService/ListEvidence: profiles and contexts, from the
+ * instances to whoever compares them. */
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "coordinator/evidence.h"

@@ -30,7 +30,8 @@ nd_evidence_fini(nd_evidence *evidence)
     fc_buf_fini(&evidence->earlier);
 }
 
-/* From the wall clock, as an instance capture's revisions: a restarted node goes on above what it last said. */
+/* From the wall clock, as an instance capture's revisions: a restarted node goes on above what it last said.
+ */
 static uint64_t
 next_revision(const nd_mark *mark, fc_wall now)
 {

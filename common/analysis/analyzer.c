@@ -131,6 +131,7 @@ void
 fc_analyzer_missed(fc_analyzer *analyzer, uint64_t packets)
 {
     analyzer->profile->counters[FC_COUNTER_CAPTURE_UNPROFILED] += packets;
+    analyzer->frame += packets;
 }
 
 void

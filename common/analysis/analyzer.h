@@ -34,7 +34,7 @@ void fc_analyzer_file(fc_analyzer *analyzer, const char *name);
 /* One block of a capture: section, interface, frame, statistics. Identity (capture, instance) is read from the comments and
  * descriptions that fleetcap-capture writes; a file of another program stands for an instance with the file's name. */
 void fc_analyzer_block(fc_analyzer *analyzer, const fc_block *block);
-/* Packets that were captured but will not come here. */
+/* Packets that are the next ones of the file but will not come here. */
 void fc_analyzer_missed(fc_analyzer *analyzer, uint64_t packets);
 /* Addresses that are local whatever the direction flags say. */
 void fc_analyzer_local_address(fc_analyzer *analyzer, const fc_address *address);

@@ -99,6 +99,19 @@ cap_event_segment(cap_channel *channel, const cap_segment *segment)
 }
 
 void
+cap_event_profile(cap_channel *channel, const fc_buf *packed, uint64_t revision)
+{
+    Fcpb__HelperProfile message = FCPB__HELPER_PROFILE__INIT;
+    message.profile = (ProtobufCBinaryData){.len = fc_buf_size(packed),
+                                            .data = (uint8_t *) (uintptr_t) fc_buf_bytes(packed)};
+    message.revision = revision;
+    Fcpb__HelperEvent event = FCPB__HELPER_EVENT__INIT;
+    event.body_case = FCPB__HELPER_EVENT__BODY_PROFILE;
+    event.profile = &message;
+    send_event(channel, &event);
+}
+
+void
 cap_event_stopped(cap_channel *channel, fc_stop_reason reason, const char *error, const cap_progress *final,
                   int64_t stop_unix_ns)
 {

@@ -7,6 +7,7 @@
 #include "node/capture/event.h"
 #include "node/capture/intake.h"
 #include "node/capture/preamble.h"
+#include "node/capture/profiler.h"
 #include "node/capture/sandbox.h"
 
 #include <errno.h>
@@ -38,7 +39,10 @@ typedef struct cap_runner {
     cap_tap taps[CAP_INTERFACES_MAX];
     size_t ring_count;
     cap_intake intake;
-    cap_writer *writer; /* owned */
+    cap_writer *writer;     /* owned */
+    cap_profiler *profiler; /* owned; NULL = none */
+    bool profile;           /* make one */
+    fc_buf profile_bytes;
     phase phase;
     int batch_ms; /* how long packets may gather in the ring while it is busy */
     bool start_known, began, stalled;
@@ -82,16 +86,37 @@ open_rings(cap_runner *run, fc_stop_reason *ret_reason, fc_fail *fail)
     return FC_OK;
 }
 
+static void
+give_back(void *writer, cap_buffer *buffer)
+{
+    cap_writer_give_back(writer, buffer);
+}
+
+/* The writer, and the profiler behind it. */
 static fc_err
 open_writer(cap_runner *run, fc_stop_reason *ret_reason, fc_fail *fail)
 {
     fc_buf header = {0};
     cap_preamble_put(&header, &run->spec, run->rings);
     fc_err err = cap_writer_new(run->dir_fd, &run->spec, &header, &run->writer, fail);
-    fc_buf_fini(&header);
     *ret_reason = err == FC_ERR_NO_SPACE ? FC_STOP_DISK_FULL : FC_STOP_WRITE_ERROR;
     run->intake.writer = run->writer;
+    if (err == FC_OK && run->profile) {
+        *ret_reason = FC_STOP_INTERNAL;
+        err = cap_profiler_new(&run->spec, &header, cap_writer_buffer_count(run->writer), give_back,
+                               run->writer, &run->profiler, fail);
+        cap_writer_set_profiler(run->writer, run->profiler);
+    }
+    fc_buf_fini(&header);
     return err;
+}
+
+/* Both threads begin before the list of system calls holds, so that it holds for them, too. */
+static fc_err
+start_threads(cap_runner *run, fc_fail *fail)
+{
+    fc_err err = run->profiler != NULL ? cap_profiler_start(run->profiler, fail) : FC_OK;
+    return err == FC_OK ? cap_writer_start(run->writer, fail) : err;
 }
 
 /* Everything that needs a privilege, then nothing that does. */
@@ -107,7 +132,7 @@ arm(cap_runner *run, fc_stop_reason *ret_reason, fc_fail *fail)
         (err = open_writer(run, ret_reason, fail)) != FC_OK)
         return err;
     *ret_reason = FC_STOP_INTERNAL;
-    if ((err = cap_writer_start(run->writer, fail)) != FC_OK)
+    if ((err = start_threads(run, fail)) != FC_OK)
         return err;
     if ((err = cap_sandbox_enter(run->dir_fd, fail)) != FC_OK)
         return err;
@@ -164,13 +189,18 @@ set_statistics(cap_runner *run)
 {
     fc_pcapng_statistics statistics[CAP_INTERFACES_MAX];
     fc_wall now = {wall_now_ns()};
+    int64_t end_ns = run->stop_ns != 0 ? run->stop_ns : now.ns;
+    if (run->window_end_ns != 0 && run->window_end_ns < end_ns)
+        end_ns = run->window_end_ns;
+    if (!run->start_known)
+        return; /* there is no packet, and no time to speak of */
     for (size_t i = 0; i < run->ring_count; i++) {
         const cap_ring *ring = &run->rings[i];
         statistics[i] = (fc_pcapng_statistics){
             .interface = ring->index,
             .at = now,
             .start = {run->start_ns},
-            .end = {run->stop_ns != 0 ? run->stop_ns : now.ns},
+            .end = {end_ns},
             .received = ring->counts.matched,
             .interface_dropped = ring->counts.interface_dropped,
             .filter_accepted = ring->counts.matched,
@@ -188,6 +218,8 @@ fill_progress(const cap_runner *run, const cap_writer_status *status, cap_progre
     sum_kernel_counts(run, &kernel);
     memset(ret_progress, 0, sizeof *ret_progress); /* with its padding: it is compared as bytes */
     cap_session_counters(&run->intake.session, &kernel, &status->outcome, &ret_progress->counters);
+    if (run->profiler != NULL)
+        ret_progress->counters.unprofiled_packets = cap_profiler_skipped(run->profiler);
     ret_progress->first_packet.ns = status->outcome.first_ns;
     ret_progress->last_packet.ns = status->outcome.last_ns;
     ret_progress->current = status->current;
@@ -212,6 +244,19 @@ report_progress(cap_runner *run)
         return;
     cap_event_progress(&run->channel, &progress);
     run->told = progress;
+}
+
+/* The newest profile, when the node has taken what it was told before: an older one is worth nothing. */
+static void
+report_profile(cap_runner *run, bool last)
+{
+    uint64_t revision;
+    if (run->profiler == NULL)
+        return;
+    cap_profiler_clear_event(run->profiler);
+    if ((last || fc_buf_size(&run->channel.out) == 0) &&
+        cap_profiler_take(run->profiler, &run->profile_bytes, &revision))
+        cap_event_profile(&run->channel, &run->profile_bytes, revision);
 }
 
 /* ---- start and stop ---- */
@@ -361,8 +406,10 @@ tick(cap_runner *run, fc_mono now)
     run->tick = fc_mono_after_ms(now, TICK_MS);
     poll_rings(run);
     set_statistics(run);
-    if (run->phase == RUNNING)
+    if (run->phase == RUNNING) {
         report_progress(run);
+        report_profile(run, false);
+    }
 }
 
 static int
@@ -478,15 +525,36 @@ wait_for_writer(cap_runner *run)
     report_segments(run);
 }
 
+/* The last profile comes before the last word; but that does not wait for ever. */
+static void
+wait_for_profiler(cap_runner *run)
+{
+    cap_profiler *profiler = run->profiler;
+    fc_mono due = fc_mono_after_ms(mono_now(), CAP_PROFILE_LAST_MS);
+    cap_profiler_finish(profiler, cap_writer_trailer(run->writer));
+    while (!cap_profiler_join(profiler)) {
+        struct pollfd poller = {.fd = cap_profiler_event_fd(profiler), .events = POLLIN};
+        int64_t left = fc_mono_until_ms(mono_now(), due);
+        if (left == 0)
+            cap_profiler_hurry(profiler);
+        (void) poll(&poller, 1, left > 0 ? (int) left : TICK_MS);
+        cap_profiler_clear_event(profiler);
+    }
+    report_profile(run, true);
+}
+
 static void
 finish(cap_runner *run)
 {
     cap_writer_status status;
     cap_progress final;
+    bool discard = !run->began && run->intake.session.kept_packets == 0;
     wait_for_writer(run);
     set_statistics(run);
-    cap_writer_seal(run->writer, !run->began && run->intake.session.kept_packets == 0);
+    cap_writer_seal(run->writer, discard);
     report_segments(run);
+    if (run->profiler != NULL && !discard)
+        wait_for_profiler(run);
     cap_writer_get_status(run->writer, &status);
     if (*run->error == '\0')
         memcpy(run->error, status.error, sizeof run->error);
@@ -521,12 +589,13 @@ give_up(cap_runner *run, fc_stop_reason reason, const fc_fail *fail)
 }
 
 fc_exit
-cap_run(int channel_fd, int dir_fd)
+cap_run(int channel_fd, int dir_fd, bool profile)
 {
     static cap_runner run; /* large, and one to a process */
     fc_fail fail = {0};
     fc_stop_reason reason;
     run.dir_fd = dir_fd;
+    run.profile = profile;
     cap_channel_init(&run.channel, channel_fd);
     fc_err err = receive_spec(&run, &reason, &fail);
     if (err == FC_OK)

@@ -27,6 +27,13 @@ put_name(const cap_segments *segments, uint32_t sequence, const char *suffix, ch
                     sequence, suffix);
 }
 
+void
+cap_segment_name(const cap_spec *spec, uint32_t sequence, char ret_name[CAP_SEGMENT_NAME])
+{
+    const cap_segments of = {.spec = spec};
+    put_name(&of, sequence, "", ret_name);
+}
+
 static uint32_t
 word_at(const uint8_t *at)
 {
@@ -72,9 +79,27 @@ add_span(cap_span *sum, const cap_span *more)
 }
 
 static void
+note_piece(cap_segments *segments, const cap_span *span)
+{
+    cap_track *track = segments->track;
+    if (track == NULL || span->packets == 0)
+        return;
+    if (track->count == CAP_PIECES_MAX) {
+        track->untold += span->packets;
+        return;
+    }
+    track->pieces[track->count++] = (cap_piece){.data = span->data,
+                                                .size = span->size,
+                                                .packets = span->packets,
+                                                .first_frame = segments->current.packets + 1,
+                                                .sequence = segments->current.sequence};
+}
+
+static void
 count_in_segment(cap_segments *segments, const cap_span *span)
 {
     cap_segment *current = &segments->current;
+    note_piece(segments, span);
     cap_span sum = {.packets = current->packets, .first_ns = current->first_ns, .last_ns = current->last_ns};
     add_span(&sum, span);
     current->packets = sum.packets;

@@ -34,6 +34,24 @@ typedef struct cap_span {
 /* The longest run of whole blocks at the start of data that takes at most `limit` bytes. */
 cap_span cap_span_measure(const uint8_t *data, size_t size, size_t limit);
 
+/* Where a run of blocks went. */
+typedef struct cap_piece {
+    const uint8_t *data; /* borrowed: as the blocks that were appended */
+    size_t size;
+    uint64_t packets;
+    uint64_t first_frame; /* number of the first packet in its file, from 1 */
+    uint32_t sequence;    /* of the segment */
+} cap_piece;
+
+enum { CAP_PIECES_MAX = 32 };
+
+/* Where the blocks of one buffer went, in order. */
+typedef struct cap_track {
+    cap_piece pieces[CAP_PIECES_MAX];
+    size_t count;
+    uint64_t untold; /* packets that are in files too, behind the last piece that there was room for */
+} cap_track;
+
 /* What became of a segment, for the node. */
 typedef struct cap_segment {
     uint32_t sequence;
@@ -44,6 +62,9 @@ typedef struct cap_segment {
 } cap_segment;
 
 typedef void (*cap_segment_report)(void *user, const cap_segment *segment);
+
+/* Pure: the name of a sealed segment. */
+void cap_segment_name(const cap_spec *spec, uint32_t sequence, char ret_name[CAP_SEGMENT_NAME]);
 
 typedef struct cap_segments {
     int dir_fd;           /* borrowed */
@@ -57,6 +78,7 @@ typedef struct cap_segments {
     uint64_t total_bytes;      /* of all segments that this process wrote and that are still there */
     uint64_t *sizes;           /* owned: of the last spec->segment_count segments, by sequence modulo that */
     bool failed;               /* the open segment takes no more packets */
+    cap_track *track;          /* borrowed: is told where blocks go; NULL = nobody wants to know */
     cap_segment_report report; /* of segments sealed and removed */
     void *user;
 } cap_segments;

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/mem.h"
+#include "node/capture/profiler.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,6 +32,8 @@ struct cap_writer {
     uint8_t *memory; /* owned: all buffers */
     cap_buffer buffers[CAP_BUFFER_COUNT_MAX];
     size_t buffer_count;
+    uint8_t *trailers;      /* owned: of all buffers */
+    cap_profiler *profiler; /* borrowed; NULL = none */
 
     pthread_mutex_t lock; /* over everything below */
     pthread_cond_t wake;  /* the queue has something, or finish, or a report was taken */
@@ -113,6 +116,9 @@ cap_writer_new(int dir_fd, const cap_spec *spec, const fc_buf *header, cap_write
         cap_writer_free(writer);
         return err;
     }
+    writer->trailers = fc_alloc_array(writer->buffer_count, writer->segments.trailer_max);
+    for (size_t i = 0; i < writer->buffer_count; i++)
+        writer->buffers[i].trailer = writer->trailers + i * writer->segments.trailer_max;
     writer->status.current = writer->segments.current;
     writer->status.outcome.file_bytes = writer->segments.total_bytes;
     *ret_writer = writer;
@@ -127,6 +133,7 @@ cap_writer_free(cap_writer *writer)
     cap_segments_fini(&writer->segments);
     if (writer->memory != NULL)
         munmap(writer->memory, BUFFER_STRIDE * writer->buffer_count);
+    free(writer->trailers);
     if (writer->event_fd >= 0)
         close(writer->event_fd);
     pthread_cond_destroy(&writer->wake);
@@ -184,12 +191,32 @@ write_buffer(cap_writer *writer, cap_buffer *buffer)
     bool lagging = writer->queued >= LAGGING;
     pthread_mutex_unlock(&writer->lock);
     cap_segments_set_trailer(&writer->segments, statistics, count);
+    buffer->track.count = 0;
+    buffer->track.untold = 0;
+    writer->segments.track = &buffer->track;
     cap_span kept = buffer->span;
     fc_fail fail = {0};
     fc_err err = FC_OK;
     if (lagging || !cap_segments_append_direct(&writer->segments, buffer->data, buffer->span))
         err = cap_segments_append(&writer->segments, buffer->span, &kept, &fail);
+    writer->segments.track = NULL;
     publish(writer, &buffer->span, &kept, err, &fail);
+}
+
+/* The buffer is somebody else's after this. */
+static void
+hand_on(cap_writer *writer, cap_buffer *buffer)
+{
+    const fc_buf *trailer = &writer->segments.trailer;
+    if (writer->profiler == NULL) {
+        cap_writer_give_back(writer, buffer);
+        return;
+    }
+    buffer->trailer_size = fc_buf_size(trailer);
+    if (buffer->trailer_size > 0)
+        memcpy(buffer->trailer, fc_buf_bytes(trailer), buffer->trailer_size);
+    if (!cap_profiler_put(writer->profiler, buffer))
+        cap_writer_give_back(writer, buffer);
 }
 
 static void
@@ -231,8 +258,8 @@ next_buffer(cap_writer *writer, fc_mono due, bool *ret_done)
     return buffer;
 }
 
-static void
-give_back(cap_writer *writer, cap_buffer *buffer)
+void
+cap_writer_give_back(cap_writer *writer, cap_buffer *buffer)
 {
     pthread_mutex_lock(&writer->lock);
     buffer->next = writer->free;
@@ -253,7 +280,7 @@ run(void *arg)
         cap_buffer *buffer = next_buffer(writer, due, &done);
         if (buffer != NULL) {
             write_buffer(writer, buffer);
-            give_back(writer, buffer);
+            hand_on(writer, buffer);
         }
         fc_mono now = fc_clock_mono(&fc_clock_system);
         if (now.ns >= due.ns) {
@@ -266,6 +293,12 @@ run(void *arg)
     pthread_mutex_unlock(&writer->lock);
     notify(writer);
     return NULL;
+}
+
+void
+cap_writer_set_profiler(cap_writer *writer, cap_profiler *profiler)
+{
+    writer->profiler = profiler;
 }
 
 fc_err
@@ -296,6 +329,8 @@ cap_buffer *
 cap_writer_take(cap_writer *writer)
 {
     pthread_mutex_lock(&writer->lock);
+    if (writer->free == NULL && writer->profiler != NULL)
+        writer->free = cap_profiler_reclaim(writer->profiler);
     cap_buffer *buffer = writer->free;
     if (buffer != NULL)
         writer->free = buffer->next;
@@ -388,4 +423,16 @@ cap_writer_seal(cap_writer *writer, bool discard)
         err = cap_segments_seal(&writer->segments, &fail);
     }
     publish(writer, &nothing, &nothing, err, &fail);
+}
+
+const fc_buf *
+cap_writer_trailer(const cap_writer *writer)
+{
+    return &writer->segments.trailer;
+}
+
+size_t
+cap_writer_buffer_count(const cap_writer *writer)
+{
+    return writer->buffer_count;
 }

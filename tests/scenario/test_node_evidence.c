@@ -59,7 +59,8 @@ tell(world *w, bool acked)
     t.revision = request->revision;
     if (t.kind == FCPB__REPORT_EVIDENCE_REQUEST__EVIDENCE_PROFILE) {
         fc_profile *profile = NULL;
-        assert_int_equal(fc_profile_unpack(request->profile.data, request->profile.len, &profile, NULL), FC_OK);
+        assert_int_equal(fc_profile_unpack(request->profile.data, request->profile.len, &profile, NULL),
+                         FC_OK);
         t.packets_in = profile->counters[FC_COUNTER_PACKETS_IN];
         fc_profile_free(profile);
     }
@@ -123,8 +124,7 @@ the_end_brings_the_last_profile_and_the_second_context_at_once(void **state)
     told first = tell(&w, true), second = tell(&w, true);
     assert_int_equal(first.kind + second.kind, FCPB__REPORT_EVIDENCE_REQUEST__EVIDENCE_PROFILE +
                                                    FCPB__REPORT_EVIDENCE_REQUEST__EVIDENCE_CONTEXT_STOP);
-    assert_int_equal(first.packets_in + second.packets_in,
-                     the_capture(&w)->status.counters.written_packets);
+    assert_int_equal(first.packets_in + second.packets_in, the_capture(&w)->status.counters.written_packets);
     assert_int_equal(tell(&w, true).kind, 0);
     assert_int_equal(contexts_read, 2);
     world_fini(&w);

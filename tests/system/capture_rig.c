@@ -342,7 +342,7 @@ become_unprivileged(void)
 }
 
 static void
-exec_helper(const rig_net *rig, const char *dir, int channel, bool unprivileged)
+exec_helper(const rig_net *rig, const char *dir, int channel, const rig_spec *spec)
 {
     char path[4200];
     helper_path(path, sizeof path);
@@ -356,10 +356,10 @@ exec_helper(const rig_net *rig, const char *dir, int channel, bool unprivileged)
         die(dir);
     close(high_channel);
     close(high_dir);
-    if (unprivileged)
+    if (spec->unprivileged)
         become_unprivileged();
     (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-    char *const arguments[] = {path, NULL};
+    char *const arguments[] = {path, spec->no_profile ? "--no-profile" : NULL, NULL};
     (void) fexecve(high_helper, arguments, environ);
     die(path);
 }
@@ -375,7 +375,7 @@ rig_helper_start(rig_helper *helper, const rig_net *rig, const char *dir, const 
     if (helper->pid < 0)
         die("fork");
     if (helper->pid == 0)
-        exec_helper(rig, helper->dir, pair[1], spec->unprivileged);
+        exec_helper(rig, helper->dir, pair[1], spec);
     close(pair[1]);
     helper->channel = pair[0];
     send_spec(helper, spec);
@@ -441,6 +441,12 @@ take_event(rig_helper *helper, const Fcpb__HelperEvent *event)
         helper->failed = true;
         helper->reason = (fc_stop_reason) event->failed->reason;
         (void) snprintf(helper->error, sizeof helper->error, "%s", event->failed->error);
+        break;
+    case FCPB__HELPER_EVENT__BODY_PROFILE:
+        fc_buf_clear(&helper->profile);
+        fc_buf_append(&helper->profile, event->profile->profile.data, event->profile->profile.len);
+        helper->profile_revision = event->profile->revision;
+        helper->profile_after_end = helper->profile_after_end || helper->stopped;
         break;
     default:
         die("an event without a body");
@@ -560,5 +566,6 @@ rig_helper_fini(rig_helper *helper)
     if (helper->channel >= 0)
         close(helper->channel);
     free(helper->segments);
+    fc_buf_fini(&helper->profile);
     *helper = (rig_helper){.channel = -1};
 }

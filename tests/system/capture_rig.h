@@ -4,6 +4,7 @@
 #ifndef TESTS_SYSTEM_CAPTURE_RIG_H
 #define TESTS_SYSTEM_CAPTURE_RIG_H
 
+#include "common/base/buf.h"
 #include "common/model/status.h"
 
 #include <stdbool.h>
@@ -47,6 +48,7 @@ typedef struct rig_spec {
     uint64_t session_bytes, packet_limit, ring_file_bytes, ring_bytes, disk_floor_bytes, written_packets;
     bool stream;       /* a stream socket instead of seqpacket */
     bool unprivileged; /* as user 65534 with CAP_NET_RAW alone */
+    bool no_profile;   /* without the profile thread */
     const char *second_interface;
 } rig_spec;
 
@@ -65,6 +67,9 @@ typedef struct rig_helper {
     unsigned progress_count;
     fc_segment *segments; /* owned: sealed, in order */
     size_t segment_count, removed_count;
+    fc_buf profile; /* the newest, packed */
+    uint64_t profile_revision;
+    bool profile_after_end; /* one came after the last word: never */
     int exit_status;     /* as of wait(2) */
     struct rusage usage; /* of the process, when it has ended */
 } rig_helper;

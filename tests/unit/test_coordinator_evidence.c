@@ -86,8 +86,8 @@ get(size_t part, uint64_t *ret_revision)
     fc_buf bytes = {0};
     fc_fail fail = {0};
     uint64_t packets = 0;
-    assert_int_equal(
-        co_evidence_get(f.co, part_of(part), CO_EVIDENCE_PROFILE, &bytes, ret_revision, &fail), FC_OK);
+    assert_int_equal(co_evidence_get(f.co, part_of(part), CO_EVIDENCE_PROFILE, &bytes, ret_revision, &fail),
+                     FC_OK);
     if (fc_buf_size(&bytes) > 0) {
         fc_profile *profile = NULL;
         assert_int_equal(fc_profile_unpack(fc_buf_bytes(&bytes), fc_buf_size(&bytes), &profile, NULL), FC_OK);
@@ -149,8 +149,8 @@ what_is_stored_survives_a_restart_and_older_ones_stay_older(void **state)
     assert_int_equal(put(3, CO_EVIDENCE_PROFILE, 1001, 34, &no_wait, &stored), FC_OK);
     assert_int_equal(get(3, &revision), 34);
     fc_buf bytes = {0};
-    assert_int_equal(
-        co_evidence_get(f.co, part_of(3), CO_EVIDENCE_CONTEXT_START, &bytes, &revision, NULL), FC_OK);
+    assert_int_equal(co_evidence_get(f.co, part_of(3), CO_EVIDENCE_CONTEXT_START, &bytes, &revision, NULL),
+                     FC_OK);
     fc_context context = {0};
     assert_int_equal(fc_context_unpack(fc_buf_bytes(&bytes), fc_buf_size(&bytes), &context, NULL), FC_OK);
     fc_context_sort(&context);
@@ -230,8 +230,8 @@ what_is_no_evidence_is_refused_and_counted(void **state)
     fc_fail fail = {0};
     co_part *part = part_of(0);
     memset(bytes, 0xff, sizeof bytes);
-    assert_int_equal(
-        co_evidence_put(f.co, part, CO_EVIDENCE_PROFILE, 1, bytes, 0, &no_wait, &stored, &fail), FC_ERR_LIMIT);
+    assert_int_equal(co_evidence_put(f.co, part, CO_EVIDENCE_PROFILE, 1, bytes, 0, &no_wait, &stored, &fail),
+                     FC_ERR_LIMIT);
     assert_int_equal(
         co_evidence_put(f.co, part, CO_EVIDENCE_PROFILE, 1, bytes, sizeof bytes, &no_wait, &stored, &fail),
         FC_ERR_LIMIT);
@@ -298,7 +298,8 @@ a_fleet_s_profiles_are_stored_in_batches(void **state)
     assert_int_equal(f.co->counters.evidence_unstored_bytes, INSTANCES * fc_buf_size(&bytes));
     fixture_run_ms(&f, CO_EVIDENCE_LAZY_MS + 1000);
     assert_int_equal(f.co->counters.evidence_unstored_bytes, 0);
-    uint64_t batches = (INSTANCES * fc_buf_size(&bytes) + CO_EVIDENCE_BATCH_BYTES - 1) / CO_EVIDENCE_BATCH_BYTES;
+    uint64_t batches =
+        (INSTANCES * fc_buf_size(&bytes) + CO_EVIDENCE_BATCH_BYTES - 1) / CO_EVIDENCE_BATCH_BYTES;
     assert_in_range(f.co->counters.store_commits - before, batches, batches + 2);
     fc_buf_fini(&bytes);
 }

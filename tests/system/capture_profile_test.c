@@ -1,0 +1,286 @@
+/* The profile that fleetcap-capture makes while it captures is the one that its files give, field for field.
+ */
+#include "capture_check.h"
+#include "common/analysis/analyzer.h"
+#include "common/base/mem.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* A server and a client with a bit of everything: connections that are answered, refused, filtered and reset,
+ * DNS that is answered, refused and not answered at all, datagrams into the void. argv: server or client. */
+static const char talk[] =
+    "import socket, struct, sys, threading, time\n"
+    "near = '10.77.0.1'\n"
+    "def dns(server, name):\n"
+    "    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(0.3)\n"
+    "    q = struct.pack('>HHHHHH', 7 + len(name), 0x100, 1, 0, 0, 0)\n"
+    "    q += b''.join(bytes([len(p)]) + p.encode() for p in name.split('.')) + b'\\0\\0\\1\\0\\1'\n"
+    "    s.sendto(q, server)\n"
+    "    try: s.recv(512)\n"
+    "    except OSError: pass\n"
+    "if sys.argv[1] == 'server':\n"
+    "    d = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); d.bind((near, 53))\n"
+    "    def answer():\n"
+    "        while True:\n"
+    "            q, peer = d.recvfrom(512)\n"
+    "            rcode = 2 if b'bad' in q else 0\n"
+    "            d.sendto(q[:2] + bytes([0x81, 0x80 | rcode]) + q[4:], peer)\n"
+    "    threading.Thread(target=answer, daemon=True).start()\n"
+    "    t = socket.create_server((near, 8080))\n"
+    "    while True:\n"
+    "        c, _ = t.accept()\n"
+    "        if c.recv(100).startswith(b'reset'):\n"
+    "            c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))\n"
+    "        else:\n"
+    "            c.sendall(b'x' * 20000)\n"
+    "        c.close()\n"
+    "end = time.time() + float(sys.argv[2])\n"
+    "i = 0\n"
+    "while time.time() < end:\n"
+    "    i += 1\n"
+    "    for word in b'hello', b'reset':\n"
+    "        c = socket.create_connection((near, 8080)); c.sendall(word)\n"
+    "        try:\n"
+    "            while c.recv(65536): pass\n"
+    "        except OSError: pass\n"
+    "        c.close()\n"
+    "    try: socket.create_connection((near, 81))\n"
+    "    except OSError: pass\n"
+    "    dns((near, 53), 'good%d.example.org' % (i % 7)); dns((near, 53), 'bad.example.org')\n"
+    "    dns((near, 54), 'nobody.example.org')\n"
+    "    time.sleep(0.01)\n";
+
+static void
+start_talk(void)
+{
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s/talk.py", net.dir);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(talk, file) >= 0);
+    (void)fclose(file);
+    assert_int_equal(
+        rig_shell("ip netns exec %s python3 %s server & echo $! >%s/server.pid", net.near, path, net.dir), 0);
+    (void)usleep(500000);
+}
+
+static void
+client_talks(double seconds)
+{
+    assert_int_equal(rig_shell("ip netns exec %s python3 %s/talk.py client %.1f", net.far, net.dir, seconds),
+                     0);
+}
+
+static void
+end_talk(void)
+{
+    (void)rig_shell("kill $(cat %s/server.pid)", net.dir);
+}
+
+static json_t *
+live_profile(const rig_helper *helper)
+{
+    fc_profile *profile = NULL;
+    fc_fail fail = {0};
+    if (fc_profile_unpack(fc_buf_bytes(&helper->profile), fc_buf_size(&helper->profile), &profile, &fail) !=
+        FC_OK)
+        fail_msg("%s", fail.text);
+    json_t *tree = fc_profile_to_json(profile);
+    fc_profile_free(profile);
+    return tree;
+}
+
+/* As `fleetcap analyze` makes it, and packed and unpacked once as that was. */
+static json_t *
+file_profile(const rig_helper *helper)
+{
+    fc_analyzer *analyzer = fc_analyzer_new(NULL);
+    fc_profile *profile = fc_profile_new(), *unpacked = NULL;
+    fc_buf packed = {0};
+    fc_fail fail = {0};
+    for (size_t i = 0; i < helper->segment_count; i++) {
+        char path[512];
+        fc_input *input = NULL;
+        (void)snprintf(path, sizeof path, "%s/%s", helper->dir, helper->segments[i].path);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(fc_input_open(fd, helper->segments[i].path, &input, &fail), FC_OK);
+        assert_int_equal(fc_analyzer_input(analyzer, input, helper->segments[i].path, &fail), FC_OK);
+        fc_input_free(input);
+    }
+    fc_analyzer_profile(analyzer, profile);
+    fc_profile_pack(profile, &packed);
+    assert_int_equal(fc_profile_unpack(fc_buf_bytes(&packed), fc_buf_size(&packed), &unpacked, &fail), FC_OK);
+    json_t *tree = fc_profile_to_json(unpacked);
+    fc_profile_free(unpacked);
+    fc_profile_free(profile);
+    fc_analyzer_free(analyzer);
+    fc_buf_fini(&packed);
+    return tree;
+}
+
+/* The live one equals that of the files; returns it. */
+static json_t *
+check_profile(const rig_helper *helper)
+{
+    assert_false(helper->profile_after_end);
+    assert_int_equal(helper->counters.unprofiled_packets, 0);
+    json_t *live = live_profile(helper), *file = file_profile(helper);
+    if (!json_equal(live, file)) {
+        assert_int_equal(json_dump_file(live, "live.json", JSON_INDENT(1) | JSON_SORT_KEYS), 0);
+        assert_int_equal(json_dump_file(file, "file.json", JSON_INDENT(1) | JSON_SORT_KEYS), 0);
+        (void)rig_shell("diff live.json file.json | head -50; rm -f live.json file.json");
+        fail_msg("the live profile is not the file's");
+    }
+    json_decref(file);
+    return live;
+}
+
+static uint64_t
+counter_of(json_t *profile, const char *name)
+{
+    return (uint64_t)json_integer_value(json_object_get(json_object_get(profile, "counters"), name));
+}
+
+static void
+the_live_profile_is_that_of_the_file(void **state)
+{
+    (void)state;
+    rig_helper helper;
+    start_talk();
+    rig_helper_start(&helper, &net, NULL, &(rig_spec){.filter = ""});
+    rig_helper_run(&helper, 0);
+    client_talks(5);
+    (void)rig_helper_wait(&helper, &helper.stopped, 200); /* takes what has come */
+    assert_in_range(helper.profile_revision, 1, 2);       /* one in three seconds */
+    json_t *meanwhile = live_profile(&helper);
+    assert_true(counter_of(meanwhile, "tcpConversations") > 5);
+    assert_true(counter_of(meanwhile, "captureMatched") > 0);
+    json_decref(meanwhile);
+    rig_stop_and_check(&helper);
+    end_talk();
+    json_t *profile = check_profile(&helper);
+    assert_int_equal(counter_of(profile, "captureMatched"), helper.counters.matched_packets);
+    assert_int_equal(counter_of(profile, "packetsIn") + counter_of(profile, "packetsOut"),
+                     helper.counters.written_packets);
+    assert_true(counter_of(profile, "dnsServed") + counter_of(profile, "dnsQueries") > 5);
+    json_decref(profile);
+    rig_helper_fini(&helper);
+}
+
+static void
+the_same_over_several_files(void **state)
+{
+    (void)state;
+    rig_helper helper;
+    start_talk();
+    rig_helper_start(&helper, &net, NULL,
+                     &(rig_spec){.filter = "", .ring_files = 100, .ring_file_bytes = 300000});
+    rig_helper_run(&helper, 0);
+    client_talks(3);
+    rig_send(&net, 20000, 100, 0); /* one buffer with many files */
+    rig_stop_and_check(&helper);
+    end_talk();
+    assert_true(helper.segment_count > 5);
+    assert_int_equal(helper.removed_count, 0);
+    json_decref(check_profile(&helper));
+    rig_helper_fini(&helper);
+}
+
+static void
+the_same_with_a_snap_length_and_two_interfaces(void **state)
+{
+    (void)state;
+    rig_helper helper;
+    start_talk();
+    rig_helper_start(&helper, &net, NULL,
+                     &(rig_spec){.filter = "", .snaplen_bytes = 60, .second_interface = "lo"});
+    rig_helper_run(&helper, 0);
+    client_talks(2);
+    assert_int_equal(rig_shell("ip netns exec %s ping -q -c 3 -i 0.1 127.0.0.1 >/dev/null", net.near), 0);
+    rig_stop_and_check(&helper);
+    end_talk();
+    json_t *profile = check_profile(&helper);
+    assert_true(counter_of(profile, "packetsTruncated") > 0);
+    json_decref(profile);
+    rig_helper_fini(&helper);
+}
+
+static void
+the_packets_of_removed_files_stay_in_the_profile(void **state)
+{
+    (void)state;
+    rig_helper helper;
+    rig_helper_start(&helper, &net, NULL, &(rig_spec){.ring_files = 2, .ring_file_bytes = 1 << 20});
+    rig_helper_run(&helper, 0);
+    rig_send(&net, 30000, 100, 0);
+    rig_helper_command_stop(&helper, FC_STOP_STOP_REQUESTED);
+    (void)rig_check_end(&helper);
+    assert_true(helper.removed_count > 0);
+    json_t *profile = live_profile(&helper);
+    assert_int_equal(counter_of(profile, "packetsIn"), 30000);
+    json_decref(profile);
+    rig_helper_fini(&helper);
+}
+
+static void
+a_capture_without_packets_has_a_profile_of_nothing(void **state)
+{
+    (void)state;
+    rig_helper helper;
+    rig_helper_start(&helper, &net, NULL, &(rig_spec){.filter = "udp port 1", .stream = true});
+    rig_helper_run(&helper, 0);
+    rig_stop_and_check(&helper);
+    json_decref(check_profile(&helper));
+    rig_helper_fini(&helper);
+}
+
+static void
+what_the_profile_cannot_keep_up_with_is_counted_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    rig_helper helper;
+    rig_helper_start(&helper, &net, NULL, &(rig_spec){.ring_bytes = 16 << 20});
+    rig_helper_run(&helper, 0);
+    /* The profile thread is the helper's only one with a nice value: it does not run at all for a while. */
+    assert_int_equal(rig_shell("for t in /proc/%d/task/*; do awk '$19 > 0 {print $1}' $t/stat; done | "
+                               "xargs -r chrt -i -p 0 >/dev/null",
+                               (int)helper.pid),
+                     0);
+    rig_send(&net, 600000, 1000, 0);
+    rig_stop_and_check(&helper);
+    json_t *profile = live_profile(&helper);
+    assert_int_equal(helper.counters.dropped_kernel + helper.counters.dropped_writer, 0);
+    assert_int_equal(counter_of(profile, "packetsIn") + counter_of(profile, "captureUnprofiled"),
+                     helper.counters.written_packets);
+    assert_int_equal(counter_of(profile, "captureUnprofiled"), helper.counters.unprofiled_packets);
+    json_decref(profile);
+    rig_helper_fini(&helper);
+}
+
+int
+main(void)
+{
+    if (geteuid() != 0 || rig_shell("python3 -c ''") != 0) {
+        print_message("SKIP: network namespaces need root, and the talk needs python3\n");
+        return 77;
+    }
+    const struct CMUnitTest tests[] = {
+        RIG_TEST(the_live_profile_is_that_of_the_file),
+        RIG_TEST(the_same_over_several_files),
+        RIG_TEST(the_same_with_a_snap_length_and_two_interfaces),
+        RIG_TEST(the_packets_of_removed_files_stay_in_the_profile),
+        RIG_TEST(a_capture_without_packets_has_a_profile_of_nothing),
+        RIG_TEST(what_the_profile_cannot_keep_up_with_is_counted_and_nothing_is_lost),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
