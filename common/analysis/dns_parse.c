@@ -40,14 +40,14 @@ put_byte(char *name, size_t *used, uint8_t byte)
 static void
 put_label(char *name, size_t *used, const uint8_t *label, size_t size, bool *full)
 {
-    if (*used > 0 && !*full) {
-        if (*used + 1 > FC_DNS_NAME_MAX)
-            *full = true;
-        else
-            name[(*used)++] = '.';
-    }
-    for (size_t i = 0; i < size && !*full; i++)
+    size_t before = *used;
+    if (before > 0 && before < FC_DNS_NAME_MAX && !*full)
+        name[(*used)++] = '.';
+    for (size_t i = 0; i < size && !*full; i++) {
         *full = !put_byte(name, used, label[i]);
+        if (*full && i == 0)
+            *used = before;
+    }
 }
 
 /* Reads the name at `at`; *ret_end is where what follows it begins. A pointer must lead back behind nothing
