@@ -52,6 +52,7 @@ typedef struct fc_finding {
     fc_severity severity;
     fc_confidence confidence;
     double score;               /* the ranking: higher is worse */
+    bool shared;                /* the fleet has it, not an outlier */
     size_t *instances;          /* owned: indices of the instances that it is about */
     size_t instance_count;
     char *title;                /* owned; one sentence: "web-4 gets no answer to 20 of 20 DNS questions to 10.99.0.53; its 3 peers get all" */
@@ -94,6 +95,7 @@ typedef struct fc_comparison {
     bool cohorts_given;
     fc_finding *findings;       /* owned; worst first */
     size_t finding_count;
+    size_t findings_left_out;   /* the mildest, beyond what is kept */
     fc_metric_row *metrics;     /* owned; the most deviating first */
     size_t metric_count;
     fc_compare_group *groups;   /* owned; outliers, untrusted, absent, same */
@@ -102,6 +104,7 @@ typedef struct fc_comparison {
     int64_t window_start_ns, window_end_ns; /* common to all */
     char **caveats;             /* owned, each owned: of the comparison as a whole */
     size_t caveat_count;
+    struct fc_pool *pool;       /* owned; the texts of the facts */
 } fc_comparison;
 
 /* Many instances, one at a time: add takes what it needs (some ten KiB), so that profile and contexts can be freed after it.

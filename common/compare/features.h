@@ -54,11 +54,13 @@ typedef struct fc_feature_series {
     uint64_t *rows[FC_SERIES_COUNT]; /* owned, in one block; NULL = all zero */
 } fc_feature_series;
 
-/* One fact of the context: what it was at the start (NULL = not there) and at the stop. Texts: borrowed from the comparison's pool. */
+/* One fact of the context: what it was at the start (NULL = not there) and at the stop; several values under one key are joined with
+ * " | ". The plain_ texts have the instance's own addresses, networks and name taken out, so that peers can be compared. All borrowed
+ * from the comparison's pool, where equal texts are one: pointers compare. */
 typedef struct fc_feature_fact {
     fc_section section;
-    const char *key;
-    const char *start, *stop;
+    const char *key, *start, *stop;
+    const char *plain_key, *plain_start, *plain_stop;
 } fc_feature_fact;
 
 /* Why numbers of an instance are not to be trusted: bits. */
@@ -80,6 +82,7 @@ typedef struct fc_instance_features {
     fc_feature_trouble troubles[FC_TROUBLE_COUNT];
     fc_feature_fact *facts;          /* owned; sorted by section and key */
     size_t fact_count;
+    uint32_t unreadable;             /* bit 1 << section: not everything of it is known */
     int64_t context_start_ns, context_stop_ns; /* when the snapshots were taken; 0 = none */
     unsigned distrust;               /* fc_distrust bits */
     char *distrust_text;             /* owned; "12 % of the packets were dropped"; NULL = trusted */
