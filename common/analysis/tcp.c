@@ -46,9 +46,7 @@ fc_tcp_begins_anew(const fc_tcp *tcp, unsigned side, const fc_packet *packet)
 static void
 add_gap(fc_tcp_side *self, uint32_t start, uint32_t end)
 {
-    if (self->gap_count == FC_TCP_GAPS_MAX) /* the last one takes it in: then it is a little too large */
-        self->gaps[FC_TCP_GAPS_MAX - 1].end = end;
-    else
+    if (self->gap_count < FC_TCP_GAPS_MAX) /* beyond that it counts as seen: rather too little than a loss that was none */
         self->gaps[self->gap_count++] = (__typeof__(self->gaps[0])){start, end};
 }
 
@@ -162,7 +160,7 @@ classify(const fc_tcp *tcp, const fc_tcp_side *self, const fc_tcp_side *other, c
         s->unix_ns - other->ack_ns < FAST_RETRANSMISSION_NS)
         return AGAIN;
     int64_t late_ns = tcp->first_round_ns != 0 ? tcp->first_round_ns : REORDERING_NS;
-    if (s->unix_ns - self->next_ns < late_ns && self->next != s->start + s->length)
+    if (s->unix_ns - self->next_ns < late_ns && self->next != s->end)
         return OUT_OF_ORDER;
     return AGAIN;
 }

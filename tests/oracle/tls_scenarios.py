@@ -175,7 +175,7 @@ class Scenarios:
             self.cell.expect(port, **facts)
 
     def good(self):
-        self.add(fails=False, tls__stage="data", tls__end=None, tls__serverName="app.corp.example")
+        self.add(fails=False, tls__stage="data", tls__end="none", tls__serverName="app.corp.example")
         self.add(fails=False, client=client_context(self.pki, self.version, alpn=["h2"]), tls__alpn="h2", tls__stage="data")
         self.add(fails=False, server=server_context(self.pki, self.version, verify="ca"),
                  client=client_context(self.pki, self.version, certificate="client"), tls__stage="data")
@@ -191,7 +191,7 @@ class Scenarios:
         self.add(server=server(pki, version, verify="ca"), tls__endBy="remote", **alert)
         self.add(server=server(pki, version, verify="ca"), client=client(pki, version, certificate="foreign"), tls__endBy="remote", **alert)
         other = V12 if version == V13 else V13
-        self.add(server=server(pki, other), tls__endBy="remote" if version == V12 else None, **(alert if version == V12 else {}))
+        self.add(server=server(pki, other), tls__endBy="remote", **alert)
         refusing = server(pki, version)
         refusing.sni_callback = lambda *_: ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         self.add(server=refusing, tls__endBy="remote", **alert)
@@ -209,9 +209,9 @@ class Scenarios:
             stages += [({"records": 3}, None)]
         for where, stage in stages:
             for how in ("rst", "fin", "silence"):
-                facts = {"tls__end": how} | ({"tls__stage": stage} if stage else {})
-                if how != "silence":
-                    facts["tls__endBy"] = "remote"
+                facts = {"tls__end": how, "tls__endBy": "remote"} | ({"tls__stage": stage} if stage else {})
+                if how == "silence":  # the client has enough of it, and closes
+                    facts |= {"tls__end": "fin", "tls__endBy": "local"}
                 if how == "rst":
                     facts |= {"tcp__resetBy": "remote", "tcp__resetPhase": "tls", "tcp__outcome": "reset"}
                 self.add(ending=where | {"how": how}, **facts)

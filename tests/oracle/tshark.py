@@ -3,8 +3,8 @@ import collections
 import subprocess
 
 FIELDS = (
-    "frame.number frame.time_epoch eth.type vlan.id ip.src ip.dst ip.proto ipv6.src ipv6.dst ipv6.nxt ip.frag_offset ip.flags.mf "
-    "ipv6.fraghdr.offset communityid "
+    "frame.number frame.time_epoch eth.type vlan.id ip.src ip.dst ip.proto ipv6.src ipv6.dst ipv6.nxt ip.id "
+    "ipv6.fraghdr.ident ipv6.fraghdr.nxt communityid "
     "tcp.stream tcp.srcport tcp.dstport tcp.flags tcp.len tcp.analysis.retransmission tcp.analysis.fast_retransmission "
     "tcp.analysis.spurious_retransmission tcp.analysis.out_of_order tcp.analysis.zero_window tcp.analysis.duplicate_ack "
     "tcp.analysis.ack_rtt tcp.analysis.acks_frame tcp.analysis.keep_alive udp.srcport udp.dstport "
