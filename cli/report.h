@@ -1,11 +1,12 @@
 /* report.h: a comparison as one self-contained HTML page.
  *
- * No network, no external fonts: it opens from a mail attachment, and everything can be read without scripts (the charts are SVG made
- * here). A small script adds copying and sorting. Every text of a packet or a peer is escaped. At most CLI_REPORT_SIZE_MAX bytes for
- * 1,000 instances.
+ * No network, no external fonts: it opens from a mail attachment, and everything can be read without scripts
+ * (the charts are SVG made here). A small script adds copying and sorting. Every text of a packet or a peer
+ * is escaped. At most CLI_REPORT_SIZE_MAX bytes for 1,000 instances.
  *
- * report.c puts the page together; report_html.c escapes; report_findings.c, report_matrix.c, report_charts.c, report_waterfall.c and
- * report_provenance.c make the sections; report.css and report.js are compiled in.
+ * report.c puts the page together; report_html.c escapes; report_findings.c, report_matrix.c,
+ * report_charts.c, report_waterfall.c and report_provenance.c make the sections; report.css and report.js are
+ * compiled in.
  */
 #ifndef CLI_REPORT_H
 #define CLI_REPORT_H
@@ -42,6 +43,7 @@ typedef struct cli_report {
 } cli_report;
 
 /* Writes the page. FC_ERR_IO with errno when the file cannot be written. */
-FC_MUST_USE fc_err cli_report_write(FILE *out, const cli_report *report, fc_fail *fail);
+FC_MUST_USE fc_err
+cli_report_write(FILE *out, const cli_report *report, fc_fail *fail);
 
 #endif
