@@ -1,0 +1,226 @@
+#include "common/path/way.h"
+
+#include "common/analysis/packet.h"
+#include "common/base/mem.h"
+#include "common/path/hash.h"
+#include "common/path/path.h"
+
+#include <stdlib.h>
+
+enum { SAMPLES_MAX = 512, TTL_FALLS_MAX = 64 };
+
+/* What one end of a flow says by its direction flags: 9 of 10 agree. */
+static uint8_t
+way_by_flags(const fc_path_stream *stream, fc_path_end end)
+{
+    uint64_t all = (uint64_t)stream->inbound + stream->outbound;
+    if (all == 0 || (stream->inbound * 10ull < all * 9 && stream->outbound * 10ull < all * 9))
+        return FC_PATH_WAY_UNKNOWN;
+    bool sends = stream->outbound > stream->inbound;
+    return sends == (end == FC_PATH_A) ? FC_PATH_A_TO_B : FC_PATH_B_TO_A;
+}
+
+/* ---- by the times of the same packets ---- */
+
+typedef struct sample {
+    uint64_t key;
+    int64_t unix_ns;
+} sample;
+
+static int
+compare_samples(const void *left, const void *right)
+{
+    const sample *a = left, *b = right;
+    return a->key < b->key ? -1 : a->key > b->key;
+}
+
+static size_t
+take_samples(const fc_path_capture *capture, const fc_path_stream *stream, sample samples[SAMPLES_MAX])
+{
+    size_t count = 0, kept = 0;
+    for (uint32_t i = 0; i < stream->count && count < SAMPLES_MAX; i++) {
+        const fc_path_packet *packet = fc_path_packet_of(capture, stream, i);
+        if ((packet->marks & (FC_PATH_REPEATED | FC_PATH_SHORT)) != 0)
+            continue;
+        uint64_t key =
+            fc_path_mix(fc_path_mix(packet->sequence, packet->key), packet->tcp_flags & (uint8_t)~FC_TCP_PSH);
+        key = fc_path_mix(key, packet->acknowledgement);
+        if (stream->protocol != FC_IP_TCP || packet->length == 0)
+            key = fc_path_mix(key, packet->hash);
+        samples[count++] = (sample){key, packet->unix_ns};
+    }
+    qsort(samples, count, sizeof *samples, compare_samples);
+    for (size_t i = 0, next; i < count; i = next) {
+        for (next = i + 1; next < count && samples[next].key == samples[i].key; next++)
+            ;
+        if (next == i + 1)
+            samples[kept++] = samples[i];
+    }
+    return kept;
+}
+
+/* The least and the most by which B's time of a packet is after A's. False when no packet is the same for
+ * certain. */
+static bool
+shift_of(const fc_path_capture ends[2], const fc_path_stream *a, int64_t *ret_least, int64_t *ret_most)
+{
+    sample *samples[2];
+    size_t counts[2];
+    const fc_path_stream *streams[2] = {a, &ends[1].streams[a->pair]};
+    bool found = false;
+    for (int end = 0; end < 2; end++) {
+        samples[end] = fc_alloc_array(SAMPLES_MAX, sizeof *samples[end]);
+        counts[end] = take_samples(&ends[end], streams[end], samples[end]);
+    }
+    for (size_t i = 0, j = 0; i < counts[0] && j < counts[1];) {
+        if (samples[0][i].key == samples[1][j].key) {
+            int64_t shift = samples[1][j++].unix_ns - samples[0][i++].unix_ns;
+            *ret_least = !found || shift < *ret_least ? shift : *ret_least;
+            *ret_most = !found || shift > *ret_most ? shift : *ret_most;
+            found = true;
+        } else if (samples[0][i].key < samples[1][j].key) {
+            i++;
+        } else {
+            j++;
+        }
+    }
+    free(samples[0]);
+    free(samples[1]);
+    return found;
+}
+
+static uint8_t
+way_by_times(const fc_path_capture ends[2], const fc_path_stream *a)
+{
+    if (a->reverse == FC_PATH_NONE)
+        return FC_PATH_WAY_UNKNOWN;
+    const fc_path_stream *back = &ends[0].streams[a->reverse];
+    int64_t there_least, there_most, back_least, back_most;
+    if (back->pair == FC_PATH_NONE || !shift_of(ends, a, &there_least, &there_most) ||
+        !shift_of(ends, back, &back_least, &back_most))
+        return FC_PATH_WAY_UNKNOWN;
+    if (there_least > back_most)
+        return FC_PATH_A_TO_B;
+    return there_most < back_least ? FC_PATH_B_TO_A : FC_PATH_WAY_UNKNOWN;
+}
+
+static uint8_t
+way_by_ttl(const fc_path_capture ends[2], const fc_path_stream *a)
+{
+    const fc_path_stream *b = &ends[1].streams[a->pair];
+    int at_a = fc_path_packet_of(&ends[0], a, 0)->ttl, at_b = fc_path_packet_of(&ends[1], b, 0)->ttl;
+    if (at_a == at_b || abs(at_a - at_b) > TTL_FALLS_MAX)
+        return FC_PATH_WAY_UNKNOWN;
+    return at_a > at_b ? FC_PATH_A_TO_B : FC_PATH_B_TO_A;
+}
+
+static uint8_t
+way_of_pair(const fc_path_capture ends[2], const fc_path_stream *a)
+{
+    uint8_t by_a = way_by_flags(a, FC_PATH_A), by_b = way_by_flags(&ends[1].streams[a->pair], FC_PATH_B);
+    if (by_a != FC_PATH_WAY_UNKNOWN && (by_b == by_a || by_b == FC_PATH_WAY_UNKNOWN))
+        return by_a;
+    if (by_a == FC_PATH_WAY_UNKNOWN && by_b != FC_PATH_WAY_UNKNOWN)
+        return by_b;
+    uint8_t way = way_by_times(ends, a);
+    return way != FC_PATH_WAY_UNKNOWN ? way : way_by_ttl(ends, a);
+}
+
+static void
+set_way(fc_path_capture ends[2], fc_path_stream *a, uint8_t way)
+{
+    a->way = ends[1].streams[a->pair].way = way;
+    if (a->reverse == FC_PATH_NONE || way == FC_PATH_WAY_UNKNOWN)
+        return;
+    fc_path_stream *back = &ends[0].streams[a->reverse];
+    if (back->pair != FC_PATH_NONE && back->way == FC_PATH_WAY_UNKNOWN)
+        back->way = ends[1].streams[back->pair].way = way ^ 1;
+}
+
+/* ---- by addresses ---- */
+
+/* An address, and a bit for each end at which it lives. */
+typedef struct resident {
+    fc_address address;
+    uint8_t ends;
+} resident;
+
+typedef struct residents {
+    resident *items; /* owned; sorted */
+    size_t count;
+} residents;
+
+static int
+compare_residents(const void *left, const void *right)
+{
+    const resident *a = left, *b = right;
+    return fc_address_compare(&a->address, &b->address);
+}
+
+/* The addresses of the two ends as one of them sees them. */
+static residents
+residents_seen(const fc_path_capture *capture)
+{
+    residents all = {.items = fc_alloc_array(2 * capture->stream_count + 1, sizeof(resident))};
+    size_t count = 0;
+    for (size_t i = 0; i < capture->stream_count; i++) {
+        const fc_path_stream *stream = &capture->streams[i];
+        if (stream->pair == FC_PATH_NONE || stream->way == FC_PATH_WAY_UNKNOWN)
+            continue;
+        all.items[count++] = (resident){stream->source, (uint8_t)(stream->way == FC_PATH_A_TO_B ? 1 : 2)};
+        all.items[count++] =
+            (resident){stream->destination, (uint8_t)(stream->way == FC_PATH_A_TO_B ? 2 : 1)};
+    }
+    qsort(all.items, count, sizeof *all.items, compare_residents);
+    for (size_t i = 0; i < count; i++) {
+        if (all.count > 0 && compare_residents(&all.items[all.count - 1], &all.items[i]) == 0)
+            all.items[all.count - 1].ends |= all.items[i].ends;
+        else
+            all.items[all.count++] = all.items[i];
+    }
+    return all;
+}
+
+static uint8_t
+way_by_addresses(const residents *all, const fc_path_stream *stream)
+{
+    resident from = {.address = stream->source}, to = {.address = stream->destination};
+    const resident *source = bsearch(&from, all->items, all->count, sizeof from, compare_residents);
+    const resident *destination = bsearch(&to, all->items, all->count, sizeof to, compare_residents);
+    if (source == NULL || destination == NULL || source->ends == 3 || destination->ends == 3 ||
+        source->ends == destination->ends)
+        return FC_PATH_WAY_UNKNOWN;
+    return source->ends == 1 ? FC_PATH_A_TO_B : FC_PATH_B_TO_A;
+}
+
+/* Streams of one end, or of both, of which only the addresses can tell. */
+static void
+settle(fc_path_capture ends[2], fc_path_end end, const residents *all)
+{
+    for (size_t i = 0; i < ends[end].stream_count; i++) {
+        fc_path_stream *stream = &ends[end].streams[i];
+        uint8_t way = way_by_addresses(all, stream);
+        if (stream->pair == FC_PATH_NONE) {
+            uint8_t flags = way_by_flags(stream, end);
+            stream->leads = way != FC_PATH_WAY_UNKNOWN && (flags == FC_PATH_WAY_UNKNOWN || flags == way);
+            stream->way = flags != FC_PATH_WAY_UNKNOWN ? flags : way;
+        } else if (end == FC_PATH_A && stream->way == FC_PATH_WAY_UNKNOWN) {
+            set_way(ends, stream, way);
+        }
+    }
+}
+
+void
+fc_path_ways(fc_path_capture ends[2])
+{
+    for (size_t i = 0; i < ends[0].stream_count; i++) {
+        fc_path_stream *a = &ends[0].streams[i];
+        if (a->pair != FC_PATH_NONE && a->way == FC_PATH_WAY_UNKNOWN)
+            set_way(ends, a, way_of_pair(ends, a));
+    }
+    for (int end = 0; end < 2; end++) {
+        residents all = residents_seen(&ends[end]);
+        settle(ends, (fc_path_end)end, &all);
+        free(all.items);
+    }
+}
