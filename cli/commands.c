@@ -60,6 +60,18 @@ const cli_option cli_options[CLI_OPTION_COUNT] = {
     [CLI_FOR] = {"for", 0, "running|stopped", false, "what to wait for (default stopped)"},
     [CLI_DOWNLOAD_DIR] = {"dir", 'd', "DIR", false, "where the files go (default: the capture's name)"},
     [CLI_PARALLEL] = {"parallel", 0, "COUNT", false, "files on their way at once, 1 to 64 (default 8)"},
+    /* analyze, compare */
+    [CLI_CONVERSATIONS] = {"conversations", 0, NULL, false, "list every conversation"},
+    [CLI_QUESTIONS] = {"dns", 0, NULL, false, "list every DNS question"},
+    [CLI_LOCAL] = {"local", 0, "ADDRESS[,…]", true,
+                   "addresses of the instance, where the files do not say what is local"},
+    [CLI_SAVE_PROFILE] = {"save-profile", 0, "FILE", false, "keep the profile: some ten KiB that stand for the capture later"},
+    [CLI_HEALTHY] = {"healthy", 0, "LIST|SELECTOR", true,
+                     "instances that are well: names, web-[1-3], web-*, or labels like role=web"},
+    [CLI_SUSPECT] = {"suspect", 0, "LIST|SELECTOR", true, "instances that are not, said in the same way"},
+    [CLI_HTML] = {"html", 0, "FILE", false, "write the whole comparison as one self-contained page"},
+    [CLI_EVERYTHING] = {"all", 0, NULL, false, "also what is only information, and every metric"},
+    [CLI_FAIL_ON] = {"fail-on", 0, "warning|error", false, "exit status 1 when there is a finding that bad (default: never)"},
     /* pki */
     [CLI_PKI_DIR] = {"dir", 'd', "DIR", false, "the PKI's directory (default pki)"},
     [CLI_FLEET] = {"fleet", 0, "NAME", false, "the fleet's name"},
@@ -151,6 +163,32 @@ const cli_command cli_commands[] = {
      "and the network configuration of each instance at its start and at its stop.",
      "fleetcap capture profile dns-1\nfleetcap capture profile dns-1 --instance web-3 -o json",
      LIST(CLI_NAME, CLI_INSTANCE), cli_capture_profile},
+    {"analyze", "FILE…", 1, -1, false,
+     "show what capture files hold, and what went wrong in them",
+     "Reads pcap and pcapng, also compressed with zstd; - is standard input, a directory stands for all captures below it.\n"
+     "The files that fleetcap-capture wrote for one instance become one profile; any other file stands for an instance of\n"
+     "its own, with the file's name. No fleet and no coordinator are needed. Files are taken apart by processes that can\n"
+     "neither open files nor reach a network.\n"
+     "Exit status 4: some files could not be read, or not to their end.",
+     "fleetcap analyze web-4.pcapng\n"
+     "fleetcap analyze evidence/ -o json\n"
+     "tcpdump -w - port 53 | fleetcap analyze - --dns\n"
+     "fleetcap analyze server.pcap --local 10.0.0.5 --conversations --save-profile server.fcprofile",
+     LIST(CLI_CONVERSATIONS, CLI_QUESTIONS, CLI_LOCAL, CLI_SAVE_PROFILE), cli_analyze},
+    {"compare", "CAPTURE|FILE…|DIR…", 1, -1, true,
+     "say what the faulty instance does that the healthy ones do not",
+     "Compares the instances of a capture by the profiles that they reported: no packet leaves an instance for it. Files,\n"
+     "saved profiles and directories are compared without a fleet; an operand that is there on disk is taken for that.\n"
+     "Without --healthy and --suspect every instance is compared with all others, and the outliers are found.\n"
+     "The first line is the verdict; then come the findings, the worst first, and where to look: file, frame and a display\n"
+     "filter for Wireshark.\n"
+     "Exit status 0 also when differences were found, unless --fail-on says otherwise; 4: some files could not be read.",
+     "fleetcap compare slow-jobs\n"
+     "fleetcap compare slow-jobs --suspect web-4 --healthy \"web-[1-3]\" --html report.html\n"
+     "fleetcap compare slow-jobs --suspect canary=true --fail-on error\n"
+     "fleetcap compare good.pcap bad.pcap\n"
+     "fleetcap compare evidence/ -o json",
+     LIST(CLI_HEALTHY, CLI_SUSPECT, CLI_HTML, CLI_EVERYTHING, CLI_FAIL_ON), cli_compare},
     {"instance list", "", 0, 0, true,
      "list the instances, those that are offline first", NULL,
      "fleetcap instance list --region eu -l role=web",

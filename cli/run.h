@@ -27,6 +27,8 @@ cli_run_timeout(const cli_run *run, uint32_t otherwise_ms, uint32_t *ret_ms, fc_
 /* "prod, fleet acme": the context, which every changing command names. Owned by the caller. */
 char *cli_run_place(const cli_run *run);
 
+fc_err cli_analyze(cli_run *run, fc_fail *fail);
+fc_err cli_compare(cli_run *run, fc_fail *fail);
 fc_err cli_capture_create(cli_run *run, fc_fail *fail);
 fc_err cli_capture_list(cli_run *run, fc_fail *fail);
 fc_err cli_capture_show(cli_run *run, fc_fail *fail);

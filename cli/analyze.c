@@ -1,0 +1,137 @@
+/* fleetcap analyze: what captures hold, without a fleet. */
+#include "cli/analyze_view.h"
+#include "cli/evidence.h"
+#include "cli/run.h"
+#include "common/base/file.h"
+#include "common/base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ADDRESSES_MAX = 64 };
+
+static fc_err
+read_local(const cli_args *args, fc_address *addresses, size_t *ret_count, fc_fail *fail)
+{
+    fc_strings list = {0};
+    fc_err err = FC_OK;
+    size_t count = 0;
+    cli_args_list(args, CLI_LOCAL, &list);
+    for (size_t i = 0; i < list.count && err == FC_OK; i++)
+        if (count == ADDRESSES_MAX)
+            err = fc_fail_set(fail, FC_ERR_INVALID, "--local: more than %d addresses", ADDRESSES_MAX);
+        else if (!fc_address_parse(list.items[i], &addresses[count++]))
+            err = fc_fail_set(fail, FC_ERR_INVALID, "--local \"%.80s\" is not an IP address", list.items[i]);
+    fc_strings_fini(&list);
+    *ret_count = count;
+    return err;
+}
+
+/* Beneath the directory of `path`, so that there is the old file or the whole new one. */
+static fc_err
+save_profile(const cli_evidence_set *evidence, const char *path, fc_fail *fail)
+{
+    if (evidence->count != 1)
+        return fc_fail_set(fail, FC_ERR_INVALID,
+                           "--save-profile: these files are of %zu instances, and a profile is of one",
+                           evidence->count);
+    const char *slash = strrchr(path, '/');
+    char *directory = slash == NULL ? fc_strdup(".") : fc_strndup(path, (size_t)(slash - path) + 1);
+    fc_buf whole = {0};
+    int dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fc_err err = dir_fd < 0 ? fc_fail_errno(fail, errno, "--save-profile %.150s", path) : FC_OK;
+    const fc_buf *packed = &evidence->items[0].profile;
+    fc_buf_append(&whole, CLI_PROFILE_MAGIC, CLI_PROFILE_MAGIC_SIZE);
+    fc_buf_append(&whole, fc_buf_bytes(packed), fc_buf_size(packed));
+    if (err == FC_OK)
+        err = fc_file_write_atomic(dir_fd, slash == NULL ? path : slash + 1, fc_buf_bytes(&whole),
+                                   fc_buf_size(&whole), 0644, fail);
+    if (dir_fd >= 0)
+        close(dir_fd);
+    fc_buf_fini(&whole);
+    free(directory);
+    return err;
+}
+
+static void
+print_json(const cli_evidence_set *evidence)
+{
+    json_t *tree = json_object(), *profiles = json_array();
+    for (size_t i = 0; i < evidence->count; i++) {
+        fc_profile *profile = cli_evidence_profile(&evidence->items[i]);
+        if (profile != NULL)
+            json_array_append_new(profiles, fc_profile_to_json(profile));
+        fc_profile_free(profile);
+    }
+    json_object_set_new(tree, "profiles", profiles);
+    if (evidence->conversations != NULL)
+        json_object_set(tree, "conversations", evidence->conversations);
+    if (evidence->dns != NULL)
+        json_object_set(tree, "dns", evidence->dns);
+    json_object_set_new(tree, "notes", cli_strings_json(evidence->notes.items, evidence->notes.count));
+    cli_out_json(tree, false);
+}
+
+static void
+print_text(const cli_out *out, const cli_evidence_set *evidence)
+{
+    fc_buf text = {0};
+    cli_table *table = out->format == CLI_TSV ? cli_analyze_table() : NULL;
+    for (size_t i = 0; i < evidence->count; i++) {
+        fc_profile *profile = cli_evidence_profile(&evidence->items[i]);
+        if (profile == NULL)
+            continue;
+        if (table != NULL) {
+            cli_analyze_row(table, profile);
+        } else {
+            if (i > 0)
+                fc_buf_printf(&text, "\n");
+            cli_analyze_profile(out, profile, &text);
+        }
+        fc_profile_free(profile);
+        cli_out_write(&text);
+    }
+    if (table != NULL)
+        cli_out_table(out, table);
+    fc_buf_fini(&text);
+}
+
+static void
+print_rest(const cli_out *out, const cli_evidence_set *evidence)
+{
+    fc_buf text = {0};
+    cli_analyze_rows(out, evidence->conversations, evidence->dns, &text);
+    cli_analyze_notes(out, &evidence->notes, &text);
+    cli_out_write(&text);
+    fc_buf_fini(&text);
+}
+
+fc_err
+cli_analyze(cli_run *run, fc_fail *fail)
+{
+    fc_address local[ADDRESSES_MAX];
+    cli_evidence_set evidence = {0};
+    const char *save = cli_args_text(&run->args, CLI_SAVE_PROFILE);
+    cli_worker_wish wish = {.conversations = cli_args_has(&run->args, CLI_CONVERSATIONS),
+                            .dns = cli_args_has(&run->args, CLI_QUESTIONS),
+                            .local = local};
+    fc_err err = read_local(&run->args, local, &wish.local_count, fail);
+    if (err == FC_OK)
+        err = cli_evidence_files(&run->args.operands, &wish, &evidence, fail);
+    if (err == FC_OK && save != NULL)
+        err = save_profile(&evidence, save, fail);
+    if (err == FC_OK && run->out.format == CLI_JSON)
+        print_json(&evidence);
+    else if (err == FC_OK) {
+        print_text(&run->out, &evidence);
+        if (run->out.format == CLI_TABLE)
+            print_rest(&run->out, &evidence);
+    }
+    if (err == FC_OK)
+        err = cli_evidence_verdict(&evidence, fail);
+    cli_evidence_fini(&evidence);
+    return err;
+}

@@ -1,0 +1,201 @@
+/* Evidence from a capture on the fleet: the profiles and contexts that its instances reported. */
+#include "cli/evidence.h"
+
+#include "cli/rpc_capture.h"
+#include "cli/rpc_evidence.h"
+#include "cli/run.h"
+#include "common/base/mem.h"
+#include "common/profile/profile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ANSWER_TIMEOUT_MS = 60000 };
+
+typedef struct gathering {
+    cli_evidence_set *evidence;
+    size_t running; /* instances that have not finished */
+} gathering;
+
+/* An end that leaves the capture less than it was meant to be. */
+static bool
+ended_badly(fc_stop_reason reason)
+{
+    static const fc_stop_reason bad[] = {
+        FC_STOP_DISK_FLOOR,     FC_STOP_DISK_FULL,     FC_STOP_LEASE_EXPIRED,
+        FC_STOP_INTERFACE_GONE, FC_STOP_NODE_SHUTDOWN, FC_STOP_HELPER_DIED,
+        FC_STOP_WRITE_ERROR,    FC_STOP_INTERNAL,      FC_STOP_NODE_RESTARTED,
+    };
+    for (size_t i = 0; i < FC_COUNT(bad); i++)
+        if (reason == bad[i])
+            return true;
+    return false;
+}
+
+/* Why a capture is not what was asked for; NULL when it is. Owned. */
+static char *
+problem_of(const fc_status *status)
+{
+    const char *state = fc_state_name(status->state), *reason = fc_stop_reason_text(status->stop_reason);
+    switch (status->state) {
+    case FC_STATE_FAILED:
+        return fc_sprintf("%s: %s", state, status->error != NULL ? status->error : reason);
+    case FC_STATE_UNKNOWN:
+        return fc_sprintf("%s: the instance has not been heard of", state);
+    case FC_STATE_NONE:
+    case FC_STATE_PENDING:
+    case FC_STATE_PROVISIONING:
+        return fc_sprintf("%s: its capture has not started", state);
+    case FC_STATE_STOPPED:
+        return ended_badly(status->stop_reason) ? fc_sprintf("%s: %s", state, reason) : NULL;
+    case FC_STATE_RUNNING:
+    case FC_STATE_STOPPING:
+        break;
+    }
+    return NULL;
+}
+
+static cli_evidence_item *
+item_of(cli_evidence_set *evidence, const char *id)
+{
+    for (size_t i = 0; i < evidence->count; i++)
+        if (strcmp(evidence->items[i].id, id) == 0)
+            return &evidence->items[i];
+    return cli_evidence_add(evidence);
+}
+
+static void
+keep(char **text, const char *value)
+{
+    free(*text);
+    *text = fc_strdup(value);
+}
+
+/* What is too long for its kind is none. */
+static void
+keep_bytes(fc_buf *to, cli_bytes from, size_t limit)
+{
+    fc_buf_clear(to);
+    if (from.size <= limit)
+        fc_buf_append(to, from.data, from.size);
+}
+
+static void
+take_instance(const cli_evidence *from, void *user)
+{
+    gathering *into = user;
+    const fc_status *status = &from->status;
+    cli_evidence_item *item = item_of(into->evidence, status->instance_id);
+    keep(&item->id, status->instance_id);
+    keep(&item->name, *status->instance_name != '\0' ? status->instance_name : status->instance_id);
+    keep(&item->region, status->region);
+    keep(&item->capture, status->capture_name);
+    free(item->problem);
+    item->problem = problem_of(status);
+    item->clock_offset_ns = from->clock_offset_ns;
+    item->clock_bound_ns = from->clock_bound_ns;
+    fc_labels_fini(&item->labels);
+    for (size_t i = 0; i < from->labels.count; i++)
+        fc_labels_set(&item->labels, from->labels.items[i].key, from->labels.items[i].value);
+    keep_bytes(&item->profile, from->profile, FC_PROFILE_PACKED_MAX);
+    keep_bytes(&item->context_start, from->context_start, FC_CONTEXT_PACKED_MAX);
+    keep_bytes(&item->context_stop, from->context_stop, FC_CONTEXT_PACKED_MAX);
+    into->running += status->state == FC_STATE_RUNNING || status->state == FC_STATE_STOPPING;
+}
+
+/* A profile that cannot be read is none, and its instance says so. */
+static void
+check_profiles(cli_evidence_set *evidence)
+{
+    for (size_t i = 0; i < evidence->count; i++) {
+        cli_evidence_item *item = &evidence->items[i];
+        fc_profile *profile = NULL;
+        fc_fail why = {0};
+        if (fc_buf_size(&item->profile) == 0)
+            continue;
+        if (fc_profile_unpack(fc_buf_bytes(&item->profile), fc_buf_size(&item->profile), &profile, &why) !=
+            FC_OK) {
+            fc_buf_clear(&item->profile);
+            if (item->problem == NULL)
+                item->problem = fc_sprintf("its profile cannot be read: %s", why.text);
+        }
+        fc_profile_free(profile);
+    }
+}
+
+static void
+keep_capture(cli_evidence_set *evidence, const cli_capture *capture)
+{
+    evidence->capture_name = fc_strdup(capture->name);
+    evidence->capture_uid = fc_strdup(capture->uid);
+    evidence->created_ns = capture->created.ns;
+    evidence->filter = capture->compiled_filter != NULL && *capture->compiled_filter != '\0'
+                           ? fc_strdup(capture->compiled_filter)
+                           : NULL;
+    if (!capture->has_definition)
+        return;
+    json_t *tree = fc_definition_to_json(&capture->definition);
+    char *text = json_dumps(tree, JSON_INDENT(2));
+    evidence->definition = fc_strdup(text);
+    free(text);
+    json_decref(tree);
+}
+
+/* Hashes and sizes are the report's provenance; it can be made without them. */
+static void
+add_files(cli_evidence_set *evidence, cli_session *session, uint32_t timeout_ms)
+{
+    cli_files files = {0};
+    fc_fail ignored = {0};
+    fc_err err = cli_rpc_files(session, evidence->capture_name, timeout_ms, &files, &ignored);
+    for (size_t i = 0; err == FC_OK && i < files.count; i++) {
+        const fc_segment *segment = &files.items[i].segment;
+        const char *slash = strrchr(segment->path, '/');
+        for (size_t j = 0; j < evidence->count; j++) {
+            if (strcmp(evidence->items[j].id, files.items[i].instance_id) != 0)
+                continue;
+            cli_evidence_file *file =
+                cli_evidence_add_file(evidence, j, slash != NULL ? slash + 1 : segment->path);
+            file->size_bytes = segment->size_bytes;
+            if (segment->hashed) {
+                file->sha256 = fc_alloc(FC_HEX_SIZE(32));
+                fc_hex_text(segment->sha256, 32, file->sha256);
+            }
+            break;
+        }
+    }
+    cli_files_fini(&files);
+}
+
+fc_err
+cli_evidence_fleet(struct cli_run *run, const char *capture_name, cli_evidence_set *ret, fc_fail *fail)
+{
+    uint32_t timeout_ms = 0;
+    cli_capture capture = {0};
+    gathering into = {.evidence = ret};
+    fc_err err = cli_run_timeout(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
+    if (err == FC_OK)
+        err = cli_run_connect(run, fail);
+    if (err == FC_OK)
+        err = cli_rpc_get(run->session, capture_name, timeout_ms, &capture, fail);
+    if (err == FC_OK)
+        err = cli_rpc_evidence(run->session, capture_name, timeout_ms, take_instance, &into, fail);
+    if (err == FC_OK && ret->count == 0)
+        err = fc_fail_set(fail, FC_ERR_NOT_FOUND, "capture %s has no instances to compare", capture_name);
+    if (err != FC_OK)
+        goto out;
+    check_profiles(ret);
+    keep_capture(ret, &capture);
+    add_files(ret, run->session, timeout_ms);
+    ret->with_labels = true;
+    cli_evidence_settle(ret);
+    if (into.running > 0) {
+        char *note = fc_sprintf("capture %s still runs on %zu of %zu instances: this is what there is so far",
+                                capture_name, into.running, ret->count);
+        fc_strings_add(&ret->notes, note);
+        free(note);
+    }
+out:
+    cli_capture_fini(&capture);
+    return err;
+}
