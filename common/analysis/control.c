@@ -128,8 +128,8 @@ error(fc_analyzer *analyzer, fc_sighting *sighting, const fc_icmp_message *messa
                         sighting->number);
         return;
     }
-    fc_errors_add(&analyzer->errors.places[conversation->errors], kind, sent, message, sighting->unix_ns,
-                  analyzer->file, sighting->number);
+    fc_errors_add(&analyzer->errors.places[conversation->errors], sent ? FC_ERROR_SENT : kind, message,
+                  sighting->unix_ns, analyzer->file, sighting->number);
     if (kind == FC_ERROR_TOO_BIG && conversation->key.protocol == FC_IP_TCP)
         conversation->tcp->too_big = true;
 }

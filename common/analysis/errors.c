@@ -56,16 +56,14 @@ fc_error_kind_of(const fc_icmp_message *message, fc_error_kind *ret_kind)
 }
 
 void
-fc_errors_add(fc_errors *errors, fc_error_kind kind, bool sent, const fc_icmp_message *message,
-              int64_t unix_ns, uint8_t file, uint64_t frame)
+fc_errors_add(fc_errors *errors, fc_error_kind kind, const fc_icmp_message *message, int64_t unix_ns,
+              uint8_t file, uint64_t frame)
 {
-    fc_error_seen *seen = &errors->kinds[sent ? FC_ERROR_SENT : kind];
+    fc_error_seen *seen = &errors->kinds[kind];
     if (seen->count == 0)
         *seen = (fc_error_seen){0, message->type, message->code, file, frame, unix_ns};
     if (seen->count < UINT32_MAX)
         seen->count++;
-    if (sent && errors->sent[kind] < UINT32_MAX)
-        errors->sent[kind]++;
     if (message->kind == FC_ICMP_TOO_BIG && message->mtu != 0 &&
         (errors->mtu == 0 || message->mtu < errors->mtu))
         errors->mtu = message->mtu;

@@ -28,8 +28,7 @@ typedef struct fc_error_seen {
 
 typedef struct fc_errors {
     fc_error_seen kinds[FC_ERROR_COUNT];
-    uint32_t sent[FC_ERROR_SENT]; /* those of FC_ERROR_SENT by kind */
-    uint32_t mtu;                 /* the smallest that was named; 0 = none */
+    uint32_t mtu; /* the smallest that was named; 0 = none */
     uint32_t next_free;
 } fc_errors;
 
@@ -49,9 +48,8 @@ fc_error_table_give(fc_error_table *table, uint32_t index); /* 0 is legal */
 /* False when the message is no error about a conversation. */
 bool
 fc_error_kind_of(const fc_icmp_message *message, fc_error_kind *ret_kind);
-/* sent: by this instance. */
 void
-fc_errors_add(fc_errors *errors, fc_error_kind kind, bool sent, const fc_icmp_message *message,
-              int64_t unix_ns, uint8_t file, uint64_t frame);
+fc_errors_add(fc_errors *errors, fc_error_kind kind, const fc_icmp_message *message, int64_t unix_ns,
+              uint8_t file, uint64_t frame);
 
 #endif

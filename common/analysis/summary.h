@@ -63,7 +63,7 @@ typedef struct fc_conversation_summary {
     bool black_hole, has_tls;
     fc_side tls_client; /* with has_tls: who sent the ClientHello */
     fc_tls_summary tls;
-    /* ICMP errors about it */
+    /* ICMP errors about it that came in; icmp_frame is of the first error, one that this instance sent too */
     uint32_t icmp_unreachable, icmp_prohibited, icmp_too_big, icmp_time_exceeded;
     uint32_t icmp_mtu; /* smallest next-hop MTU that was named; 0 = none */
     uint64_t icmp_frame;

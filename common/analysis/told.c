@@ -3,12 +3,10 @@
 static void
 icmp_part(const fc_errors *errors, fc_conversation_summary *summary)
 {
-    summary->icmp_unreachable =
-        errors->kinds[FC_ERROR_UNREACHABLE].count + errors->sent[FC_ERROR_UNREACHABLE];
-    summary->icmp_prohibited = errors->kinds[FC_ERROR_PROHIBITED].count + errors->sent[FC_ERROR_PROHIBITED];
-    summary->icmp_too_big = errors->kinds[FC_ERROR_TOO_BIG].count + errors->sent[FC_ERROR_TOO_BIG];
-    summary->icmp_time_exceeded =
-        errors->kinds[FC_ERROR_TIME_EXCEEDED].count + errors->sent[FC_ERROR_TIME_EXCEEDED];
+    summary->icmp_unreachable = errors->kinds[FC_ERROR_UNREACHABLE].count;
+    summary->icmp_prohibited = errors->kinds[FC_ERROR_PROHIBITED].count;
+    summary->icmp_too_big = errors->kinds[FC_ERROR_TOO_BIG].count;
+    summary->icmp_time_exceeded = errors->kinds[FC_ERROR_TIME_EXCEEDED].count;
     summary->icmp_mtu = errors->mtu;
     int64_t first_ns = INT64_MAX;
     for (unsigned kind = 0; kind < FC_ERROR_COUNT; kind++) {
