@@ -51,7 +51,9 @@ fc_tls_init(fc_tls *tls)
 bool
 fc_tls_is_done(const fc_tls *tls)
 {
-    return tls->summary.end != FC_TLS_END_NONE || tls->summary.stage == FC_TLS_DATA || tls->closing ||
+    /* What was sent before a FIN may still come: it was lost on the way, and is sent again. */
+    bool ended = tls->summary.end != FC_TLS_END_NONE && tls->summary.end != FC_TLS_END_FIN;
+    return ended || tls->summary.stage == FC_TLS_DATA || tls->closing ||
            (tls->sides[FC_TLS_CLIENT].stopped && tls->sides[FC_TLS_SERVER].stopped);
 }
 
@@ -140,8 +142,9 @@ void
 fc_tls_ended(fc_tls *tls, fc_tls_end how, fc_tls_role by)
 {
     fc_tls_summary *summary = &tls->summary;
-    if (summary->stage == FC_TLS_NONE || fc_tls_is_done(tls) || how == FC_TLS_END_NONE ||
-        how == FC_TLS_END_ALERT)
+    if (summary->stage == FC_TLS_NONE || summary->end != FC_TLS_END_NONE || fc_tls_is_done(tls))
+        return;
+    if (how == FC_TLS_END_NONE || how == FC_TLS_END_ALERT)
         return;
     /* A client that has finished a TLS 1.3 handshake need not hear of the server again. */
     if (fc_tls_is_complete(tls, by) || (how == FC_TLS_END_SILENCE && tls->client_finished)) {

@@ -75,7 +75,8 @@ void fc_tls_push(fc_tls *tls, fc_tls_role from, int64_t unix_ns, uint64_t frame,
 /* Bytes of that side are missing (lost to the capture, or cut by the snap length): the parser finds its way again at record borders if
  * the number of missing bytes is known, else it stops reading that side. */
 void fc_tls_gap(fc_tls *tls, fc_tls_role from, size_t missing_bytes);
-/* The transport's end: RST, FIN or SILENCE. Counts only while the handshake is not complete. */
+/* The transport's end: RST, FIN or SILENCE. Counts only while the handshake is not complete; bytes from before a FIN may still come (sent again,
+ * or out of order), and what they say counts more. */
 void fc_tls_ended(fc_tls *tls, fc_tls_end how, fc_tls_role by);
 /* True when nothing more will be learned: the bytes need not be kept in order any longer. */
 bool fc_tls_is_done(const fc_tls *tls);

@@ -55,6 +55,15 @@ reach_data(fc_tls *tls, int64_t unix_ns)
 {
     advance(tls, FC_TLS_DATA);
     tls->summary.data_ns = unix_ns;
+    tls->summary.end = FC_TLS_END_NONE;
+}
+
+/* The connection is closed, and its handshake was complete. */
+static void
+close_properly(fc_tls *tls)
+{
+    tls->closing = true;
+    tls->summary.end = FC_TLS_END_NONE;
 }
 
 static void
@@ -106,6 +115,8 @@ change_cipher_seen(fc_tls *tls, fc_tls_role from)
     if (is_new(tls->summary.version))
         return;
     tls->sides[from].changed_cipher = true;
+    if (tls->sides[1 - from].changed_cipher)
+        tls->summary.end = FC_TLS_END_NONE; /* what came before a FIN, and later than it */
     if (from == FC_TLS_CLIENT && is_old(tls->summary.version))
         advance(tls, FC_TLS_CLIENT_FINISHED);
     if (from == FC_TLS_SERVER && is_old(tls->summary.version)) {
@@ -158,7 +169,7 @@ new_client_flight(fc_tls *tls, const fc_tls_sighting *at, size_t content)
 {
     bool missed = tls->sides[FC_TLS_CLIENT].missed_records;
     if (content == ALERT_SIZE && missed) {
-        tls->closing = true;
+        close_properly(tls);
     } else if (content == ALERT_SIZE && !tls->client_certificate) {
         alert_seen(tls, at, 0, 0, true);
     } else if (content == ALERT_SIZE) {
@@ -188,7 +199,7 @@ new_client_data(fc_tls *tls, const fc_tls_sighting *at, size_t content)
         if (content != ALERT_SIZE && tls->waiting_data_ns == 0)
             tls->waiting_data_ns = at->unix_ns;
     } else if (content == ALERT_SIZE) {
-        tls->closing = true;
+        close_properly(tls);
     } else {
         reach_data(tls, at->unix_ns);
     }
@@ -201,7 +212,7 @@ new_server_data(fc_tls *tls, const fc_tls_sighting *at, size_t content)
     if (!client_answered) {
         /* Its flight, from EncryptedExtensions to Finished: no message of it is as short as an alert. */
         if (content == ALERT_SIZE && tls->sides[FC_TLS_CLIENT].missed_records)
-            tls->closing = true;
+            close_properly(tls);
         else if (content == ALERT_SIZE)
             alert_seen(tls, at, 0, 0, true);
         return;
@@ -214,7 +225,7 @@ new_server_data(fc_tls *tls, const fc_tls_sighting *at, size_t content)
     else if (tls->client_certificate && !tls->sides[FC_TLS_SERVER].missed_records)
         alert_seen(tls, at, 0, 0, true);
     else
-        tls->closing = true;
+        close_properly(tls);
 }
 
 static void
@@ -257,7 +268,7 @@ fc_tls_record_seen(fc_tls *tls, const fc_tls_sighting *at, uint8_t type, uint16_
     case FC_TLS_ALERT:
         side->has_alert_level = false;
         if (encrypted && fc_tls_is_complete(tls, at->from))
-            tls->closing = true;
+            close_properly(tls);
         else if (encrypted)
             alert_seen(tls, at, 0, 0, true);
         break;
@@ -282,7 +293,7 @@ void
 fc_tls_alert_push(fc_tls *tls, const fc_tls_sighting *at, const uint8_t *data, size_t size)
 {
     fc_tls_side *side = &tls->sides[at->from];
-    for (size_t i = 0; i < size && tls->summary.end == FC_TLS_END_NONE; i++) {
+    for (size_t i = 0; i < size && tls->summary.end != FC_TLS_END_ALERT; i++) {
         if (side->has_alert_level)
             alert_seen(tls, at, side->alert_level, data[i], false);
         else

@@ -354,6 +354,32 @@ what_is_no_tls_is_not_read_further(void **state)
 }
 
 static void
+what_was_lost_before_a_fin_and_sent_again_counts(void **state)
+{
+    static const char *const names[] = {"client-rejects-1.2", "no-client-certificate-1.3", "data-1.3"};
+    static const fc_tls_role by[] = {FC_TLS_CLIENT, FC_TLS_SERVER, FC_TLS_SERVER};
+    static const fc_tls_end ends[] = {FC_TLS_END_ALERT, FC_TLS_END_ALERT, FC_TLS_END_NONE};
+    fixture *f = *state;
+    for (size_t i = 0; i < FC_COUNT(names); i++) {
+        load(f, names[i]);
+        const uint8_t *data = fc_buf_bytes(&f->recording);
+        int last = i == 0 ? 3 : 4; /* the piece that ends it */
+        size_t before = size_of_pieces(f, last - 1), after = size_of_pieces(f, last);
+        (void)tls_recording_play(f->tls, data, before, 0, 0);
+        fc_tls_ended(f->tls, FC_TLS_END_FIN, by[i]);
+        fc_tls_summary summary;
+        fc_tls_get(f->tls, &summary);
+        assert_int_equal(summary.end, FC_TLS_END_FIN);
+        assert_false(fc_tls_is_done(f->tls));
+        fc_tls_push(f->tls, by[i], 9, 9, data + before + 3, after - before - 3);
+        fc_tls_get(f->tls, &summary);
+        assert_int_equal(summary.end, ends[i]);
+        assert_int_equal(summary.end_role, by[i]);
+        assert_true(fc_tls_is_done(f->tls));
+    }
+}
+
+static void
 a_copy_goes_its_own_way(void **state)
 {
     fixture *f = *state;
@@ -398,6 +424,7 @@ main(void)
         cmocka_unit_test_setup_teardown(names_after_a_large_key_share_are_read, setup, teardown),
         cmocka_unit_test(only_a_client_hello_looks_like_tls),
         cmocka_unit_test_setup_teardown(what_is_no_tls_is_not_read_further, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_lost_before_a_fin_and_sent_again_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_goes_its_own_way, setup, teardown),
         cmocka_unit_test(numbers_have_their_names),
     };
