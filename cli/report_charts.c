@@ -195,7 +195,7 @@ draw_since(fc_buf *out, const cli_report_axis *axis, int64_t since_ns)
              x, x, TOP, BOTTOM);
 }
 
-/* "peak 12 ms; healthy 0.4 ms (median)" */
+/* "peak 12; healthy median 0.4 ms" */
 static char *
 describe(const kind *k, const cli_report_axis *axis, const double *values)
 {
@@ -208,7 +208,7 @@ describe(const kind *k, const cli_report_axis *axis, const double *values)
     double usual = cli_report_quantile(copy, axis->bucket_count, 0.5);
     if (isnan(usual))
         return fc_sprintf("peak %s", cli_report_quantity(peak, k->chart->unit, one));
-    return fc_sprintf("peak %s; healthy median %s", cli_report_quantity(peak, k->chart->unit, one),
+    return fc_sprintf("peak %s; healthy median %s", cli_report_number(peak, one),
                       cli_report_quantity(usual, k->chart->unit, other));
 }
 

@@ -64,50 +64,34 @@ cli_report_verdict(fc_buf *out, const cli_report_view *view)
     cli_html(out, "</section>\n");
 }
 
-/* The worst finding about an instance; NULL when there is none. */
-static const fc_finding *
-worst_finding(const fc_comparison *c, size_t instance, size_t *ret_index)
-{
-    for (size_t f = 0; f < c->finding_count; f++)
-        for (size_t i = 0; i < c->findings[f].instance_count; i++)
-            if (c->findings[f].instances[i] == instance) {
-                *ret_index = f;
-                return &c->findings[f];
-            }
-    return NULL;
-}
-
 static void
-group_row(fc_buf *out, const fc_comparison *c, const fc_compare_group *group)
+group_row(fc_buf *out, const cli_report_view *view, const fc_compare_group *group)
 {
+    const fc_comparison *c = view->comparison;
     char number[CLI_REPORT_TEXT];
     char *names = cli_report_names(c, group->instances, group->instance_count);
-    size_t index = 0;
-    const fc_finding *worst =
-        group->instance_count > 0 ? worst_finding(c, group->instances[0], &index) : NULL;
+    size_t index = cli_report_worst(view, group);
     cli_html(out, "<tr><th scope=\"row\">%s</th><td class=\"n\">%s</td><td>", names,
              cli_report_count(group->instance_count, number));
     cli_report_standing(out, group->standing);
-    cli_html(out, "</td><td>%s", group->summary);
     cli_html(out, "</td><td>");
-    if (worst != NULL && index < CLI_REPORT_FINDINGS_MAX && group->standing == FC_STANDING_OUTLIER)
-        cli_html(out, "<a href=\"#finding-%zu\">finding %zu</a>", index + 1, index + 1);
+    if (group->standing == FC_STANDING_OUTLIER && index < CLI_REPORT_FINDINGS_MAX)
+        cli_html(out, "<a href=\"#finding-%zu\">%s</a><br><small>%s</small>", index + 1,
+                 c->findings[index].title, group->summary);
     else
-        cli_html(out, "–");
+        cli_html(out, "%s", group->summary);
     cli_html(out, "</td></tr>\n");
     free(names);
 }
 
 static void
-group_rows(fc_buf *out, const fc_comparison *c, size_t from, size_t to)
+group_rows(fc_buf *out, const cli_report_view *view, size_t from, size_t to)
 {
-    cli_html(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Who stands "
-                  "out\"><table>\n<thead><tr>"
-                  "<th scope=\"col\">Instances</th><th scope=\"col\" class=\"n\">How many</th>"
-                  "<th scope=\"col\">Standing</th><th scope=\"col\">What</th><th scope=\"col\">Worst</th>"
-                  "</tr></thead>\n<tbody>\n");
+    cli_html(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Who stands out\"><table>\n"
+                  "<thead><tr><th scope=\"col\">Instances</th><th scope=\"col\" class=\"n\">How many</th>"
+                  "<th scope=\"col\">Standing</th><th scope=\"col\">What</th></tr></thead>\n<tbody>\n");
     for (size_t i = from; i < to; i++)
-        group_row(out, c, &c->groups[i]);
+        group_row(out, view, &view->comparison->groups[view->groups[i]]);
     cli_html(out, "</tbody></table></div>\n");
 }
 
@@ -120,10 +104,10 @@ cli_report_groups(fc_buf *out, const cli_report_view *view)
     size_t open = c->group_count < CLI_REPORT_ROWS_OPEN ? c->group_count : CLI_REPORT_ROWS_OPEN;
     size_t most = c->group_count < CLI_REPORT_ROWS_MAX ? c->group_count : CLI_REPORT_ROWS_MAX;
     cli_html(out, "<section aria-labelledby=\"groups\">\n<h2 id=\"groups\">Who stands out</h2>\n");
-    group_rows(out, c, 0, open);
+    group_rows(out, view, 0, open);
     if (most > open) {
         cli_html(out, "<details><summary>%zu more groups</summary>\n", most - open);
-        group_rows(out, c, open, most);
+        group_rows(out, view, open, most);
         cli_html(out, "</details>\n");
     }
     if (c->group_count > most)
@@ -171,16 +155,14 @@ static void
 since(fc_buf *out, const fc_comparison *c, const fc_finding *finding)
 {
     char text[CLI_REPORT_TEXT];
-    if (finding->since_ns <= 0) {
-        cli_html(out, "<dd>not known, or all the time</dd>");
+    if (finding->since_ns <= 0)
         return;
-    }
-    cli_html(out, "<dd>");
+    cli_html(out, "<div><dt>since</dt><dd>");
     cli_html_time(out, finding->since_ns);
     if (c->window_start_ns > 0 && finding->since_ns > c->window_start_ns)
         cli_html(out, " (%s into the window)",
                  cli_report_duration((uint64_t)(finding->since_ns - c->window_start_ns), text));
-    cli_html(out, "</dd>");
+    cli_html(out, "</dd></div>\n");
 }
 
 static void
@@ -216,9 +198,8 @@ one_finding(fc_buf *out, const fc_comparison *c, size_t index)
     cli_html(out, "<h3 id=\"title-%zu\">%s</h3>\n", index + 1, finding->title);
     if (finding->explanation != NULL)
         cli_html(out, "<p>%s</p>\n", finding->explanation);
-    cli_html(out, "<dl class=\"facts\">\n<div><dt>on</dt><dd>%s</dd></div>\n<div><dt>since</dt>", names);
+    cli_html(out, "<dl class=\"facts\">\n<div><dt>on</dt><dd>%s</dd></div>\n", names);
     since(out, c, finding);
-    cli_html(out, "</div>\n");
     numbers(out, finding);
     cli_html(out, "</dl>\n");
     caveat_list(out, finding->caveats, finding->caveat_count);

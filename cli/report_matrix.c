@@ -109,14 +109,16 @@ put_median(fc_buf *out, const fc_comparison *c, size_t from, size_t to)
 
 /* The groups from `first` to `last`, one row each. */
 static void
-groups_table(fc_buf *out, const fc_comparison *c, size_t first, size_t last, size_t from, size_t to,
+groups_table(fc_buf *out, const cli_report_view *view, size_t first, size_t last, size_t from, size_t to,
              double *values)
 {
+    const fc_comparison *c = view->comparison;
     put_head(out, c, from, to, "Metrics of groups of instances");
     cli_html(out, "<tbody>\n");
     for (size_t g = first; g < last; g++)
-        if (c->groups[g].instance_count > 0)
-            put_row(out, c, c->groups[g].instances, c->groups[g].instance_count, from, to, values);
+        if (c->groups[view->groups[g]].instance_count > 0)
+            put_row(out, c, c->groups[view->groups[g]].instances, c->groups[view->groups[g]].instance_count,
+                    from, to, values);
     cli_html(out, "</tbody>\n");
     put_median(out, c, from, to);
 }
@@ -153,10 +155,10 @@ cli_report_matrix(fc_buf *out, const cli_report_view *view)
         "Instances that behave alike are one row, with their medians. Unusual against the healthy ones: "
         "<span class=\"swatch up1\">▲</span> 3 spreads and more, <span class=\"swatch up2\">▲▲</span> 6, "
         "<span class=\"swatch up3\">▲▲▲</span> 12; <span class=\"swatch down1\">▼</span> below.</p>\n");
-    groups_table(out, c, 0, open, 0, metrics, values);
+    groups_table(out, view, 0, open, 0, metrics, values);
     if (most > open) {
         cli_html(out, "<details><summary>%zu more groups</summary>\n", most - open);
-        groups_table(out, c, open, most, 0, metrics, values);
+        groups_table(out, view, open, most, 0, metrics, values);
         cli_html(out, "</details>\n");
     }
     if (c->group_count < c->instance_count && c->instance_count > 1)
@@ -166,7 +168,7 @@ cli_report_matrix(fc_buf *out, const cli_report_view *view)
                  c->metric_count - metrics);
         for (size_t from = metrics; from < c->metric_count; from += CLI_REPORT_METRICS_OPEN) {
             size_t to = from + CLI_REPORT_METRICS_OPEN;
-            groups_table(out, c, 0, open, from, to < c->metric_count ? to : c->metric_count, values);
+            groups_table(out, view, 0, open, from, to < c->metric_count ? to : c->metric_count, values);
         }
         cli_html(out, "</details>\n");
     }

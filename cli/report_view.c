@@ -19,15 +19,63 @@ is_healthy(const fc_comparison *c, size_t instance)
     return c->standings[instance] == FC_STANDING_SAME;
 }
 
+/* Is it worth charts of its own? What is not trusted is not: its series have holes. */
+static bool
+is_conspicuous(const fc_comparison *c, size_t instance)
+{
+    return c->features[instance].has_profile && (c->standings[instance] == FC_STANDING_OUTLIER ||
+                                                 c->instances[instance].cohort == FC_COHORT_SUSPECT);
+}
+
 static void
 add_shown(cli_report_view *view, bool *taken, size_t instance)
 {
-    if (taken[instance] || !view->comparison->features[instance].has_profile)
+    if (taken[instance] || !is_conspicuous(view->comparison, instance))
         return;
     taken[instance] = true;
     view->conspicuous_count++;
     if (view->shown_count < CLI_REPORT_SHOWN_MAX)
         view->shown[view->shown_count++] = instance;
+}
+
+size_t
+cli_report_worst(const cli_report_view *view, const fc_compare_group *group)
+{
+    size_t worst = view->comparison->finding_count;
+    for (size_t i = 0; i < group->instance_count; i++)
+        if (view->worst[group->instances[i]] < worst)
+            worst = view->worst[group->instances[i]];
+    return worst;
+}
+
+static void
+find_worst(cli_report_view *view)
+{
+    const fc_comparison *c = view->comparison;
+    view->worst = fc_alloc_array(c->instance_count + 1, sizeof *view->worst);
+    for (size_t i = 0; i < c->instance_count; i++)
+        view->worst[i] = c->finding_count;
+    for (size_t f = c->finding_count; f-- > 0;)
+        for (size_t i = 0; i < c->findings[f].instance_count; i++)
+            view->worst[c->findings[f].instances[i]] = f;
+}
+
+/* Those of a standing stay together; among them the one with the worst finding comes first. */
+static void
+order_groups(cli_report_view *view)
+{
+    const fc_comparison *c = view->comparison;
+    view->groups = fc_alloc_array(c->group_count + 1, sizeof *view->groups);
+    for (size_t g = 0; g < c->group_count; g++) {
+        size_t at = g, worst = cli_report_worst(view, &c->groups[g]);
+        for (; at > 0; at--) {
+            const fc_compare_group *before = &c->groups[view->groups[at - 1]];
+            if (before->standing != c->groups[g].standing || cli_report_worst(view, before) <= worst)
+                break;
+            view->groups[at] = view->groups[at - 1];
+        }
+        view->groups[at] = g;
+    }
 }
 
 void
@@ -37,26 +85,25 @@ cli_report_view_init(cli_report_view *view, const cli_report *report)
     *view = (cli_report_view){.report = report, .comparison = c};
     view->healthy = fc_alloc_array(c->instance_count + 1, sizeof *view->healthy);
     bool *taken = fc_alloc_array(c->instance_count + 1, sizeof *taken);
-    for (size_t i = 0; i < c->instance_count; i++) {
-        taken[i] = is_healthy(c, i);
-        if (taken[i])
-            view->healthy[view->healthy_count++] = i;
-    }
-    for (size_t f = 0; f < c->finding_count; f++) {
-        const fc_finding *finding = &c->findings[f];
-        for (size_t i = 0; finding->severity >= FC_SEVERITY_NOTE && i < finding->instance_count; i++)
-            add_shown(view, taken, finding->instances[i]);
-    }
     for (size_t i = 0; i < c->instance_count; i++)
-        if (c->standings[i] == FC_STANDING_OUTLIER || c->instances[i].cohort == FC_COHORT_SUSPECT)
-            add_shown(view, taken, i);
+        if (is_healthy(c, i))
+            view->healthy[view->healthy_count++] = i;
+    for (size_t f = 0; f < c->finding_count; f++)
+        for (size_t i = 0; i < c->findings[f].instance_count; i++)
+            add_shown(view, taken, c->findings[f].instances[i]);
+    for (size_t i = 0; i < c->instance_count; i++)
+        add_shown(view, taken, i);
     free(taken);
+    find_worst(view);
+    order_groups(view);
 }
 
 void
 cli_report_view_fini(cli_report_view *view)
 {
     free(view->healthy);
+    free(view->worst);
+    free(view->groups);
     *view = (cli_report_view){0};
 }
 

@@ -22,10 +22,12 @@ enum {
 typedef struct cli_report_view {
     const cli_report *report;        /* borrowed */
     const fc_comparison *comparison; /* borrowed from report */
-    size_t *healthy;                 /* owned; indices of those that the others are held against */
+    size_t *worst;   /* owned; per instance the worst finding about it, or the number of findings */
+    size_t *healthy; /* owned; indices of those that the others are held against */
     size_t healthy_count;
     size_t shown[CLI_REPORT_SHOWN_MAX]; /* the worst, first */
     size_t shown_count;
+    size_t *groups;           /* owned; the comparison's groups, the worst first */
     size_t conspicuous_count; /* how many there would have been */
 } cli_report_view;
 
@@ -36,6 +38,9 @@ cli_report_view_fini(cli_report_view *view);
 /* "web-[1-3]"; owned by the caller. Long lists end in "… (1,000 instances)". */
 char *
 cli_report_names(const fc_comparison *comparison, const size_t *instances, size_t count);
+/* Index of the worst finding about an instance of the group; the number of findings when there is none. */
+size_t
+cli_report_worst(const cli_report_view *view, const fc_compare_group *group);
 /* The median of numbers, which are sorted by it; those that are NAN are left out. NAN without any. q: 0.5 is
  * the median. */
 double
