@@ -59,7 +59,7 @@ put_heading(fc_buf *text, const cli_out *out, const fc_profile *profile)
         fc_buf_printf(&where, " (%s)", subject->region);
     if (*subject->capture_name != '\0')
         fc_buf_printf(&where, ", capture %s", subject->capture_name);
-    if (subject->file_count == 1)
+    if (subject->file_count == 1 && strcmp(subject->files[0], subject->instance_name) != 0)
         fc_buf_printf(&where, ", %s", subject->files[0]);
     else if (subject->file_count > 1)
         fc_buf_printf(&where, ", %zu files from %s on", subject->file_count, subject->files[0]);

@@ -64,6 +64,13 @@ gather(cli_run *run, cli_evidence_set *evidence, fc_fail *fail)
     if (err == FC_OK)
         err = files ? cli_evidence_files(operands, &wish, evidence, fail)
                     : cli_evidence_fleet(run, operands->items[0], evidence, fail);
+    /* No coordinator is known: most likely a file was meant. */
+    if (err == FC_ERR_INVALID && !files && run->session == NULL) {
+        fc_fail why = *fail;
+        err = fc_fail_set(fail, FC_ERR_NOT_FOUND,
+                          "%.60s: there is no such file; and for a capture of the fleet: %.180s",
+                          operands->items[0], why.text);
+    }
     if (err == FC_OK)
         err = cli_evidence_cohorts(evidence, &run->args.given[CLI_HEALTHY], &run->args.given[CLI_SUSPECT],
                                    fail);

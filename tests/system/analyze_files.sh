@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# fleetcap analyze and compare on files alone: every kind of file, broken ones, processes that can do nothing but read.
+# shellcheck source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+PATH=$BUILD/bin:$PATH
+cd "$TEST_DIR"
+readonly STALE=10.99.0.53
+capture() { "$HERE/dns_capture.py" "$@"; }
+profile() { fleetcap analyze "$@" -o json | jq -S '.profiles[0] | .counters, .tables, .troubles, .sketches'; }
+verdict() { fleetcap compare "$@" | head -n 1; }
+
+# ---- one profile, whatever the file is wrapped in
+mkdir plain ng packed
+capture plain/web-1.pcap 10.0.0.11 10.0.0.2 40
+editcap -F pcapng plain/web-1.pcap ng/web-1.pcapng
+zstd -q ng/web-1.pcapng -o packed/web-1.pcapng.zst
+profile plain/web-1.pcap >want
+equal "a profile has what tshark counts" "$(tshark -n -r plain/web-1.pcap -Y 'dns.flags.response == 0' 2>/dev/null | wc -l)" \
+    "$(fleetcap analyze plain/web-1.pcap -o json | jq '.profiles[0].counters.dnsQueries')"
+equal "pcapng gives the same" "$(<want)" "$(profile ng/web-1.pcapng)"
+equal "compressed, too" "$(<want)" "$(profile packed/web-1.pcapng.zst)"
+equal "and through a pipe" "$(<want)" "$(profile - <packed/web-1.pcapng.zst)"
+fleetcap analyze plain/web-1.pcap --save-profile web-1.fcprofile >table
+equal "and when it was saved" "$(<want)" "$(profile web-1.fcprofile)"
+that "the table names instance and resolver" grep -q '^web-1, web-1.pcap' table
+that "the table has the resolver" grep -qE 'resolvers +10\.0\.0\.2 \(40\)' table
+equal "every question is listed" 40 "$(fleetcap analyze plain/web-1.pcap --dns -o json | jq '.dns | length')"
+equal "a question says whose and where" '["web-1","web-1.pcap",1,"10.0.0.2",53,"A","NOERROR"]' \
+    "$(fleetcap analyze plain/web-1.pcap --dns -o json | jq -c '.dns[0] | [.instance, .file, .frame, .server.address, .server.port, .type, .rcode]')"
+equal "and every conversation" 41 "$(fleetcap analyze plain/web-1.pcap --conversations -o json | jq '.conversations | length')"
+
+# ---- the files of one instance are one profile
+identity="fleetcap capture dns-1 (00112233445566778899aabbccddeeff), instance web-7 (node-7), scale set web, region eu"
+editcap -F pcapng -r plain/web-1.pcap first.pcapng 1-30
+editcap -F pcapng -r plain/web-1.pcap second.pcapng 31-81
+for part in first second; do
+    editcap -F pcapng --capture-comment "$identity" $part.pcapng ng/own-$part.pcapng
+done
+equal "two segments are one instance" '["web-7",["own-first.pcapng","own-second.pcapng"],40]' \
+    "$(fleetcap analyze ng/own-second.pcapng ng/own-first.pcapng -o json | jq -c '.profiles | map([.subject.instanceName, .subject.files, .counters.dnsQueries])[0]')"
+
+# ---- side by side
+mkdir fleet fleet/eu fleet/us
+for i in 1 2 3; do capture fleet/eu/web-$i.pcap 10.0.0.1$i 10.0.0.2 4$i; done
+capture fleet/us/web-4.pcap 10.0.0.14 $STALE:unanswered 20 10.0.0.2 20
+zstd -q --rm fleet/us/web-4.pcap
+verdict fleet >said
+that "the verdict names the instance" grep -q web-4 said
+that "and the cause" grep -qF "$STALE" said
+fleetcap compare fleet --html report.html >/dev/null
+that "the page has the verdict" grep -qF "$STALE" report.html
+equal "JSON has it too" "$(<said)" "$(fleetcap compare fleet -o json | jq -r .verdict)"
+mkdir saved
+for file in fleet/*/*; do
+    name=$(basename "$file")
+    fleetcap analyze "$file" --save-profile "saved/${name%%.*}.fcprofile" >/dev/null
+done
+equal "saved profiles give the same verdict" "$(<said)" "$(verdict saved)"
+that "whom one suspects is compared with the healthy" grep -q web-4 <<<"$(verdict fleet --suspect web-4 --healthy 'web-[1-3]')"
+that "a healthy one that is suspected is no outlier" grep -qv "^web-2" <<<"$(verdict fleet --suspect web-2 --healthy 'web-[1,3]')"
+refused "a finding can be a failure" 1 'severity' fleetcap compare fleet --fail-on warning
+refused "a suspect that is not there" 3 'web-9.*web-\[1-4\]' fleetcap compare fleet --suspect web-9
+refused "one that is healthy and suspect" 2 'web-4' fleetcap compare fleet --suspect web-4 --healthy 'web-*'
+refused "labels of files" 2 'role=web' fleetcap compare fleet --suspect role=web
+that "one alone is allowed" grep -q web-4 <<<"$(verdict fleet/us)"
+
+# ---- what is broken is named
+: >empty.pcap
+echo "not a capture at all" >words.txt
+gzip -k plain/web-1.pcap
+head -c 3000 plain/web-1.pcap >cut.pcap
+cp plain/web-1.pcap lies.pcap
+printf '\377\377\377\377' | dd of=lies.pcap bs=1 seek=$((24 + 8)) conv=notrunc status=none
+mkdir nothing
+refused "an empty file" 2 'empty.pcap.*empty' fleetcap analyze empty.pcap
+refused "no capture" 2 'words.txt.*not a capture' fleetcap analyze words.txt
+refused "gzip" 2 'gzip' fleetcap analyze plain/web-1.pcap.gz
+refused "a file that is not there" 3 'missing.pcap' fleetcap analyze missing.pcap
+refused "a directory without captures" 3 'nothing.*no capture' fleetcap analyze nothing
+refused "neither a file nor a fleet" 3 'missing.*coordinator' fleetcap compare missing
+chmod 600 plain/web-1.pcap
+refused "a file of somebody else" 6 'web-1.pcap.*denied' setpriv --reuid=65534 --regid=65534 --clear-groups fleetcap analyze plain/web-1.pcap
+refused "an address that is none" 2 '10.0.0.300' fleetcap analyze plain/web-1.pcap --local 10.0.0.300
+refused "a profile of two" 2 'of 2 instances' fleetcap analyze plain/web-1.pcap fleet/us --save-profile x
+refused "a length that lies" 4 'lies.pcap: byte 24' fleetcap analyze lies.pcap
+refused "one of two" 4 'words.txt' fleetcap compare words.txt plain/web-1.pcap
+that "a file that was cut says so" grep -q 'cut.pcap was cut off' <<<"$(fleetcap analyze cut.pcap)"
+printf 'FCPROF1\nnonsense' >bad.fcprofile
+refused "a saved profile that is none" 1 'bad.fcprofile' fleetcap analyze bad.fcprofile
+
+# ---- who reads a file can do nothing else
+mkfifo pipe
+fleetcap analyze pipe plain/web-1.pcap >/dev/null 2>said &
+program=$!
+exec {writer}>pipe
+within 10 "a process of its own reads the file" pgrep -P $program
+worker=$(pgrep -P $program | head -n 1)
+field() { awk -v name="$1:" '$1 == name { print $2 }' "/proc/$worker/status"; }
+confined() { [[ $(field Seccomp) == 2 ]]; }
+within 10 "it is behind a system call filter" confined
+equal "it gains no privileges" 1 "$(field NoNewPrivs)"
+that "it has the file, its pipe, and no more" test "$(find "/proc/$worker/fd" -type l | wc -l)" -le 3
+kill -KILL "$worker"
+status=0
+wait $program || status=$?
+exec {writer}>&-
+equal "when it dies the rest goes on" 4 $status
+that "and the file is named" grep -q 'pipe: .*killed by signal 9' said
