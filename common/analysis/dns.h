@@ -22,6 +22,8 @@ enum { FC_DNS_NAME_MAX = 255, FC_DNS_OPEN_MAX = 4096 };
 /* A question that is asked again and again becomes a new one after this time (RES_MAXRETRANS of resolv.conf(5)). */
 #define FC_DNS_LIFE_NS (30 * 1000000000LL)
 #define FC_DNS_PARALLEL_NS (100 * 1000000LL)
+/* Whoever has asked again has not got an answer in time: so old, such a question is unanswered, not open. */
+#define FC_DNS_PATIENCE_NS (2 * 1000000000LL)
 /* The same datagram twice within this time was seen on two interfaces (a bridge and its port), not sent twice. */
 #define FC_DNS_SAME_NS (1 * 1000000LL)
 

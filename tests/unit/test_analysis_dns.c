@@ -546,6 +546,20 @@ looking_at_what_is_open_changes_nothing(void **state)
 }
 
 static void
+asked_again_and_old_is_not_open(void **state)
+{
+    fixture *f = *state;
+    ASK(f, 1000, 7, 4000, "a.org");
+    ASK(f, 2500, 7, 4000, "a.org");
+    for (int64_t seconds = 2; seconds <= 3; seconds++) {
+        open_count counts = {0};
+        fc_dns_each_open(f->dns, seconds * FC_NS_PER_S, count_open, &counts);
+        assert_int_equal(counts.unanswered, seconds == 3);
+        assert_int_equal(counts.open, seconds != 3);
+    }
+}
+
+static void
 more_than_the_limit_judges_the_oldest(void **state)
 {
     fixture *f = *state;
@@ -636,6 +650,7 @@ main(void)
         WITH_FIXTURE(a_late_answer_is_none),
         WITH_FIXTURE(a_question_asked_for_ever_is_judged_in_between),
         WITH_FIXTURE(looking_at_what_is_open_changes_nothing),
+        WITH_FIXTURE(asked_again_and_old_is_not_open),
         WITH_FIXTURE(more_than_the_limit_judges_the_oldest),
         WITH_FIXTURE(only_the_last_attempts_of_many_are_answered),
         WITH_FIXTURE(questions_to_a_group_are_not_followed),
