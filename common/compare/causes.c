@@ -12,12 +12,13 @@ typedef enum relation_needs {
     LESSER,    /* the symptom's value is below the cause's */
     MOST,      /* most of the connections with retransmissions are the cause's */
     LEAST,     /* they are not */
-    WITHIN,    /* the symptom has at most twice the cause's events */
+    FEWER,     /* the symptom has fewer events than the cause */
 } relation_needs;
 
 typedef struct relation {
-    const char *cause, *symptom; /* ids; "x*" = all that begin with x */
+    const char *cause; /* id; "x*" = all that begin with x, "*x" = all that end with it */
     relation_needs needs;
+    const char *symptoms; /* the same, with | between */
 } relation;
 
 /* Read from the top: the first relation by which something explains a suspicion is taken, so deeper causes
@@ -25,197 +26,90 @@ typedef struct relation {
 // clang-format off
 static const relation relations[] = {
     /* nothing gets there at all */
-    {"silent",              "traffic*",            ALWAYS},
-    {"silent",              "*NotHere",            ALWAYS},
-    {"neighbourUnanswered", "silent",              ALWAYS},
-    {"neighbourUnanswered", "tcpNoAnswer",         ALWAYS},
-    {"neighbourUnanswered", "tcpSynRetried",       ALWAYS},
-    {"neighbourUnanswered", "tcpHalfOpen",         ALWAYS},
-    {"neighbourUnanswered", "tcpLoss*",            ALWAYS},
-    {"neighbourUnanswered", "tcpRetransmits",      ALWAYS},
-    {"neighbourUnanswered", "dnsUnanswered",       ALWAYS},
-    {"neighbourUnanswered", "dnsRetried",          ALWAYS},
-    {"neighbourUnanswered", "udpNoAnswer",         ALWAYS},
-    {"neighbourUnanswered", "icmp*",               ALWAYS},
-    {"neighbourUnanswered", "echoUnanswered",      ALWAYS},
-    {"neighbourUnanswered", "traffic*",            ALWAYS},
-    {"neighbourUnanswered", "*NotHere",            ALWAYS},
-    {"neighbourUnanswered", "*Slow",               ALWAYS},
+    {"silent",               ALWAYS,   "traffic*|*NotHere"},
+    {"neighbourUnanswered",  ALWAYS,   "silent|tcpNoAnswer|tcpSynRetried|tcpHalfOpen|loss*|tcpLossIn|"
+                                       "tcpRetransmits|dnsUnanswered|dnsRetried|udpNoAnswer|icmp*|"
+                                       "echoUnanswered|traffic*|*NotHere|*Slow"},
     /* a firewall or router says why */
-    {"icmpProhibited",      "icmpUnreachable",     ALWAYS},
-    {"icmpProhibited",      "tcpNoAnswer",         SAME_PEER},
-    {"icmpProhibited",      "tcpRefused",          SAME_PEER},
-    {"icmpProhibited",      "tcpSynRetried",       SAME_PEER},
-    {"icmpProhibited",      "udpNoAnswer",         SAME_PEER},
-    {"icmpProhibited",      "dnsUnanswered",       SAME_PEER},
-    {"icmpProhibited",      "dnsRetried",          SAME_PEER},
-    {"icmpProhibited",      "echoUnanswered",      SAME_PEER},
-    {"icmpUnreachable",     "tcpNoAnswer",         SAME_PEER},
-    {"icmpUnreachable",     "tcpRefused",          SAME_PEER},
-    {"icmpUnreachable",     "tcpSynRetried",       SAME_PEER},
-    {"icmpUnreachable",     "udpNoAnswer",         SAME_PEER},
-    {"icmpUnreachable",     "dnsUnanswered",       SAME_PEER},
-    {"icmpUnreachable",     "dnsRetried",          SAME_PEER},
-    {"icmpUnreachable",     "echoUnanswered",      SAME_PEER},
-    {"icmpTimeExceeded",    "tcpNoAnswer",         SAME_PEER},
-    {"icmpTimeExceeded",    "udpNoAnswer",         SAME_PEER},
-    {"icmpTimeExceeded",    "dnsUnanswered",       SAME_PEER},
-    {"icmpTooBig",          "tcpBlackHole",        ALWAYS},
-    {"icmpTooBig",          "tcpLoss*",            ALWAYS},
-    {"icmpTooBig",          "tcpRetransmits",      ALWAYS},
-    {"icmpTooBig",          "tcpHalfOpen",         ALWAYS},
-    {"icmpTooBig",          "tcpReorder*",         ALWAYS},
-    {"icmpTooBig",          "icmpUnreachable",     ALWAYS},
-    {"icmpTooBig",          "*Slow",               ALWAYS},
+    {"icmpProhibited",       ALWAYS,   "icmpUnreachable"},
+    {"icmp*",                SAME_PEER, "tcpNoAnswer|tcpRefused|tcpSynRetried|udpNoAnswer|"
+                                       "dnsUnanswered|dnsRetried|echoUnanswered|serviceOnlyHere"},
+    {"icmpTooBig",           ALWAYS,   "tcpBlackHole|loss*|tcpLossIn|tcpRetransmits|tcpHalfOpen|"
+                                       "reordering*|tcpReordered|icmpUnreachable|*Slow|tlsSilent"},
     /* only what is large is lost */
-    {"tcpBlackHole",        "tcpHalfOpen",         ALWAYS},
-    {"tcpBlackHole",        "tcpLoss*",            MOST},
-    {"tcpBlackHole",        "tcpRetransmits",      MOST},
-    {"tcpBlackHole",        "tcpReset*",           ALWAYS},
-    {"tcpBlackHole",        "tcpReorder*",         ALWAYS},
-    {"tcpBlackHole",        "tls*",                ALWAYS},
-    {"tcpBlackHole",        "*Slow",               ALWAYS},
-    {"tcpBlackHole",        "tcpZeroWindow*",      MINOR},
+    {"tcpBlackHole",         MOST,     "loss*|tcpLossIn|tcpRetransmits"},
+    {"tcpBlackHole",         ALWAYS,   "tcpHalfOpen|tcpReset*|reordering*|tcpReordered|tls*|*Slow"},
+    {"tcpBlackHole",         MINOR,    "tcpZeroWindow*"},
     /* nobody reads */
-    {"tcpZeroWindowLocal",  "tcpLoss*",            ALWAYS},
-    {"tcpZeroWindowLocal",  "tcpRetransmits",      ALWAYS},
-    {"tcpZeroWindowLocal",  "tcpHalfOpen",         ALWAYS},
-    {"tcpZeroWindowLocal",  "tcpReset*",           ALWAYS},
-    {"tcpZeroWindowLocal",  "*Slow",               ALWAYS},
-    {"tcpZeroWindowLocal",  "tcpRttLong",          ALWAYS},
-    {"tcpZeroWindowRemote", "tcpLoss*",            ALWAYS},
-    {"tcpZeroWindowRemote", "tcpRetransmits",      ALWAYS},
-    {"tcpZeroWindowRemote", "tcpHalfOpen",         ALWAYS},
-    {"tcpZeroWindowRemote", "tcpReset*",           ALWAYS},
-    {"tcpZeroWindowRemote", "*Slow",               ALWAYS},
-    {"tcpZeroWindowRemote", "tcpRttLong",          ALWAYS},
+    {"tcpZeroWindow*",       ALWAYS,   "loss*|tcpLossIn|tcpRetransmits|tcpHalfOpen|tcpReset*|*Slow|"
+                                       "tcpRttLong"},
+    {"tcpZeroWindowLocal",   FEWER,    "tcpZeroWindowRemote"},
+    {"tcpZeroWindowRemote",  FEWER,    "tcpZeroWindowLocal"},
     /* the other side vanished: what was sent again went to it */
-    {"tcpHalfOpen",         "tcpLoss*",            MOST},
-    {"tcpHalfOpen",         "tcpRetransmits",      MOST},
-    {"tcpHalfOpen",         "tcpReset*",           ALWAYS},
-    {"tcpHalfOpen",         "tlsSilent",           ALWAYS},
-    {"tcpHalfOpen",         "tcpSynRetried",       SAME_PEER},
-    {"tcpHalfOpen",         "tcpNoAnswer",         SAME_PEER},
+    {"tcpHalfOpen",          MOST,     "loss*|tcpLossIn|tcpRetransmits"},
+    {"tcpHalfOpen",          ALWAYS,   "tcpReset*|tlsSilent"},
+    {"tcpHalfOpen",          SAME_PEER, "tcpSynRetried|tcpNoAnswer"},
     /* packets get lost */
-    {"tcpLoss*",            "tcpBlackHole",        LEAST},
-    {"tcpLoss*",            "tcpHalfOpen",         LEAST},
-    {"tcpLossOut",          "tcpLossIn",           LESSER},
-    {"tcpLossIn",           "tcpLossOut",          LESSER},
-    {"tcpLoss*",            "tcpRetransmits",      ALWAYS},
-    {"tcpLoss*",            "tcpSynRetried",       MINOR},
-    {"tcpLoss*",            "tcpNoAnswer",         MINOR},
-    {"tcpLoss*",            "dnsRetried",          MINOR},
-    {"tcpLoss*",            "dnsUnanswered",       MINOR},
-    {"tcpLoss*",            "dnsSlow",             MINOR},
-    {"tcpLoss*",            "udpNoAnswer",         MINOR},
-    {"tcpLoss*",            "echoUnanswered",      MINOR},
-    {"tcpLoss*",            "neighbourUnanswered", MINOR},
-    {"tcpLoss*",            "tcpReset*",           MINOR},
-    {"tcpLoss*",            "tlsSilent",           MINOR},
-    {"tcpLoss*",            "tlsClosed*",          MINOR},
-    {"tcpLoss*",            "*Slow",               ALWAYS},
-    {"tcpLoss*",            "tcpRttLong",          ALWAYS},
-    {"tcpLoss*",            "dnsLatency",          ALWAYS},
-    {"tcpLossIn",           "tcpReordered",        ALWAYS},
-    {"tcpLossIn",           "tcpReorderingIn",     WITHIN},
-    {"tcpLossOut",          "tcpReordered",        ALWAYS},
-    {"tcpLossOut",          "tcpReorderingOut",    WITHIN},
-    {"tcpReorderingIn",     "tcpLoss*",            ALWAYS},
-    {"tcpReorderingOut",    "tcpLoss*",            ALWAYS},
-    {"tcpReordering*",      "tcpRetransmits",      ALWAYS},
-    {"tcpReordering*",      "tcpReordered",        ALWAYS},
-    {"tcpRetransmits",      "tcpReordered",        ALWAYS},
+    {"loss*",                LEAST,    "tcpBlackHole|tcpHalfOpen"},
+    {"lossOut",              LESSER,   "lossIn"},
+    {"lossIn",               LESSER,   "lossOut"},
+    {"lossIn",               FEWER,    "reorderingIn"},
+    {"lossOut",              FEWER,    "reorderingOut"},
+    {"reorderingIn",         FEWER,    "lossIn"},
+    {"reorderingOut",        FEWER,    "lossOut"},
+    {"reorderingIn",         LESSER,   "reorderingOut"},
+    {"reorderingOut",        LESSER,   "reorderingIn"},
+    {"loss*",                ALWAYS,   "tcpLossIn|tcpRetransmits|tcpReordered|*Slow|tcpRttLong|"
+                                       "dnsLatency"},
+    {"loss*",                MINOR,    "tcpSynRetried|tcpNoAnswer|dnsRetried|dnsUnanswered|dnsSlow|"
+                                       "udpNoAnswer|echoUnanswered|neighbourUnanswered|tcpReset*|"
+                                       "tlsSilent|tlsClosed*|tlsReset*"},
+    {"reordering*",          ALWAYS,   "tcpRetransmits|tcpLossIn|tcpReordered|tcpFirstByteSlow|"
+                                       "tcpServiceSlow"},
+    {"tcpRetransmits",       ALWAYS,   "tcpReordered"},
+    {"tcpLossIn",            ALWAYS,   "tcpReordered"},
     /* the path is slow: everything over it is */
-    {"tcpHandshakeSlow",    "tcpHandshakeInSlow",  ALWAYS},
-    {"tcpHandshakeSlow",    "tcpRttLong",          ALWAYS},
-    {"tcpHandshakeSlow",    "echoSlow",            ALWAYS},
-    {"tcpHandshakeSlow",    "tlsHandshakeSlow",    ALWAYS},
-    {"tcpHandshakeSlow",    "tcpFirstByteSlow",    ALWAYS},
-    {"tcpHandshakeSlow",    "dnsLatency",          ALWAYS},
-    {"tcpHandshakeSlow",    "udpResponseSlow",     ALWAYS},
-    {"tcpHandshakeSlow",    "neighbourSlow",       ALWAYS},
-    {"tcpHandshakeSlow",    "tcpSynRetried",       ALWAYS},
-    {"tcpHandshakeSlow",    "tcpReordering*",      ALWAYS},
-    {"tcpHandshakeInSlow",  "tcpRttLong",          ALWAYS},
-    {"tcpHandshakeInSlow",  "neighbourSlow",       ALWAYS},
-    {"echoSlow",            "tcpRttLong",          ALWAYS},
-    {"echoSlow",            "dnsLatency",          ALWAYS},
-    {"echoSlow",            "udpResponseSlow",     ALWAYS},
-    {"tcpRttLong",          "tlsHandshakeSlow",    ALWAYS},
-    {"tcpRttLong",          "tcpFirstByteSlow",    ALWAYS},
-    {"tcpRttLong",          "udpResponseSlow",     ALWAYS},
-    {"tlsHandshakeSlow",    "tcpRttLong",          ALWAYS},
+    {"tcpHandshakeSlow",     ALWAYS,   "tcpHandshakeInSlow|tcpRttLong|echoSlow|tlsHandshakeSlow|"
+                                       "tcpFirstByteSlow|dnsLatency|udpResponseSlow|neighbourSlow|"
+                                       "tcpSynRetried|dnsRetried|reordering*"},
+    {"tcpHandshakeInSlow",   ALWAYS,   "tcpRttLong|neighbourSlow|tcpServiceSlow"},
+    {"echoSlow",             ALWAYS,   "tcpRttLong|dnsLatency|udpResponseSlow"},
+    {"tcpRttLong",           ALWAYS,   "tlsHandshakeSlow|udpResponseSlow"},
+    {"tcpServiceSlow",       ALWAYS,   "tcpRttLong|traffic*"},
+    {"tcpFirstByteSlow",     ALWAYS,   "tlsHandshakeSlow|tcpRttLong"},
+    {"tlsHandshakeSlow",     ALWAYS,   "tcpRttLong|tcpFirstByteSlow"},
     /* names */
-    {"dnsUnanswered",       "dnsRetried",          ALWAYS},
-    {"dnsUnanswered",       "dnsSlow",             ALWAYS},
-    {"dnsUnanswered",       "dnsLatency",          ALWAYS},
-    {"dnsUnanswered",       "dnsServfail",         MINOR},
-    {"dnsUnanswered",       "resolverOnlyHere",    ALWAYS},
-    {"dnsUnanswered",       "icmpSent",            ALWAYS},
-    {"dnsServfail",         "dnsRetried",          ALWAYS},
-    {"dnsServfail",         "dnsLatency",          ALWAYS},
-    {"dnsServfail",         "resolverOnlyHere",    ALWAYS},
-    {"dnsRefused",          "dnsRetried",          ALWAYS},
-    {"dnsRefused",          "dnsLatency",          ALWAYS},
-    {"dnsRefused",          "resolverOnlyHere",    ALWAYS},
-    {"dnsOtherError",       "dnsRetried",          ALWAYS},
-    {"dnsOtherError",       "resolverOnlyHere",    ALWAYS},
-    {"dnsSlow",             "dnsLatency",          ALWAYS},
-    {"dnsSlow",             "dnsRetried",          ALWAYS},
-    {"dnsSlow",             "resolverOnlyHere",    SAME_PEER},
-    {"dnsSlow",             "icmpSent",            ALWAYS},
-    {"dnsLatency",          "dnsRetried",          ALWAYS},
-    {"dnsLatency",          "resolverOnlyHere",    SAME_PEER},
-    {"dnsNxdomain",         "dnsNameOnlyHere",     ALWAYS},
-    {"dnsNxdomain",         "dnsQuestion*",        ALWAYS},
-    {"dnsNxdomain",         "resolverOnlyHere",    SAME_PEER},
-    {"dnsTruncated",        "dnsLatency",          ALWAYS},
-    {"dnsTruncated",        "dnsRetried",          ALWAYS},
-    {"dnsTruncated",        "serviceOnlyHere",     SAME_PEER},
-    {"dns*",                "traffic*",            ALWAYS},
-    {"dnsUnanswered",       "*NotHere",            ALWAYS},
-    {"dnsServfail",         "*NotHere",            ALWAYS},
-    {"dnsNxdomain",         "*NotHere",            ALWAYS},
-    {"dnsRefused",          "*NotHere",            ALWAYS},
-    {"resolverOnlyHere",    "resolverNotHere",     ALWAYS},
-    {"resolverOnlyHere",    "dnsLatency",          SAME_PEER},
-    {"resolverOnlyHere",    "serviceOnlyHere",     SAME_PEER},
+    {"dnsUnanswered",        ALWAYS,   "dnsRetried|dnsSlow|dnsLatency|resolverOnlyHere|icmpSent"},
+    {"dnsUnanswered",        MINOR,    "dnsServfail"},
+    {"dnsServfail",          ALWAYS,   "dnsRetried|dnsLatency|dnsSlow|resolverOnlyHere"},
+    {"dnsRefused",           ALWAYS,   "dnsRetried|dnsLatency|dnsSlow|resolverOnlyHere"},
+    {"dnsOtherError",        ALWAYS,   "dnsRetried|dnsLatency|resolverOnlyHere"},
+    {"dnsSlow",              ALWAYS,   "dnsLatency|dnsRetried|icmpSent"},
+    {"dnsLatency",           ALWAYS,   "dnsRetried"},
+    {"dns*",                 SAME_PEER, "resolverOnlyHere"},
+    {"dnsNxdomain",          ALWAYS,   "dnsNameOnlyHere|dnsQuestion*"},
+    {"dnsTruncated",         ALWAYS,   "dnsLatency|dnsRetried"},
+    {"dnsTruncated",         SAME_PEER, "serviceOnlyHere"},
+    {"resolverOnlyHere",     ALWAYS,   "resolverNotHere"},
+    {"resolverOnlyHere",     SAME_PEER, "dnsLatency|serviceOnlyHere"},
+    {"dns*",                 ALWAYS,   "traffic*|*NotHere|icmpSent"},
     /* connections */
-    {"tls*",                "tcpReset*",           ALWAYS},
-    {"tlsAlert*",           "tlsClosed*",          ALWAYS},
-    {"tlsAlert*",           "tlsReset*",           ALWAYS},
-    {"tlsAlert*",           "tlsHandshakeSlow",    ALWAYS},
-    {"tlsAlert*",           "tlsChoice*",          ALWAYS},
-    {"tlsAlert*",           "alpn*",               ALWAYS},
-    {"tlsReset*",           "tlsClosed*",          ALWAYS},
-    {"tlsReset*",           "tlsHandshakeSlow",    ALWAYS},
-    {"tls*",                "serviceOnlyHere",     SAME_PEER},
-    {"tls*",                "tlsServerOnlyHere",   ALWAYS},
-    {"tls*",                "traffic*",            ALWAYS},
-    {"tls*",                "*NotHere",            ALWAYS},
-    {"tcpNoAnswer",         "tcpSynRetried",       ALWAYS},
-    {"tcpNoAnswer",         "tcpHandshakeSlow",    ALWAYS},
-    {"tcpNoAnswer",         "tcpReset*",           MINOR},
-    {"tcpRefused",          "tcpSynRetried",       ALWAYS},
-    {"tcpRefused",          "tcpReset*",           ALWAYS},
-    {"tcpNoAnswer",         "serviceOnlyHere",     SAME_PEER},
-    {"tcpRefused",          "serviceOnlyHere",     SAME_PEER},
-    {"udpNoAnswer",         "serviceOnlyHere",     SAME_PEER},
-    {"icmpProhibited",      "serviceOnlyHere",     SAME_PEER},
-    {"icmpUnreachable",     "serviceOnlyHere",     SAME_PEER},
-    {"tcpReset*",           "serviceOnlyHere",     SAME_PEER},
-    {"serviceOnlyHere",     "peerOnlyHere",        SAME_PEER},
-    {"serviceOnlyHere",     "serviceNotHere",      ALWAYS},
-    {"serviceOnlyHere",     "tlsServerOnlyHere",   ALWAYS},
-    {"serviceOnlyHere",     "tcpHandshakeSlow",    SAME_PEER},
-    {"tcp*",                "traffic*",            ALWAYS},
-    {"tcpNoAnswer",         "*NotHere",            ALWAYS},
-    {"tcpRefused",          "*NotHere",            ALWAYS},
-    {"icmp*",               "traffic*",            ALWAYS},
-    {"icmp*",               "*NotHere",            ALWAYS},
-    {"tcpLoss*",            "*NotHere",            ALWAYS},
-    {"tcpServiceSlow",      "tcpRttLong",          ALWAYS},
-    {"tcpServiceSlow",      "traffic*",            ALWAYS},
+    {"tls*",                 ALWAYS,   "tcpReset*|tlsServerOnlyHere|traffic*|*NotHere"},
+    {"tlsAlert*",            ALWAYS,   "tlsClosed*|tlsReset*|tlsHandshakeSlow|tlsChoice*|alpn*"},
+    {"tlsReset*",            ALWAYS,   "tlsClosed*|tlsHandshakeSlow"},
+    {"tls*",                 SAME_PEER, "serviceOnlyHere"},
+    {"tcpNoAnswer",          ALWAYS,   "tcpSynRetried|tcpHandshakeSlow"},
+    {"tcpNoAnswer",          MINOR,    "tcpReset*"},
+    {"tcpRefused",           ALWAYS,   "tcpSynRetried|tcpReset*"},
+    {"tcp*",                 SAME_PEER, "serviceOnlyHere"},
+    {"udpNoAnswer",          SAME_PEER, "serviceOnlyHere"},
+    {"serviceOnlyHere",      SAME_PEER, "peerOnlyHere|tcpHandshakeSlow"},
+    {"serviceOnlyHere",      ALWAYS,   "serviceNotHere|tlsServerOnlyHere|dnsNameOnlyHere|traffic*"},
+    {"tcp*",                 ALWAYS,   "traffic*|*NotHere"},
+    {"icmp*",                ALWAYS,   "traffic*|*NotHere"},
+    {"udpNoAnswer",          ALWAYS,   "traffic*|*NotHere"},
+    {"loss*",                ALWAYS,   "traffic*|*NotHere"},
+    {"reordering*",          ALWAYS,   "traffic*|*NotHere"},
 };
 // clang-format on
 
@@ -243,36 +137,51 @@ static const fact_relation fact_relations[] = {
     {FC_SECTION_RULE,     "",           "tcpNoAnswer"},
     {FC_SECTION_LINK,     "mtu",        "tcpBlackHole"},
     {FC_SECTION_LINK,     "mtu",        "icmpTooBig"},
-    {FC_SECTION_LINK,     "mtu",        "tcpLoss*"},
+    {FC_SECTION_LINK,     "mtu",        "loss*"},
     {FC_SECTION_LINK,     "state",      "silent"},
-    {FC_SECTION_LINK,     "duplex",     "tcpLoss*"},
-    {FC_SECTION_LINK,     "qdisc",      "tcpLoss*"},
+    {FC_SECTION_LINK,     "duplex",     "loss*"},
+    {FC_SECTION_LINK,     "qdisc",      "loss*"},
     {FC_SECTION_LINK,     "qdisc",      "*Slow"},
-    {FC_SECTION_LINK,     "qdisc",      "tcpReorder*"},
+    {FC_SECTION_LINK,     "qdisc",      "reordering*"},
     {FC_SECTION_FIREWALL, "",           "tcpNoAnswer"},
     {FC_SECTION_FIREWALL, "",           "tcpRefused"},
     {FC_SECTION_FIREWALL, "",           "icmpProhibited"},
     {FC_SECTION_FIREWALL, "",           "icmpUnreachable"},
     {FC_SECTION_FIREWALL, "",           "dnsUnanswered"},
     {FC_SECTION_FIREWALL, "",           "udpNoAnswer"},
-    {FC_SECTION_FIREWALL, "",           "tcpLoss*"},
+    {FC_SECTION_FIREWALL, "",           "loss*"},
     {FC_SECTION_FIREWALL, "",           "tcpHalfOpen"},
     {FC_SECTION_FIREWALL, "",           "silent"},
     {FC_SECTION_SYSCTL,   "mtu",        "tcpBlackHole"},
     {FC_SECTION_SYSCTL,   "rmem",       "tcpZeroWindow*"},
     {FC_SECTION_SYSCTL,   "syn_backlog", "tcpNoAnswerLocal"},
-    {FC_SECTION_LINK_COUNTER, "",       "tcpLoss*"},
+    {FC_SECTION_LINK_COUNTER, "",       "loss*"},
     {FC_SECTION_CLOCK,    "",           "tlsAlert*"},
 };
 // clang-format on
 
 static bool
-id_matches(const char *pattern, const char *id)
+one_matches(const char *pattern, size_t length, const char *id)
 {
-    size_t length = strlen(pattern), id_length = strlen(id);
+    size_t id_length = strlen(id);
     if (*pattern == '*')
-        return id_length >= length - 1 && strcmp(id + id_length - (length - 1), pattern + 1) == 0;
-    return pattern[length - 1] == '*' ? strncmp(pattern, id, length - 1) == 0 : strcmp(pattern, id) == 0;
+        return id_length >= length - 1 && memcmp(id + id_length - (length - 1), pattern + 1, length - 1) == 0;
+    if (pattern[length - 1] == '*')
+        return strncmp(pattern, id, length - 1) == 0;
+    return id_length == length && memcmp(pattern, id, length) == 0;
+}
+
+static bool
+id_matches(const char *patterns, const char *id)
+{
+    for (const char *at = patterns;;) {
+        size_t length = strcspn(at, "|");
+        if (one_matches(at, length, id))
+            return true;
+        if (at[length] == '\0')
+            return false;
+        at += length + 1;
+    }
 }
 
 static bool
@@ -299,7 +208,7 @@ static bool
 holds(const fc_comparer *comparer, const relation *rule, const fc_suspicion *cause,
       const fc_suspicion *symptom)
 {
-    if (!id_matches(rule->cause, cause->id) || !id_matches(rule->symptom, symptom->id))
+    if (!id_matches(rule->cause, cause->id) || !id_matches(rule->symptoms, symptom->id))
         return false;
     switch (rule->needs) {
     case ALWAYS:
@@ -307,15 +216,17 @@ holds(const fc_comparer *comparer, const relation *rule, const fc_suspicion *cau
     case SAME_PEER:
         return symptom->peer == NULL || (cause->peer != NULL && same_address(cause->peer, symptom->peer));
     case MINOR:
-        return symptom->n == 0 || symptom->x <= symptom->n / 2 || symptom->surprise * 2 < cause->surprise;
+        /* All connections to one remote end failed, or all failed: a part of the packets does not do that. */
+        return symptom->x <= symptom->n / 2 &&
+               (symptom->peer_total == 0 || symptom->peer_hits <= symptom->peer_total / 2);
     case LESSER:
         return symptom->value <= cause->value;
     case MOST:
         return is_most(comparer, cause);
     case LEAST:
         return !is_most(comparer, symptom);
-    case WITHIN:
-        return symptom->x / 2 <= cause->x;
+    case FEWER:
+        return symptom->x < cause->x;
     }
     return false;
 }
@@ -342,7 +253,7 @@ find_cause(fc_comparer *comparer, const size_t *own, size_t count, size_t sympto
 {
     fc_suspicion *suspicions = comparer->suspicions;
     for (size_t r = 0; r < FC_COUNT(relations); r++) {
-        if (!id_matches(relations[r].symptom, suspicions[symptom].id))
+        if (!id_matches(relations[r].symptoms, suspicions[symptom].id))
             continue;
         for (size_t c = 0; c < count; c++) {
             if (own[c] == symptom || !may_be_cause(&suspicions[own[c]]) ||

@@ -1,4 +1,4 @@
-/* latency.c: durations, judged by their median; and by their 95 % quantile where there are many. */
+/* latency.c: durations, judged by their median; and by their slowest tenth where there are many. */
 #include "common/base/mem.h"
 #include "common/compare/internal.h"
 #include "common/compare/rules.h"
@@ -114,6 +114,7 @@ judge_rule(fc_comparer *comparer, const fc_latency_rule *rule)
 {
     measured middle = {rule->sketch, FC_QUANTILE_50, SAMPLES_MIN},
              tail = {rule->sketch, FC_QUANTILE_95, TAIL_SAMPLES_MIN};
+    measured tenth = {rule->sketch, FC_QUANTILE_90, TAIL_SAMPLES_MIN};
     fc_peer_values middles, tails;
     fc_spread peers;
     fc_peer_values_init(&middles, comparer, quantile_of, &middle);
@@ -121,7 +122,7 @@ judge_rule(fc_comparer *comparer, const fc_latency_rule *rule)
     for (size_t i = 0; i < comparer->count; i++) {
         if (!comparer->judged[i] || !fc_cohort_trusts(comparer, i, false))
             continue;
-        double value = quantile_of(comparer, i, &middle), late = quantile_of(comparer, i, &tail);
+        double value = quantile_of(comparer, i, &middle), late = quantile_of(comparer, i, &tenth);
         fc_peer_values_without(&middles, i, &peers);
         double spread = spread_of(&peers, rule->floor_ms);
         if (peers.count > 0 && value - peers.median >= fmax(rule->floor_ms, SPREADS * spread) &&
@@ -134,7 +135,7 @@ judge_rule(fc_comparer *comparer, const fc_latency_rule *rule)
         if (peers.count >= 2 && late - peers.median >= fmax(TAIL_FLOORS * rule->floor_ms, SPREADS * spread) &&
             late >= TAIL_RATIO * peers.median && late >= 2 * peers.max) {
             suspect(comparer, i, rule, FC_SEVERITY_NOTE, late, &peers, spread);
-            comparer->suspicions[comparer->suspicion_count - 1].detail = "95 %";
+            comparer->suspicions[comparer->suspicion_count - 1].detail = "90 %";
         }
     }
     fc_peer_values_fini(&middles);

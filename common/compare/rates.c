@@ -19,15 +19,21 @@ typedef struct counted {
 } counted;
 
 /* SYNs sent again are counted apart, but for both directions together: they are shared out as the connections
- * are. */
+ * are that needed them, or else as all connections are. */
 static uint64_t
 syns_sent_again(const fc_instance_features *features, fc_counter opened)
 {
-    double own = (double)features->counters[opened];
-    double all = (double)features->counters[FC_COUNTER_TCP_OPENED_OUT] +
-                 (double)features->counters[FC_COUNTER_TCP_OPENED_IN];
-    return all > 0 ? (uint64_t)((double)features->counters[FC_COUNTER_TCP_SYN_RETRANSMITTED] * (own / all))
-                   : 0;
+    double out = (double)features->troubles[FC_TROUBLE_TCP_NO_ANSWER].count +
+                 (double)features->troubles[FC_TROUBLE_TCP_SYN_RETRIED].count;
+    double in = (double)features->troubles[FC_TROUBLE_TCP_NO_ANSWER_LOCAL].count;
+    if (out + in == 0) {
+        out = (double)features->counters[FC_COUNTER_TCP_OPENED_OUT];
+        in = (double)features->counters[FC_COUNTER_TCP_OPENED_IN];
+    }
+    double part = opened == FC_COUNTER_TCP_OPENED_OUT ? out : in;
+    return out + in > 0 ? (uint64_t)((double)features->counters[FC_COUNTER_TCP_SYN_RETRANSMITTED] *
+                                     (part / (out + in)))
+                        : 0;
 }
 
 static void

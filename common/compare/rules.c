@@ -50,7 +50,7 @@
     X(UDP_NO_ANSWER,          TRAFFIC, 0.10, DISTORTED, "{I} get{s} no answer to {x} of {n} UDP conversations{to}{peers}") \
     X(ICMP_UNREACHABLE,       IP,      0.02, SHARED | DEEP | RARE,  "{I}: {x} of {n} conversations{with} are answered with ICMP unreachable{detail}{peers}") \
     X(ICMP_PROHIBITED,        IP,      0.02, SHARED | DEEP | RARE,  "{I}: {x} of {n} conversations{with} are answered with ICMP administratively prohibited (a firewall rejects them){peers}") \
-    X(ICMP_TOO_BIG,           IP,      0.02, DEEP | RARE, "{I}: {x} of {n} conversations{with} are told by ICMP that packets are too big (fragmentation needed: a smaller MTU on the path){detail}{peers}") \
+    X(ICMP_TOO_BIG,           IP,      0.02, DEEP | RARE, "{I}: {x} of {n} conversations{with} are told by ICMP that packets are too big (fragmentation needed: a smaller MTU on the path){peers}") \
     X(ICMP_TIME_EXCEEDED,     IP,      0.02, SHARED | DEEP | RARE,  "{I}: {x} of {n} conversations{with} are answered with ICMP time exceeded (a routing loop, or too many hops){peers}") \
     X(ICMP_SENT,              IP,      0.20, 0, "{I} answer{s} {x} of {n} conversations{with} with an ICMP error{detail}{peers}") \
     X(ECHO_UNANSWERED,        IP,      0.10, DISTORTED, "{I} get{s} no reply to {x} of {n} ICMP echo requests (ping){to}{peers}") \
@@ -67,17 +67,17 @@ const fc_trouble_rule fc_trouble_rules[FC_TROUBLE_COUNT] = {
 #define NO_COUNTER FC_COUNTER_COUNT
 
 const fc_rate_rule fc_rate_rules[] = {
-    {"tcpLossOut", FC_CATEGORY_TCP, FC_SEVERITY_ERROR, C(TCP_RETRANSMITTED_OUT), C(TCP_OPENED_OUT), C(TCP_DATA_PACKETS_OUT),
+    {"lossOut", FC_CATEGORY_TCP, FC_SEVERITY_ERROR, C(TCP_RETRANSMITTED_OUT), C(TCP_OPENED_OUT), C(TCP_DATA_PACKETS_OUT),
      FC_TROUBLE_TCP_RETRANSMITS, 0.004, 5,
      "{I} lose{s} about {value} of what {it} send{s} ({x} of {n} TCP segments sent again, retransmissions); {usual}"},
-    {"tcpLossIn", FC_CATEGORY_TCP, FC_SEVERITY_ERROR, C(TCP_RETRANSMITTED_IN), C(TCP_OPENED_IN), C(TCP_DATA_PACKETS_IN),
+    {"lossIn", FC_CATEGORY_TCP, FC_SEVERITY_ERROR, C(TCP_RETRANSMITTED_IN), C(TCP_OPENED_IN), C(TCP_DATA_PACKETS_IN),
      FC_TROUBLE_TCP_LOSS_IN, 0.004, 5,
      "{I}: about {value} of what is sent to {it2} has to be sent again by the other side ({x} of {n} TCP segments, packet loss, "
      "retransmissions); {usual}"},
-    {"tcpReorderingIn", FC_CATEGORY_TCP, FC_SEVERITY_WARNING, C(TCP_OUT_OF_ORDER_IN), NO_COUNTER, C(TCP_DATA_PACKETS_IN),
+    {"reorderingIn", FC_CATEGORY_TCP, FC_SEVERITY_WARNING, C(TCP_OUT_OF_ORDER_IN), NO_COUNTER, C(TCP_DATA_PACKETS_IN),
      FC_TROUBLE_TCP_REORDERED, 0.005, 5,
      "{I} get{s} {value} of its TCP segments out of order (reordering: {x} of {n}); {usual}"},
-    {"tcpReorderingOut", FC_CATEGORY_TCP, FC_SEVERITY_WARNING, C(TCP_OUT_OF_ORDER_OUT), NO_COUNTER, C(TCP_DATA_PACKETS_OUT),
+    {"reorderingOut", FC_CATEGORY_TCP, FC_SEVERITY_WARNING, C(TCP_OUT_OF_ORDER_OUT), NO_COUNTER, C(TCP_DATA_PACKETS_OUT),
      FC_TROUBLE_TCP_REORDERED, 0.005, 5,
      "{I}: {value} of the TCP segments that {it} send{s} go out of order (reordering: {x} of {n}); {usual}"},
 };

@@ -363,7 +363,8 @@ put_latency(fc_buf *out, const telling *t)
     const char *title = fc_buf_text(&text),
                *median = t->first->detail != NULL ? strstr(title, "median") : NULL;
     if (median != NULL) /* the tail */
-        fc_buf_printf(out, "%.*sthe slowest 5 %%%s", (int)(median - title), title, median + strlen("median"));
+        fc_buf_printf(out, "%.*sthe slowest tenth%s", (int)(median - title), title,
+                      median + strlen("median"));
     else
         fc_buf_printf(out, "%s", title);
     fc_buf_fini(&text);

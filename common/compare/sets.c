@@ -68,7 +68,7 @@ find_own_keys(fleet_set *set, const fc_comparer *comparer)
 static void
 set_init(fleet_set *set, const fc_comparer *comparer, fc_table_id table)
 {
-    uint64_t shared = 0;
+    double shared = 0, several = 0;
     set_key *found, *next;
     *set = (fleet_set){.table = table};
     for (size_t k = 0; k < comparer->norm_count; k++) {
@@ -88,19 +88,18 @@ set_init(fleet_set *set, const fc_comparer *comparer, fc_table_id table)
         uint64_t total = table_total(entries);
         set->total = __builtin_add_overflow(set->total, total, &set->total) ? UINT64_MAX / 2 : set->total;
     }
-    uint64_t several = 0;
     set->common = fc_alloc_array(HASH_COUNT(set->keys) + 1, sizeof(const set_key *));
     HASH_ITER (hh, set->keys, found, next) {
         if (found->users + 1 >= comparer->norm_count)
             set->common[set->common_count++] = found;
         /* One instance's own keys may be the very fault: they do not speak about the fleet. */
-        bool own = found->users == 1;
-        several += own ? 0 : 1;
-        shared += !own && (double)found->users >= SHARED_PART * (double)comparer->norm_count;
+        if (found->users > 1)
+            several += (double)found->hits;
+        if (found->users > 1 && (double)found->users >= SHARED_PART * (double)comparer->norm_count)
+            shared += (double)found->hits;
     }
     find_own_keys(set, comparer);
-    set->coherent =
-        comparer->norm_count >= 3 && several > 0 && (double)shared >= COHERENT_PART * (double)several;
+    set->coherent = comparer->norm_count >= 3 && several > 0 && shared >= COHERENT_PART * several;
 }
 
 static void
@@ -174,6 +173,8 @@ judge_only(fc_comparer *comparer, const fleet_set *set, size_t instance)
         bool proven = chance < CHANCE && !usual;
         bool stray = set->coherent && !usual && peers >= 2;
         fc_severity severity = rule->only;
+        if (usual && !proven)
+            continue; /* everyone has such keys */
         if (!(proven || stray) || (entry->sum.count < STRAY_HITS && entry->sum.packets < STRAY_PACKETS))
             severity = FC_SEVERITY_INFO;
         if (set->total == 0 && severity > FC_SEVERITY_NOTE)
