@@ -173,6 +173,54 @@ one_buffer_may_fill_many_segments(void **state)
 }
 
 static void
+it_is_told_where_blocks_went(void **state)
+{
+    fixture *f = *state;
+    uint8_t *memory;
+    cap_span blocks = make_packets(200, 1000, &memory), kept;
+    static cap_track track;
+    f->spec.segment_count = 100;
+    f->spec.segment_bytes = 4096;
+    open_segments(f);
+    f->segments.track = &track;
+    assert_int_equal(cap_segments_append(&f->segments, blocks, &kept, NULL), FC_OK);
+    uint64_t packets = 0;
+    for (size_t i = 0; i < track.count; i++) {
+        const cap_piece *piece = &track.pieces[i];
+        assert_int_equal(piece->sequence, i + 1);
+        assert_int_equal(piece->first_frame, 1);
+        assert_ptr_equal(piece->data, memory + packets * BLOCK_BYTES);
+        assert_int_equal(piece->size, piece->packets * BLOCK_BYTES);
+        packets += piece->packets;
+    }
+    assert_int_equal(packets, 200);
+    const cap_segment current = f->segments.current;
+    assert_int_equal(cap_segments_append(&f->segments, cap_span_measure(memory, blocks.size, BLOCK_BYTES),
+                                         &kept, NULL),
+                     FC_OK);
+    const cap_piece *last = &track.pieces[track.count - 1];
+    assert_int_equal(last->first_frame, last->sequence == current.sequence ? current.packets + 1 : 1);
+    munmap(memory, blocks.size + CAP_SEGMENT_PADDING);
+}
+
+static void
+what_there_is_no_room_to_tell_is_counted(void **state)
+{
+    fixture *f = *state;
+    uint8_t *memory;
+    cap_span blocks = make_packets(CAP_PIECES_MAX + 10, 1000, &memory), kept;
+    static cap_track track;
+    f->spec.segment_count = 100;
+    f->spec.segment_bytes = 10; /* a packet each */
+    open_segments(f);
+    f->segments.track = &track;
+    assert_int_equal(cap_segments_append(&f->segments, blocks, &kept, NULL), FC_OK);
+    assert_int_equal(track.count, CAP_PIECES_MAX);
+    assert_int_equal(track.untold, 10);
+    munmap(memory, blocks.size + CAP_SEGMENT_PADDING);
+}
+
+static void
 a_packet_larger_than_a_segment_has_one_of_its_own(void **state)
 {
     fixture *f = *state;
@@ -238,6 +286,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_span_is_measured_at_block_edges), TEST(a_segment_is_a_part_until_it_is_sealed),
+        TEST(it_is_told_where_blocks_went), TEST(what_there_is_no_room_to_tell_is_counted),
         TEST(one_buffer_may_fill_many_segments), TEST(a_packet_larger_than_a_segment_has_one_of_its_own),
         TEST(large_and_small_writes_mix),        TEST(evidence_is_never_overwritten),
     };
