@@ -35,7 +35,7 @@
 
   function keyOf(row, column) {
     var cell = row.cells[column], value = cell.getAttribute("data-v");
-    return column === 0 ? cell.textContent : value === null ? -Infinity : Number(value);
+    return column === 0 ? cell.textContent : value === null ? NaN : Number(value);
   }
   function sort(table, head, column) {
     var falling = head.getAttribute("aria-sort") !== "descending";
@@ -45,7 +45,8 @@
     var body = table.tBodies[0], names = new Intl.Collator("en", { numeric: true });
     Array.from(body.rows).sort(function (a, b) {
       var x = keyOf(a, column), y = keyOf(b, column);
-      var order = column === 0 ? names.compare(x, y) : x === y ? 0 : x < y ? -1 : 1;
+      if (x !== x || y !== y) return (x !== x) - (y !== y); // without a number: last
+      var order = column === 0 ? names.compare(x, y) : x - y;
       return falling ? -order : order;
     }).forEach(function (row) { body.appendChild(row); });
   }

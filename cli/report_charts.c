@@ -240,7 +240,10 @@ draw_instances(fc_buf *out, const cli_report_view *view, const cli_report_axis *
     cli_html(out, "</defs></svg>\n");
     for (size_t s = 0; s < view->shown_count; s++) {
         int64_t since_ns = since_of(c, view->shown[s]);
-        cli_html(out, "<h3>%s</h3>\n", c->instances[view->shown[s]].name);
+        cli_html(out, "<h3>%s", c->instances[view->shown[s]].name);
+        if (view->shown_alike[s] > 1)
+            cli_html(out, " <small>one of %zu that are alike</small>", view->shown_alike[s]);
+        cli_html(out, "</h3>\n");
         if (since_ns > 0) {
             cli_html(out, "<p class=\"muted\">Since ");
             cli_html_time(out, since_ns);
@@ -278,7 +281,7 @@ cli_report_charts(fc_buf *out, const cli_report_view *view)
         cli_html(out, "All charts have the same axis of time (UTC), those of one kind the same scale.</p>\n");
         draw_instances(out, view, &axis, kinds);
         if (view->conspicuous_count > view->shown_count)
-            cli_html(out, "<p class=\"muted\">%zu more instances stand out; these are the worst.</p>\n",
+            cli_html(out, "<p class=\"muted\">%zu more stand out; these are the worst.</p>\n",
                      view->conspicuous_count - view->shown_count);
         cli_html(out, "</section>\n");
     }

@@ -138,7 +138,8 @@ put_head(fc_buf *out)
 {
     cli_html(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Differences of "
                   "configuration\"><table>\n<thead>"
-                  "<tr><th scope=\"col\">Of</th><th scope=\"col\">What</th><th scope=\"col\">Most have</th>"
+                  "<tr><th scope=\"col\">Of</th><th scope=\"col\" class=\"what\">What</th><th "
+                  "scope=\"col\">Most have</th>"
                   "<th scope=\"col\">Others</th></tr></thead>\n<tbody>\n");
 }
 

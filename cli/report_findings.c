@@ -87,9 +87,11 @@ group_row(fc_buf *out, const cli_report_view *view, const fc_compare_group *grou
 static void
 group_rows(fc_buf *out, const cli_report_view *view, size_t from, size_t to)
 {
-    cli_html(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Who stands out\"><table>\n"
-                  "<thead><tr><th scope=\"col\">Instances</th><th scope=\"col\" class=\"n\">How many</th>"
-                  "<th scope=\"col\">Standing</th><th scope=\"col\">What</th></tr></thead>\n<tbody>\n");
+    cli_html(
+        out,
+        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Who stands out\"><table>\n"
+        "<thead><tr><th scope=\"col\">Instances</th><th scope=\"col\" class=\"n\">How many</th>"
+        "<th scope=\"col\">Standing</th><th scope=\"col\" class=\"what\">What</th></tr></thead>\n<tbody>\n");
     for (size_t i = from; i < to; i++)
         group_row(out, view, &view->comparison->groups[view->groups[i]]);
     cli_html(out, "</tbody></table></div>\n");

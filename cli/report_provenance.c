@@ -84,6 +84,19 @@ put_clock(fc_buf *out, const fc_compare_instance *instance)
              cli_report_duration((uint64_t)instance->clock_bound_ns, bound));
 }
 
+/* From when to when; the day of the end only when it is another. */
+static void
+put_window(fc_buf *out, const fc_profile_subject *subject)
+{
+    int64_t from = subject->start_ns > 0 ? subject->start_ns : subject->first_packet_ns;
+    int64_t to = subject->end_ns > 0 ? subject->end_ns : subject->last_packet_ns;
+    char start[CLI_REPORT_TEXT], end[CLI_REPORT_TEXT];
+    (void)cli_report_time(from, start);
+    (void)cli_report_time(to, end);
+    bool same_day = from > 0 && to > 0 && strncmp(start, end, 10) == 0;
+    cli_html(out, "<td class=\"window\">%s<br>%s</td>", start, same_day ? end + 11 : end);
+}
+
 static void
 put_instance(fc_buf *out, const fc_comparison *c, size_t index)
 {
@@ -95,7 +108,8 @@ put_instance(fc_buf *out, const fc_comparison *c, size_t index)
     cli_report_standing(out, c->standings[index]);
     if (instance->problem != NULL)
         cli_html(out, " %s", instance->problem);
-    if (features->distrust_text != NULL)
+    if (features->distrust_text != NULL &&
+        (instance->problem == NULL || strcmp(features->distrust_text, instance->problem) != 0))
         cli_html(out, " %s", features->distrust_text);
     cli_html(out, "</td>");
     if (features->has_profile) {
@@ -115,11 +129,7 @@ put_instance(fc_buf *out, const fc_comparison *c, size_t index)
                  "<td class=\"n\">–</td><td class=\"n\">–</td><td class=\"n\">–</td><td class=\"n\">–</td>"
                  "<td class=\"n\">–</td><td class=\"n\">–</td><td class=\"n\">–</td>");
     }
-    cli_html(out, "<td>");
-    cli_html_time(out, subject->start_ns > 0 ? subject->start_ns : subject->first_packet_ns);
-    cli_html(out, "<br>");
-    cli_html_time(out, subject->end_ns > 0 ? subject->end_ns : subject->last_packet_ns);
-    cli_html(out, "</td>");
+    put_window(out, subject);
     put_clock(out, instance);
     cli_html(out, "</tr>\n");
 }

@@ -13,29 +13,8 @@ is_healthy(const fc_comparison *c, size_t instance)
 {
     if (!c->features[instance].has_profile)
         return false;
-    if (c->cohorts_given)
-        return c->instances[instance].cohort == FC_COHORT_HEALTHY &&
-               c->standings[instance] != FC_STANDING_UNTRUSTED;
-    return c->standings[instance] == FC_STANDING_SAME;
-}
-
-/* Is it worth charts of its own? What is not trusted is not: its series have holes. */
-static bool
-is_conspicuous(const fc_comparison *c, size_t instance)
-{
-    return c->features[instance].has_profile && (c->standings[instance] == FC_STANDING_OUTLIER ||
-                                                 c->instances[instance].cohort == FC_COHORT_SUSPECT);
-}
-
-static void
-add_shown(cli_report_view *view, bool *taken, size_t instance)
-{
-    if (taken[instance] || !is_conspicuous(view->comparison, instance))
-        return;
-    taken[instance] = true;
-    view->conspicuous_count++;
-    if (view->shown_count < CLI_REPORT_SHOWN_MAX)
-        view->shown[view->shown_count++] = instance;
+    return c->standings[instance] == FC_STANDING_SAME &&
+           (!c->cohorts_given || c->instances[instance].cohort == FC_COHORT_HEALTHY);
 }
 
 size_t
@@ -78,24 +57,48 @@ order_groups(cli_report_view *view)
     }
 }
 
+static void
+add_shown(cli_report_view *view, size_t instance, size_t alike)
+{
+    view->conspicuous_count++;
+    if (view->shown_count == CLI_REPORT_SHOWN_MAX)
+        return;
+    view->shown[view->shown_count] = instance;
+    view->shown_alike[view->shown_count++] = alike;
+}
+
+/* One of every group of outliers; then the suspects that are not outliers. What is not trusted is left out:
+ * its series have holes. */
+static void
+pick_shown(cli_report_view *view)
+{
+    const fc_comparison *c = view->comparison;
+    for (size_t g = 0; g < c->group_count; g++) {
+        const fc_compare_group *group = &c->groups[view->groups[g]];
+        size_t at = 0;
+        while (at < group->instance_count && !c->features[group->instances[at]].has_profile)
+            at++;
+        if (group->standing == FC_STANDING_OUTLIER && at < group->instance_count)
+            add_shown(view, group->instances[at], group->instance_count);
+    }
+    for (size_t i = 0; i < c->instance_count; i++)
+        if (c->instances[i].cohort == FC_COHORT_SUSPECT && c->standings[i] == FC_STANDING_SAME &&
+            c->features[i].has_profile)
+            add_shown(view, i, 1);
+}
+
 void
 cli_report_view_init(cli_report_view *view, const cli_report *report)
 {
     const fc_comparison *c = report->comparison;
     *view = (cli_report_view){.report = report, .comparison = c};
     view->healthy = fc_alloc_array(c->instance_count + 1, sizeof *view->healthy);
-    bool *taken = fc_alloc_array(c->instance_count + 1, sizeof *taken);
     for (size_t i = 0; i < c->instance_count; i++)
         if (is_healthy(c, i))
             view->healthy[view->healthy_count++] = i;
-    for (size_t f = 0; f < c->finding_count; f++)
-        for (size_t i = 0; i < c->findings[f].instance_count; i++)
-            add_shown(view, taken, c->findings[f].instances[i]);
-    for (size_t i = 0; i < c->instance_count; i++)
-        add_shown(view, taken, i);
-    free(taken);
     find_worst(view);
     order_groups(view);
+    pick_shown(view);
 }
 
 void

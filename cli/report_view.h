@@ -16,7 +16,7 @@ enum {
     CLI_REPORT_FINDINGS_MAX = 100,
     CLI_REPORT_EVIDENCE_MAX = 8,  /* per finding */
     CLI_REPORT_METRICS_OPEN = 12, /* columns of the matrix before it folds */
-    CLI_REPORT_NAMES_MAX = 400,   /* bytes of a list of instances */
+    CLI_REPORT_NAMES_MAX = 160,   /* bytes of a list of instances */
 };
 
 typedef struct cli_report_view {
@@ -25,10 +25,11 @@ typedef struct cli_report_view {
     size_t *worst;   /* owned; per instance the worst finding about it, or the number of findings */
     size_t *healthy; /* owned; indices of those that the others are held against */
     size_t healthy_count;
-    size_t shown[CLI_REPORT_SHOWN_MAX]; /* the worst, first */
+    size_t *groups;                     /* owned; the comparison's groups, the worst first */
+    size_t shown[CLI_REPORT_SHOWN_MAX]; /* instances with charts: the worst first, one for those alike */
+    size_t shown_alike[CLI_REPORT_SHOWN_MAX]; /* how many are like it, itself among them */
     size_t shown_count;
-    size_t *groups;           /* owned; the comparison's groups, the worst first */
-    size_t conspicuous_count; /* how many there would have been */
+    size_t conspicuous_count; /* how many would have been shown */
 } cli_report_view;
 
 void

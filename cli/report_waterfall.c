@@ -112,6 +112,7 @@ draw(fc_buf *out, const row *rows, size_t count, double longest)
     char text[CLI_REPORT_TEXT];
     cli_html(
         out,
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Stages of a connection, drawn\">"
         "<svg class=\"waterfall\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Stages of a connection, "
         "healthy and suspect; the numbers are in the table below\">\n",
         WIDTH, TOP + (int)count * LINE);
@@ -127,7 +128,7 @@ draw(fc_buf *out, const row *rows, size_t count, double longest)
         cli_html(out, "<text x=\"%.1f\" y=\"%d\">%s</text>\n", LABEL + total(rows[i].median) * scale + 6,
                  y + 17, cli_report_duration((uint64_t)total(rows[i].median), text));
     }
-    cli_html(out, "</svg>\n");
+    cli_html(out, "</svg></div>\n");
 }
 
 static void
