@@ -46,8 +46,12 @@ fc_tcp_begins_anew(const fc_tcp *tcp, unsigned side, const fc_packet *packet)
 static void
 add_gap(fc_tcp_side *self, uint32_t start, uint32_t end)
 {
-    if (self->gap_count < FC_TCP_GAPS_MAX) /* beyond that it counts as seen: rather too little than a loss that was none */
+    if (self->gap_count < FC_TCP_GAPS_MAX) {
         self->gaps[self->gap_count++] = (__typeof__(self->gaps[0])){start, end};
+    } else { /* not counted as missed: rather too little than a loss that was none */
+        self->unlisted = true;
+        self->unlisted_to = end;
+    }
 }
 
 static void
@@ -144,6 +148,18 @@ look_at_window(fc_tcp_side *self, const fc_tcp_side *other, const segment *s)
     }
 }
 
+/* All of it was seen before. */
+static bool
+is_seen(const fc_tcp_side *self, const segment *s)
+{
+    if (before(s->start, self->first) || (self->unlisted && before(s->start, self->unlisted_to)))
+        return false;
+    for (unsigned i = 0; i < self->gap_count; i++)
+        if (before(self->gaps[i].start, s->end) && before(s->start, self->gaps[i].end))
+            return false;
+    return true;
+}
+
 typedef enum verdict { NEW, OUT_OF_ORDER, AGAIN } verdict;
 
 /* A segment that brings nothing beyond what was seen: late, or sent again? */
@@ -160,7 +176,7 @@ classify(const fc_tcp *tcp, const fc_tcp_side *self, const fc_tcp_side *other, c
         s->unix_ns - other->ack_ns < FAST_RETRANSMISSION_NS)
         return AGAIN;
     int64_t late_ns = tcp->first_round_ns != 0 ? tcp->first_round_ns : REORDERING_NS;
-    if (s->unix_ns - self->next_ns < late_ns && self->next != s->end)
+    if (s->unix_ns - self->next_ns < late_ns && self->next != s->end && !is_seen(self, s))
         return OUT_OF_ORDER;
     return AGAIN;
 }
@@ -204,6 +220,8 @@ take_ack(fc_tcp *tcp, fc_tcp_side *other, const segment *s, fc_tcp_news *news)
             tcp->rtt_count++;
         }
     }
+    if (UNLIKELY(other->unlisted) && !before(s->ack, other->unlisted_to))
+        other->unlisted = false;
     if (UNLIKELY(other->again_count > 0) && before(other->again_start, s->ack)) {
         if (!before(s->ack, other->again_start + other->again_size) && other->again_size > other->acked_size)
             other->acked_size = other->again_size;

@@ -2,8 +2,8 @@
  *
  * Retransmissions, segments out of order, duplicate acknowledgements, keep-alives, zero windows and their
  * probes are told apart by the rules that Wireshark documents for its TCP analysis (Wireshark User's Guide,
- * section 7.5), so that both count the same; SYNs and FINs that are sent again are retransmissions. Round
- * trips: one sample per direction at a time, none of retransmitted data (Karn's rule, RFC 6298 section 3).
+ * section 7.5), so that both count the same; SYNs and FINs that are sent again are retransmissions. One
+ * exception: what was seen before is sent again, never out of order, however soon it comes. Round trips: one sample per direction at a time, none of retransmitted data (Karn's rule, RFC 6298 section 3).
  * Bytes that the other side acknowledged but that were never seen were missed by the capture. Sequence
  * numbers are compared by RFC 1982; an acknowledgement more than FC_TCP_WINDOW_MAX ahead is not believed.
  *
@@ -46,11 +46,12 @@ typedef struct fc_tcp_side {
         uint32_t start, end;
     } gaps[FC_TCP_GAPS_MAX]; /* never seen so far, ascending */
     uint16_t window, mss;
+    uint32_t unlisted_to; /* the end of the last gap for which there was no room */
     uint8_t gap_count;
     uint8_t duplicates;  /* of its acknowledgement in a row */
     uint8_t again_count; /* how often again_start was sent again */
     uint8_t unanswered;  /* transmissions again since the other side was last heard */
-    bool seen, has_next, has_ack, missed, syn, fin, kept_alive, probed;
+    bool seen, has_next, has_ack, missed, syn, fin, kept_alive, probed, unlisted;
 } fc_tcp_side;
 
 typedef struct fc_tcp {

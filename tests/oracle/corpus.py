@@ -193,8 +193,7 @@ def tcp_stories(cell, family, where=None):
     cell.fails(lambda: opened.recv(10))
     opened = cell.connect(8005, family)
     opened.sendall(b"hello")
-    time.sleep(0.1)
-    opened.close()
+    cell.fails(lambda: read_all(opened))
     opened = cell.connect(8006, family)
     opened.sendall(b"hello")
     read = 0

@@ -30,8 +30,9 @@ RULES = {
         "an alert close_notify after the handshake is no failure, so the conversation names none",
     "an encrypted alert has no name on the wire":
         "tshark was given the session's keys and we never are: we say that it is an alert, and whose",
-    "segments that bring something new are not out of order":
-        "tshark calls a segment out of order or retransmitted by its time alone; the sum of both agrees",
+    "what was seen before is sent again":
+        "tshark calls a segment out of order by its time alone; one whose bytes the capture has already was sent again, so the sum of both "
+        "is the same and fewer are out of order",
 }
 
 ALERT_KINDS = {"21"}
@@ -115,8 +116,8 @@ def flows(tally, frames, conversation, where):
         again = [frame for frame in sent if is_retransmission(frame)]
         late = [frame for frame in sent if frame.has("tcp.analysis.out_of_order")]
         rule = None
-        if ours["retransmitted"] + ours["outOfOrder"] == len(again) + len(late):
-            rule = "segments that bring something new are not out of order"
+        if ours["retransmitted"] + ours["outOfOrder"] == len(again) + len(late) and ours["outOfOrder"] < len(late):
+            rule = "what was seen before is sent again"
         tally.same("retransmissions", ours["retransmitted"], len(again), f"{where} {flow} {[f.index for f in again]}", rule)
         tally.same("out of order", ours["outOfOrder"], len(late), f"{where} {flow} {[f.index for f in late]}", rule)
         tally.same("retransmitted bytes", ours["retransmittedBytes"], sum(frame.number("tcp.len") for frame in again), f"{where} {flow}",
