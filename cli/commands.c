@@ -72,6 +72,11 @@ const cli_option cli_options[CLI_OPTION_COUNT] = {
     [CLI_HTML] = {"html", 0, "FILE", false, "write the whole comparison as one self-contained page"},
     [CLI_EVERYTHING] = {"all", 0, NULL, false, "also what is only information, and every metric"},
     [CLI_FAIL_ON] = {"fail-on", 0, "warning|error", false, "exit status 1 when there is a finding that bad (default: never)"},
+    /* path */
+    [CLI_FROM] = {"from", 0, "INSTANCE", false, "the instance at the near end"},
+    [CLI_TO] = {"to", 0, "INSTANCE", false, "the instance at the far end"},
+    [CLI_LOSSLESS] = {"lossless", 0, NULL, false,
+                      "where a file does not say how much its capture dropped, take it that it dropped nothing"},
     /* pki */
     [CLI_PKI_DIR] = {"dir", 'd', "DIR", false, "the PKI's directory (default pki)"},
     [CLI_FLEET] = {"fleet", 0, "NAME", false, "the fleet's name"},
@@ -189,6 +194,17 @@ const cli_command cli_commands[] = {
      "fleetcap compare good.pcap bad.pcap\n"
      "fleetcap compare evidence/ -o json",
      LIST(CLI_HEALTHY, CLI_SUSPECT, CLI_HTML, CLI_EVERYTHING, CLI_FAIL_ON), cli_compare},
+    {"path", "CAPTURE|DIR|FILE_A FILE_B", 1, 2, true,
+     "say what became of the packets between two instances",
+     "Matches what two captures show of the same conversations, also through NAT and offloads, and says of each direction\n"
+     "what was delivered, lost between the two, altered or delayed, and of what that cannot be said, and why. The clocks'\n"
+     "offset and skew are estimated from the packets, with their bounds. Two files, or a directory as capture download\n"
+     "leaves it, need no fleet; of a capture on the fleet the two instances' files are fetched first (kept with --dir).\n"
+     "What a capture may have missed is never called lost.",
+     "fleetcap path web-1.pcapng web-3.pcapng\n"
+     "fleetcap path slow-jobs --from web-1 --to db-2\n"
+     "fleetcap path evidence/ --from web-1 --to db-2 -o json",
+     LIST(CLI_FROM, CLI_TO, CLI_DOWNLOAD_DIR, CLI_LOSSLESS, CLI_EVERYTHING), cli_path},
     {"instance list", "", 0, 0, true,
      "list the instances, those that are offline first", NULL,
      "fleetcap instance list --region eu -l role=web",

@@ -29,6 +29,7 @@ char *cli_run_place(const cli_run *run);
 
 fc_err cli_analyze(cli_run *run, fc_fail *fail);
 fc_err cli_compare(cli_run *run, fc_fail *fail);
+fc_err cli_path(cli_run *run, fc_fail *fail);
 fc_err cli_capture_create(cli_run *run, fc_fail *fail);
 fc_err cli_capture_list(cli_run *run, fc_fail *fail);
 fc_err cli_capture_show(cli_run *run, fc_fail *fail);

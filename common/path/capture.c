@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Files of one capture follow each other without a gap when their names say so, or when this is all that lies
@@ -34,6 +35,13 @@ begin_section(fc_path_capture *capture, const char *comment)
     end_section(capture);
     capture->section_is_ours = comment != NULL && strncmp(comment, ours, sizeof ours - 1) == 0;
     capture->section_says_drops = false;
+    const char *instance = capture->section_is_ours ? strstr(comment, "), instance ") : NULL;
+    if (instance != NULL && capture->instance[0] == '\0') {
+        instance += strlen("), instance ");
+        size_t length = strcspn(instance, " (,");
+        memcpy(capture->instance, instance,
+               length < sizeof capture->instance ? length : sizeof capture->instance - 1);
+    }
 }
 
 fc_err
@@ -91,7 +99,7 @@ note_statistics(fc_path_capture *capture, const fc_block *block)
             fc_grow_array(capture->counters, capture->counters_count + 1, sizeof *capture->counters);
         row = &capture->counters[capture->counters_count++];
         *row = (fc_path_counters_row){.start_ns = statistics->start_ns};
-        (void)strncpy(row->name, name, sizeof row->name - 1);
+        memcpy(row->name, name, strnlen(name, sizeof row->name - 1));
     }
     if (statistics->has_os_dropped && statistics->os_dropped > row->os_dropped)
         row->os_dropped = statistics->os_dropped;

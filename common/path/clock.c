@@ -222,8 +222,18 @@ fc_path_clocks_delay(const fc_path_clocks *clocks, fc_path_way way, int64_t sent
         *ret_bound_ns = -1;
         return (int64_t)(shift - own);
     }
-    /* The true shift of the clocks is in the middle of the hulls, give or take half their distance. */
+    /* The true shift of the clocks is in the middle of the hulls, give or take half their distance there; it
+     * is also on the line, give or take what the line may be off. The narrower one holds. */
     double other = hull_at(&clocks->hulls[way ^ 1], at_ns, slope_of(clocks, way ^ 1));
-    *ret_bound_ns = (int64_t)ceil(fabs(own + other) / 2) + clocks->resolution_ns;
-    return (int64_t)llround(shift - (own - other) / 2);
+    double sign = way == FC_PATH_A_TO_B ? 1 : -1;
+    double delay = shift - (own - other) / 2, bound = fabs(own + other) / 2 + (double)clocks->resolution_ns;
+    const fc_path_clock *clock = &clocks->clock;
+    double apart = (double)(at_ns - clock->at_ns);
+    double line_bound = (double)clock->bound_ns + fabs(apart) * clock->skew_bound_ppm * 1e-6;
+    if (clock->skew_bound_ppm >= 0 && line_bound < bound) {
+        bound = line_bound;
+        delay = shift - sign * ((double)clock->offset_ns + clock->skew_ppm * 1e-6 * apart);
+    }
+    *ret_bound_ns = (int64_t)ceil(bound);
+    return (int64_t)llround(delay);
 }

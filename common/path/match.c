@@ -199,37 +199,75 @@ judge_group(fc_path_match *match, const group *g, bool bare, bool *is_taken)
     }
 }
 
+/* A missing datagram that arrived with other bytes: the same identification and length. NULL: there is none.
+ */
+static fc_path_missing *
+find_altered(fc_path_match *match, const fc_path_packet *arrived)
+{
+    for (size_t j = match->missing_count; j > 0 && match->missing_count - j < COPIES_LOOKED_AT; j--) {
+        fc_path_missing *missing = &match->missing[j - 1];
+        const fc_path_packet *sent = &match->sender->packets[missing->packet];
+        if (sent->ip_id != 0 && sent->ip_id == arrived->ip_id && sent->length == arrived->length &&
+            sent->tcp_flags == arrived->tcp_flags)
+            return missing;
+    }
+    return NULL;
+}
+
+static int
+compare_times(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* Could one of these arrivals, in order of time, be the missing packet in another shape? */
+static bool
+may_be_among(const fc_path_match *match, const fc_path_missing *missing, const int64_t *times, size_t count)
+{
+    int64_t earliest, latest;
+    if (!fc_path_clocks_expect(match->clocks, match->way, match->sender->packets[missing->packet].unix_ns,
+                               &earliest, &latest))
+        return count > 0;
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (times[middle] < earliest - EARLY_NS)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && times[low] <= latest + FC_PATH_LATE_NS;
+}
+
 /* Datagrams of the receiver that nothing of the sender explains. Those that the sender's capture should show
- * are either changed on the way (the same identification and length) or cut and joined by offloads: while
- * there are such, nothing that is missing is certain. */
+ * are either changed on the way, or cut and joined by offloads: what is missing about the time of such is not
+ * certain. */
 static void
 judge_rest(fc_path_match *match, const uint32_t *rest, size_t rest_count)
 {
-    uint64_t strange = 0;
+    int64_t *strange = fc_alloc_array(rest_count + 1, sizeof *strange);
+    size_t strange_count = 0;
     for (size_t i = 0; i < rest_count; i++) {
         const fc_path_packet *packet = &match->receiver->packets[rest[i]];
         if (!fc_path_match_sender_covers(match, packet->unix_ns))
             continue;
-        match->flow->unknown_origin++;
-        bool explained = false;
-        for (size_t j = match->missing_count;
-             j > 0 && match->missing_count - j < COPIES_LOOKED_AT && !explained; j--) {
-            fc_path_missing *missing = &match->missing[j - 1];
-            const fc_path_packet *sent = &match->sender->packets[missing->packet];
-            explained = sent->ip_id != 0 && sent->ip_id == packet->ip_id && sent->length == packet->length &&
-                        sent->tcp_flags == packet->tcp_flags;
-            if (!explained)
-                continue;
-            match->flow->unknown_origin--;
-            match->flow->altered++;
-            match->flow->compared++;
-            fc_path_match_arrived(match, sent);
-            *missing = match->missing[--match->missing_count];
+        fc_path_missing *missing = find_altered(match, packet);
+        if (missing == NULL) {
+            match->flow->unknown_origin++;
+            strange[strange_count++] = packet->unix_ns;
+            continue;
         }
-        strange += !explained;
+        match->flow->altered++;
+        match->flow->compared++;
+        fc_path_match_arrived(match, &match->sender->packets[missing->packet]);
+        *missing = match->missing[--match->missing_count];
     }
-    for (size_t j = 0; strange > 0 && j < match->missing_count; j++)
-        match->missing[j].marks |= FC_PATH_MISSING_UNCLEAR;
+    qsort(strange, strange_count, sizeof *strange, compare_times);
+    for (size_t j = 0; strange_count > 0 && j < match->missing_count; j++)
+        if (may_be_among(match, &match->missing[j], strange, strange_count))
+            match->missing[j].marks |= FC_PATH_MISSING_UNCLEAR;
+    free(strange);
 }
 
 static size_t

@@ -321,7 +321,7 @@ static void
 match_bare(fc_path_match *match, const fc_path_stream *sent, const fc_path_stream *arrived)
 {
     fc_path_keyed *bare[2] = {fc_alloc_array(sent->count + 1, sizeof(fc_path_keyed)),
-                               fc_alloc_array(arrived->count + 1, sizeof(fc_path_keyed))};
+                              fc_alloc_array(arrived->count + 1, sizeof(fc_path_keyed))};
     size_t sent_count = list_bare(match->sender, sent, FC_PATH_REPEATED | FC_PATH_ASIDE, bare[0]);
     size_t arrived_count = list_bare(match->receiver, arrived, FC_PATH_REPEATED, bare[1]);
     fc_path_match_keyed(match, bare[0], sent_count, bare[1], arrived_count, true);

@@ -103,8 +103,9 @@ typedef struct fc_path_capture {
     bool section_has_frames, section_says_drops;
     bool drops_pending; /* a section of ours did not say: a later one will, for both */
     bool drops_unknown;
-    bool foreign; /* a section of another program: no filter option says nothing */
-    char *filter; /* owned; of the interfaces, when all have the same */
+    char instance[64]; /* as our section's comment says; "" = not known */
+    bool foreign;      /* a section of another program: no filter option says nothing */
+    char *filter;      /* owned; of the interfaces, when all have the same */
     bool has_interface, filter_differs;
     bool coarse; /* every timestamp is a whole microsecond */
     uint32_t snaplen_bytes;

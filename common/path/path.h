@@ -26,6 +26,7 @@ enum {
     FC_PATH_PACKETS_MAX = 4000000, /* of each side: 60 bytes each, 240 MB */
     FC_PATH_FILES_MAX = 4096,      /* of each side */
     FC_PATH_FLOWS_MAX = 500000,    /* directions of conversations, of each side: some 1 KB each */
+    FC_PATH_LISTED_MAX = 10000,    /* conversations in the JSON, the worst ones */
     FC_PATH_EXAMPLES_MAX = 8,      /* lost packets that are named, of each direction of a conversation */
 };
 
@@ -34,7 +35,7 @@ typedef enum fc_path_end { FC_PATH_A, FC_PATH_B } fc_path_end;
 typedef enum fc_path_way { FC_PATH_A_TO_B, FC_PATH_B_TO_A } fc_path_way;
 
 typedef struct fc_path_options {
-    const char *name[2]; /* of the two ends, for sentences; borrowed for the call; NULL = "A" and "B" */
+    const char *name[2]; /* of an end whose files do not say; borrowed for the call; NULL = "A" and "B" */
     size_t packets_max;  /* of each side; 0 = FC_PATH_PACKETS_MAX */
     bool lossless; /* where a file does not say how much its capture dropped, the operator says: nothing */
 } fc_path_options;

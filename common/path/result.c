@@ -130,12 +130,22 @@ put_doubts(fc_buf *text, const fc_path_result *result)
                   fc_path_reason_text((fc_path_reason)most));
 }
 
+/* Both in the same unit: "-3.214 ms ± 0.041 ms". */
+static void
+put_offset(fc_buf *text, int64_t offset_ns, int64_t bound_ns)
+{
+    bool small = llabs(offset_ns) < FC_NS_PER_MS && bound_ns < FC_NS_PER_MS;
+    double unit = small ? 1e3 : 1e6;
+    const char *name = small ? "µs" : "ms";
+    fc_buf_printf(text, "%+.3f %s ± %.3f %s", (double)offset_ns / unit, name, (double)bound_ns / unit, name);
+}
+
 static void
 put_clock(fc_buf *text, const fc_path_clock *clock)
 {
     if (clock->known) {
-        fc_buf_printf(text, "; clock offset %+.3f ms ± %.3f ms", (double)clock->offset_ns / 1e6,
-                      (double)clock->bound_ns / 1e6);
+        fc_buf_printf(text, "; clock offset ");
+        put_offset(text, clock->offset_ns, clock->bound_ns);
         if (clock->skew_bound_ppm >= 0)
             fc_buf_printf(text, ", skew %.1f ± %.1f ppm", clock->skew_ppm, clock->skew_bound_ppm);
     } else if (!clock->linear) {

@@ -237,7 +237,8 @@ fc_path_result_to_json(const fc_path_result *result)
     }
     json_object_set_new(tree, "totals", totals);
     json_object_set_new(tree, "oneEndOnly", count_json(result->one_end_only));
-    for (size_t i = 0; i < result->count; i++)
+    json_object_set_new(tree, "conversationCount", count_json(result->count));
+    for (size_t i = 0; i < result->count && i < FC_PATH_LISTED_MAX; i++)
         json_array_append_new(conversations, conversation_json(result, &result->conversations[i]));
     json_object_set_new(tree, "conversations", conversations);
     return tree;
