@@ -30,6 +30,7 @@ typedef struct cli_evidence_item {
     fc_labels labels;                          /* of the instance, from the fleet */
     fc_cohort cohort;
     fc_buf profile, context_start, context_stop; /* owned; packed; empty = none */
+    bool last_profile_due;                     /* its capture has just stopped: its last profile may still be on its way */
     char *problem;                             /* owned; why its capture is not what was asked for; NULL = none */
     int64_t clock_offset_ns, clock_bound_ns;   /* bound 0 = not known */
 } cli_evidence_item;

@@ -9,8 +9,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { ANSWER_TIMEOUT_MS = 60000 };
+enum {
+    ANSWER_TIMEOUT_MS = 60000,
+    LAST_PROFILE_MS = 3000, /* how long the last profiles of a capture that has just stopped are waited for */
+    LAST_PROFILE_AGAIN_MS = 100,
+    JUST_STOPPED_MS = 15000, /* by our clock: the instances' may differ a little */
+};
 
 typedef struct gathering {
     cli_evidence_set *evidence;
@@ -80,6 +86,16 @@ keep_bytes(fc_buf *to, cli_bytes from, size_t limit)
         fc_buf_append(to, from.data, from.size);
 }
 
+static bool
+has_just_stopped(const fc_status *status)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    int64_t age_ns = now.tv_sec * FC_NS_PER_S + now.tv_nsec - status->stop.ns;
+    return status->state == FC_STATE_STOPPED && status->stop.ns > 0 &&
+           age_ns < JUST_STOPPED_MS * FC_NS_PER_MS && age_ns > -JUST_STOPPED_MS * FC_NS_PER_MS;
+}
+
 static void
 take_instance(const cli_evidence *from, void *user)
 {
@@ -92,6 +108,7 @@ take_instance(const cli_evidence *from, void *user)
     keep(&item->capture, status->capture_name);
     free(item->problem);
     item->problem = problem_of(status);
+    item->last_profile_due = has_just_stopped(status);
     item->clock_offset_ns = from->clock_offset_ns;
     item->clock_bound_ns = from->clock_bound_ns;
     fc_labels_fini(&item->labels);
@@ -103,23 +120,42 @@ take_instance(const cli_evidence *from, void *user)
     into->running += status->state == FC_STATE_RUNNING || status->state == FC_STATE_STOPPING;
 }
 
-/* A profile that cannot be read is none, and its instance says so. */
-static void
+/* A profile that cannot be read is none, and its instance says so. Returns how many last ones are still to
+ * come: those know when the capture ended. */
+static size_t
 check_profiles(cli_evidence_set *evidence)
 {
+    size_t due = 0;
     for (size_t i = 0; i < evidence->count; i++) {
         cli_evidence_item *item = &evidence->items[i];
         fc_profile *profile = NULL;
         fc_fail why = {0};
-        if (fc_buf_size(&item->profile) == 0)
-            continue;
-        if (fc_profile_unpack(fc_buf_bytes(&item->profile), fc_buf_size(&item->profile), &profile, &why) !=
-            FC_OK) {
+        const uint8_t *data = fc_buf_bytes(&item->profile);
+        size_t size = fc_buf_size(&item->profile);
+        if (size > 0 && fc_profile_unpack(data, size, &profile, &why) != FC_OK) {
             fc_buf_clear(&item->profile);
             if (item->problem == NULL)
                 item->problem = fc_sprintf("its profile cannot be read: %s", why.text);
         }
+        due += item->last_profile_due && (profile == NULL || profile->subject.end_ns == 0);
         fc_profile_free(profile);
+    }
+    return due;
+}
+
+static fc_err
+gather(struct cli_run *run, const char *capture_name, uint32_t timeout_ms, gathering *into, fc_fail *fail)
+{
+    fc_loop *loop = cli_session_loop(run->session);
+    fc_mono due = fc_mono_after_ms(fc_loop_now(loop), LAST_PROFILE_MS);
+    for (;;) {
+        into->running = 0;
+        fc_err err = cli_rpc_evidence(run->session, capture_name, timeout_ms, take_instance, into, fail);
+        if (err != FC_OK || check_profiles(into->evidence) == 0 || fc_loop_now(loop).ns >= due.ns)
+            return err;
+        fc_mono again = fc_mono_after_ms(fc_loop_now(loop), LAST_PROFILE_AGAIN_MS);
+        while (fc_loop_now(loop).ns < again.ns && !cli_session_interrupted(run->session))
+            fc_loop_step(loop, LAST_PROFILE_AGAIN_MS);
     }
 }
 
@@ -179,12 +215,11 @@ cli_evidence_fleet(struct cli_run *run, const char *capture_name, cli_evidence_s
     if (err == FC_OK)
         err = cli_rpc_get(run->session, capture_name, timeout_ms, &capture, fail);
     if (err == FC_OK)
-        err = cli_rpc_evidence(run->session, capture_name, timeout_ms, take_instance, &into, fail);
+        err = gather(run, capture_name, timeout_ms, &into, fail);
     if (err == FC_OK && ret->count == 0)
         err = fc_fail_set(fail, FC_ERR_NOT_FOUND, "capture %s has no instances to compare", capture_name);
     if (err != FC_OK)
         goto out;
-    check_profiles(ret);
     keep_capture(ret, &capture);
     add_files(ret, run->session, timeout_ms);
     ret->with_labels = true;
