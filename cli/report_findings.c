@@ -210,24 +210,35 @@ one_finding(fc_buf *out, const fc_comparison *c, size_t index)
     free(names);
 }
 
+/* Is the finding shown at once? The first ones that are more than information. */
+static bool
+is_open(const fc_comparison *c, size_t index, size_t shown)
+{
+    return c->findings[index].severity >= FC_SEVERITY_NOTE && shown < CLI_REPORT_FINDINGS_OPEN;
+}
+
 void
 cli_report_findings(fc_buf *out, const cli_report_view *view)
 {
     const fc_comparison *c = view->comparison;
     size_t most = c->finding_count < CLI_REPORT_FINDINGS_MAX ? c->finding_count : CLI_REPORT_FINDINGS_MAX;
-    size_t open = most < CLI_REPORT_FINDINGS_OPEN ? most : CLI_REPORT_FINDINGS_OPEN;
+    size_t shown = 0;
+    fc_buf folded = {0};
     cli_html(out, "<section aria-labelledby=\"findings\">\n<h2 id=\"findings\">Findings</h2>\n");
-    if (most == 0)
+    for (size_t i = 0; i < most; i++) {
+        bool open = is_open(c, i, shown);
+        shown += open;
+        one_finding(open ? out : &folded, c, i);
+    }
+    if (shown == 0)
         cli_html(out, "<p>Nothing differs that is worth naming.</p>\n");
-    for (size_t i = 0; i < open; i++)
-        one_finding(out, c, i);
-    if (most > open) {
-        cli_html(out, "<details><summary>%zu more findings, ranked lower</summary>\n", most - open);
-        for (size_t i = open; i < most; i++)
-            one_finding(out, c, i);
+    if (most > shown) {
+        cli_html(out, "<details><summary>%zu more findings, ranked lower</summary>\n", most - shown);
+        fc_buf_append(out, fc_buf_bytes(&folded), fc_buf_size(&folded));
         cli_html(out, "</details>\n");
     }
     if (c->finding_count > most)
         cli_html(out, "<p class=\"muted\">%zu more are in the JSON output.</p>\n", c->finding_count - most);
     cli_html(out, "</section>\n");
+    fc_buf_fini(&folded);
 }

@@ -396,6 +396,24 @@ instances_that_are_alike_are_one_row(void **state)
 }
 
 static void
+findings_that_are_only_information_are_folded(void **state)
+{
+    (void)state;
+    fleet *f = fleet_new(30, "text");
+    f->findings[1].severity = f->findings[2].severity = FC_SEVERITY_INFO;
+    f->findings[2].explanation = "of little weight";
+    size_t size;
+    char *page = write_page(f, &size);
+    assert_balanced(page);
+    char *folded = strstr(page, "<details><summary>2 more findings");
+    assert_non_null(folded);
+    assert_true(strstr(page, "of little weight") > folded);
+    assert_true(strstr(page, "id=\"finding-1\"") < folded);
+    free(page);
+    fleet_free(f);
+}
+
+static void
 one_instance_without_anything_has_a_page(void **state)
 {
     (void)state;
@@ -461,6 +479,7 @@ main(void)
         cmocka_unit_test(texts_of_peers_stay_texts),
         cmocka_unit_test(thousand_instances_fit_into_five_mebibytes),
         cmocka_unit_test(instances_that_are_alike_are_one_row),
+        cmocka_unit_test(findings_that_are_only_information_are_folded),
         cmocka_unit_test(one_instance_without_anything_has_a_page),
         cmocka_unit_test(page_that_cannot_be_written_is_an_error),
         cmocka_unit_test(numbers_are_short),
