@@ -157,6 +157,21 @@ cli_moment_text(int64_t unix_ns, int64_t day_ns, char text[CLI_MOMENT_TEXT])
     return text;
 }
 
+const char *
+cli_share_text(uint64_t part, uint64_t whole, char text[CLI_MOMENT_TEXT])
+{
+    double share = whole > 0 ? 100.0 * (double)part / (double)whole : 0;
+    if (whole == 0)
+        (void)snprintf(text, CLI_MOMENT_TEXT, "-");
+    else
+        (void)snprintf(text, CLI_MOMENT_TEXT, "%.*f %%",
+                       share >= 10 || part == 0 ? 0
+                       : share >= 1             ? 1
+                                                : 2,
+                       share);
+    return text;
+}
+
 char *
 cli_place_text(const char *file, uint64_t frame)
 {

@@ -22,6 +22,8 @@ const char *cli_duration_text(uint64_t ns, char text[CLI_DURATION_TEXT]);
 #define CLI_MOMENT_TEXT 32
 /* "12:03:04.123" on the day of `day_ns`, else with its date; UTC; "-" for 0. Returns text. */
 const char *cli_moment_text(int64_t unix_ns, int64_t day_ns, char text[CLI_MOMENT_TEXT]);
+/* "12.3 %", "0.02 %", "100 %"; "-" of nothing. Returns text. */
+const char *cli_share_text(uint64_t part, uint64_t whole, char text[CLI_MOMENT_TEXT]);
 /* "web-4_12_00.pcapng, frame 12": where to look; "" without a file. Owned. */
 char *cli_place_text(const char *file, uint64_t frame);
 

@@ -348,6 +348,9 @@ quantities_read_well(void **state)
     assert_string_equal(cli_duration_text(1234567, text), "1.23 ms");
     assert_string_equal(cli_duration_text(123456789, text), "123 ms");
     assert_string_equal(cli_duration_text(5000000000, text), "5.00 s");
+    assert_string_equal(cli_share_text(0, 0, text), "-");
+    assert_string_equal(cli_share_text(20, 20, text), "100 %");
+    assert_string_equal(cli_share_text(1, 5000, text), "0.02 %");
     assert_string_equal(cli_moment_text(0, 0, text), "-");
     assert_string_equal(cli_moment_text(1764000000123456789, 0, text), "2025-11-24 16:00:00.123");
     assert_string_equal(cli_moment_text(1764000000123456789, 1764000001000000000, text), "16:00:00.123");
