@@ -305,6 +305,7 @@ look_at_syn(fc_conversation *conversation, fc_tcp *tcp, unsigned side, const fc_
                 tcp->syn_count++;
             if (!tcp->syn_ack)
                 tcp->syn_ns = unix_ns;
+            tcp->syn_last_ns = unix_ns;
         }
         return;
     }
@@ -322,8 +323,8 @@ look_at_syn(fc_conversation *conversation, fc_tcp *tcp, unsigned side, const fc_
 static void
 look_at_ack(const fc_conversation *conversation, fc_tcp *tcp, unsigned side, int64_t unix_ns)
 {
-    if (tcp->first_round_ns == 0 && tcp->syn_ns != 0 && unix_ns > tcp->syn_ns)
-        tcp->first_round_ns = unix_ns - tcp->syn_ns;
+    if (tcp->first_round_ns == 0 && tcp->syn_last_ns != 0 && unix_ns > tcp->syn_last_ns)
+        tcp->first_round_ns = unix_ns - tcp->syn_last_ns;
     if (tcp->established || !tcp->syn_ack || conversation->initiator != side)
         return;
     tcp->established = true;

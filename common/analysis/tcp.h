@@ -57,7 +57,7 @@ typedef struct fc_tcp_side {
 typedef struct fc_tcp {
     fc_tcp_side sides[2];
     int64_t syn_ns; /* of the initiator's last SYN before the answer */
-    int64_t syn_first_ns;
+    int64_t syn_first_ns, syn_last_ns;
     int64_t syn_ack_ns, syn_ack_last_ns;
     int64_t handshake_ns, handshake_ack_ns; /* -1 = not seen */
     int64_t first_round_ns;                 /* SYN to the first ACK; 0 = not known */

@@ -35,7 +35,10 @@ RULES = {
         "is the same and fewer are out of order",
 }
 
-ALERT_KINDS = {"21"}
+# What the corpus must have something of, so that an equal zero is no success.
+NEEDED = ("handshake time", "first RST's frame", "retransmissions", "out of order", "zero windows", "duplicate ACKs", "DNS latency", "DNS rcode",
+          "DNS truncated", "TLS alert's name", "TLS alert is encrypted", "TLS version", "ICMP unreachable", "ICMP prohibited", "ICMP tooBig",
+          "ICMP timeExceeded", "ICMP MTU", "dns.time", "ack_rtt of the SYN-ACK")
 ICMP_KINDS = ("unreachable", "prohibited", "tooBig", "timeExceeded")
 
 
@@ -44,11 +47,13 @@ class Tally:
 
     def __init__(self, file):
         self.file, self.equal, self.explained, self.wrong = file, collections.Counter(), collections.Counter(), []
+        self.telling = collections.Counter()  # of those that are equal, the ones that are something
 
     def same(self, what, ours, theirs, where, rule=None):
         """rule: one of RULES that explains a difference here; None = nothing does."""
         if ours == theirs:
             self.equal[what] += 1
+            self.telling[what] += theirs not in (None, 0, False)
         elif rule:
             assert rule in RULES
             self.explained[rule] += 1
@@ -371,18 +376,21 @@ def compare(program, file, expected, known):
     return tally
 
 
-def report(tallies, seconds):
-    equal, explained = collections.Counter(), collections.Counter()
+def report(tallies, seconds, is_whole):
+    equal, explained, telling = collections.Counter(), collections.Counter(), collections.Counter()
     for tally in tallies:
         equal.update(tally.equal)
+        telling.update(tally.telling)
         explained.update(tally.explained)
     width = max(len(what) for what in equal)
-    print(f"{'compared':{width}}  equal")
+    print(f"{'compared':{width}}  equal  of them not nothing")
     for what, count in sorted(equal.items()):
-        print(f"{what:{width}}  {count}")
+        print(f"{what:{width}}  {count:5}  {telling[what]}")
     for rule, count in explained.items():
         print(f"explained {count}: {rule}: {RULES[rule]}")
     wrong = [line for tally in tallies for line in tally.wrong]
+    if is_whole:
+        wrong += [f"the corpus has nothing to compare: {what}" for what in NEEDED if not telling[what]]
     for line in wrong:
         print(f"DIFFERENT: {line}")
     total = sum(equal.values()) + sum(explained.values()) + len(wrong)
@@ -410,7 +418,7 @@ def main():
     expected = [one for cell in cells for one in cell.expected]
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         tallies = list(pool.map(lambda file: compare(options.program, file, expected, known), files))
-    sys.exit(0 if report(tallies, seconds) else 1)
+    sys.exit(0 if report(tallies, seconds, not options.cells) else 1)
 
 
 if __name__ == "__main__":
