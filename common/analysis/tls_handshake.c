@@ -130,7 +130,8 @@ change_cipher_seen(fc_tls *tls, fc_tls_role from)
 static void
 learn_old(fc_tls *tls)
 {
-    if (tls->summary.version != 0 || !tls->server_hello)
+    /* What looks like a ServerHello, and was cut early, may have been a HelloRetryRequest of TLS 1.3. */
+    if (tls->summary.version != 0 || !tls->server_hello || !tls->sides[FC_TLS_SERVER].hello.random_read)
         return;
     uint16_t legacy = tls->sides[FC_TLS_SERVER].hello.legacy_version;
     tls->summary.version = legacy;
@@ -243,7 +244,7 @@ application_data_seen(fc_tls *tls, const fc_tls_sighting *at, uint16_t length)
     }
     /* No older server encrypts before the client does. */
     if (summary->version == 0 && tls->server_hello && at->from == FC_TLS_SERVER &&
-        !tls->sides[FC_TLS_CLIENT].changed_cipher)
+        !tls->sides[FC_TLS_CLIENT].changed_cipher && !tls->sides[FC_TLS_CLIENT].missed_records)
         summary->version = TLS_1_3;
     size_t seal = seal_size(tls);
     if (length <= seal)

@@ -198,6 +198,7 @@ step_done(fc_tls_hello *hello)
         begin(hello, STEP_RANDOM, RANDOM_SIZE);
         break;
     case STEP_RANDOM:
+        hello->random_read = true;
         hello->is_retry = hello->from_server && !hello->random_differs;
         begin(hello, STEP_SESSION_LENGTH, 1);
         break;

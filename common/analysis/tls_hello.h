@@ -19,7 +19,8 @@ typedef struct fc_tls_hello {
     uint8_t inner; /* inner_step, inside an extension */
     bool from_server;
     bool random_differs; /* from the special one of a HelloRetryRequest */
-    bool is_retry;       /* a HelloRetryRequest: a ServerHello with the special random */
+    bool random_read;
+    bool is_retry; /* a HelloRetryRequest: a ServerHello with the special random */
     bool has_alpn, has_psk;
     uint8_t name_size;
     uint16_t left; /* bytes of this step that are still to come */

@@ -249,6 +249,41 @@ records_are_found_again_after_missing_bytes(void **state)
 }
 
 static void
+an_alert_counts_after_missing_records_and_a_fin(void **state)
+{
+    fixture *f = *state;
+    load(f, "client-rejects-1.2");
+    const uint8_t *data = fc_buf_bytes(&f->recording);
+    size_t before = size_of_pieces(f, 2), after = size_of_pieces(f, 3);
+    (void)tls_recording_play(f->tls, data, before, 0, 70);
+    fc_tls_ended(f->tls, FC_TLS_END_FIN, FC_TLS_SERVER);
+    fc_tls_summary summary;
+    fc_tls_get(f->tls, &summary);
+    assert_int_equal(summary.end, FC_TLS_END_NONE);
+    fc_tls_push(f->tls, FC_TLS_CLIENT, 9, 9, data + before + 3, after - before - 3);
+    fc_tls_get(f->tls, &summary);
+    assert_int_equal(summary.end, FC_TLS_END_ALERT);
+    assert_int_equal(summary.alert_description, 48);
+}
+
+static void
+a_version_is_not_guessed_where_records_are_missing(void **state)
+{
+    fixture *f = *state;
+    for (size_t i = 0; i < FC_COUNT(recordings); i++) {
+        load(f, recordings[i].name);
+        for (size_t snap = 9; snap < 300; snap++) {
+            (void)play(f, 0, snap);
+            fc_tls_summary summary;
+            fc_tls_get(f->tls, &summary);
+            bool is_new = strstr(recordings[i].expected, ", TLS 1.3, ") != NULL;
+            if (summary.version != 0)
+                assert_int_equal(summary.version == 0x0304, is_new);
+        }
+    }
+}
+
+static void
 put16(fc_buf *out, size_t value)
 {
     const uint8_t bytes[] = {(uint8_t)(value >> 8), (uint8_t)value};
@@ -421,6 +456,8 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_short_snap_length_hides_failures_but_invents_none, setup, teardown),
         cmocka_unit_test_setup_teardown(records_are_found_again_after_missing_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_alert_counts_after_missing_records_and_a_fin, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_version_is_not_guessed_where_records_are_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(names_after_a_large_key_share_are_read, setup, teardown),
         cmocka_unit_test(only_a_client_hello_looks_like_tls),
         cmocka_unit_test_setup_teardown(what_is_no_tls_is_not_read_further, setup, teardown),
