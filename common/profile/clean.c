@@ -77,6 +77,11 @@ fc_clean_check(const char *text, size_t size)
     size_t used = 0;
     while (*at != 0) {
         uint32_t code = 0;
+        if (*at >= 0x20 && *at < 0x7f) {
+            at++;
+            used++;
+            continue;
+        }
         size_t length = character(at, &code);
         if (length == 0 || !printable(code))
             return false;
