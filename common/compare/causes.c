@@ -287,6 +287,23 @@ mark_own_peers(fc_comparer *comparer, const size_t *own, size_t count)
     }
 }
 
+/* Names that do not exist and that nobody else asks for: a wrong search list. */
+static void
+mark_own_names(fc_comparer *comparer, const size_t *own, size_t count)
+{
+    for (size_t t = 0; t < count; t++) {
+        fc_suspicion *trouble = &comparer->suspicions[own[t]];
+        if (trouble->kind != FC_SUSPICION_TROUBLE || trouble->index != FC_TROUBLE_DNS_NXDOMAIN)
+            continue;
+        for (size_t s = 0; s < count && trouble->names_under == NULL; s++) {
+            const fc_suspicion *set = &comparer->suspicions[own[s]];
+            if (set->kind == FC_SUSPICION_SET_ONLY && set->index == FC_TABLE_DNS_NAMES &&
+                set->entry != NULL && set->entry->sum.count * 2 >= trouble->x)
+                trouble->names_under = set->entry->key;
+        }
+    }
+}
+
 static void
 attach_facts(fc_comparer *comparer, const size_t *own, size_t count)
 {
@@ -349,6 +366,7 @@ fold_instance(fc_comparer *comparer, const size_t *own, size_t count)
         if (!comparer->suspicions[own[s]].shared)
             find_cause(comparer, own, count, own[s]);
     mark_own_peers(comparer, own, count);
+    mark_own_names(comparer, own, count);
     attach_facts(comparer, own, count);
     link_symptoms(comparer, own, count);
 }

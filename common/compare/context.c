@@ -281,27 +281,11 @@ growth_of(const fc_comparer *comparer, size_t instance, const void *what)
     return fmax(counter_sum(fact->stop) - start, 0);
 }
 
-static bool
-counts_errors(const fact_key *key)
-{
-    static const char *const words[] = {"err",     "drop",   "fail", "miss",     "overrun", "collision",
-                                        "Err",     "Drop",   "Fail", "Overflow", "Abort",   "Retrans",
-                                        "Timeout", "Pruned", "Bad",  "NoPorts",  "NoRoute"};
-    if (key->section == FC_SECTION_FIREWALL_COUNTER)
-        return true;
-    for (size_t i = 0; i < FC_COUNT(words); i++)
-        if (strstr(key->key, words[i]) != NULL)
-            return true;
-    return false;
-}
-
 static void
 judge_growth(fc_comparer *comparer, const fact_key *key)
 {
     fc_peer_values values;
     fc_spread peers;
-    if (!counts_errors(key))
-        return;
     fc_peer_values_init(&values, comparer, growth_of, key);
     for (size_t i = 0; i < comparer->count; i++) {
         double growth = growth_of(comparer, i, key);

@@ -149,12 +149,15 @@ put_own_address(fc_buf *out, const own *self, const char *word, size_t length, c
     return false;
 }
 
+/* text: of the pool. */
 static const char *
 plain_text(const own *self, const char *text, fc_pool *pool, fc_buf *scratch)
 {
     if (text == NULL)
         return NULL;
     size_t name_length = self->name != NULL ? strlen(self->name) : 0;
+    if (!fc_pool_may_have_address(text) && (name_length == 0 || strstr(text, self->name) == NULL))
+        return text;
     fc_buf_clear(scratch);
     for (const char *at = text; *at != '\0' && fc_buf_size(scratch) < PLAIN_MAX;) {
         size_t length = 0;
@@ -210,6 +213,21 @@ put_key(fc_buf *out, const fc_context_fact *fact)
     fc_buf_append(out, fact->key, end != NULL ? (size_t)(end - fact->key) : strlen(fact->key));
 }
 
+/* Counters that count nothing bad are left out: there are hundreds, all different, and none is compared. */
+static bool
+counts_errors(fc_section section, const char *key)
+{
+    static const char *const words[] = {"err",     "drop",   "fail", "miss",     "overrun", "collision",
+                                        "Err",     "Drop",   "Fail", "Overflow", "Abort",   "Retrans",
+                                        "Timeout", "Pruned", "Bad",  "NoPorts",  "NoRoute"};
+    if (section == FC_SECTION_FIREWALL_COUNTER)
+        return true;
+    for (size_t i = 0; i < FC_COUNT(words); i++)
+        if (strstr(key, words[i]) != NULL)
+            return true;
+    return false;
+}
+
 /* Sorted; of keys with several values one with all of them, unless the section's elements are key and value.
  */
 static snapshot_fact *
@@ -220,7 +238,9 @@ take_snapshot(const fc_context *context, fc_pool *pool, size_t *ret_count)
     snapshot_fact *facts = fc_alloc_array((context != NULL ? context->fact_count : 0) + 1, sizeof *facts);
     for (size_t i = 0; context != NULL && i < context->fact_count; i++) {
         const fc_context_fact *fact = &context->facts[i];
-        if ((unsigned)fact->section >= FC_SECTION_COUNT || fact->key == NULL || fact->value == NULL)
+        if ((unsigned)fact->section >= FC_SECTION_COUNT || fact->key == NULL || fact->value == NULL ||
+            (fc_section_names[fact->section].compare == FC_COMPARE_COUNTER &&
+             !counts_errors(fact->section, fact->key)))
             continue;
         fc_buf_clear(&text);
         put_key(&text, fact);
@@ -231,7 +251,11 @@ take_snapshot(const fc_context *context, fc_pool *pool, size_t *ret_count)
                             fc_fact_rules[fact->section].elements ? fc_pool_text(pool, "there")
                                                                   : fc_pool_text(pool, fact->value)};
     }
-    qsort(facts, count, sizeof *facts, compare_facts);
+    bool sorted = true;
+    for (size_t i = 1; i < count && sorted; i++)
+        sorted = compare_facts(&facts[i - 1], &facts[i]) <= 0;
+    if (!sorted)
+        qsort(facts, count, sizeof *facts, compare_facts);
     for (size_t i = 0; i < count; i++) {
         snapshot_fact *last = kept > 0 ? &facts[kept - 1] : NULL;
         if (last == NULL || last->section != facts[i].section || last->key != facts[i].key) {

@@ -1,7 +1,8 @@
-/* features.h: what a comparison keeps of one instance: its profile without the empty space, its context's facts.
+/* features.h: what a comparison keeps of one instance: its profile without the empty space, its context's
+ * facts.
  *
- * A profile in memory is about 1 MiB; this is 5 to 100 KiB, so that a thousand instances lie side by side. Everything is owned by the
- * comparison (facts: by its pool of texts) and lives as long as that.
+ * A profile in memory is about 1 MiB; this is 5 to 100 KiB, so that a thousand instances lie side by side.
+ * Everything is owned by the comparison (facts: by its pool of texts) and lives as long as that.
  */
 #ifndef FC_COMPARE_FEATURES_H
 #define FC_COMPARE_FEATURES_H
@@ -28,7 +29,7 @@ typedef enum fc_quantile {
 } fc_quantile;
 
 typedef struct fc_feature_sketch {
-    uint64_t count, sum, min, max; /* as in fc_sketch: ns */
+    uint64_t count, sum, min, max;         /* as in fc_sketch: ns */
     uint64_t quantiles[FC_QUANTILE_COUNT]; /* 0 while empty */
 } fc_feature_sketch;
 
@@ -54,9 +55,10 @@ typedef struct fc_feature_series {
     uint64_t *rows[FC_SERIES_COUNT]; /* owned, in one block; NULL = all zero */
 } fc_feature_series;
 
-/* One fact of the context: what it was at the start (NULL = not there) and at the stop; several values under one key are joined with
- * " | ". The plain_ texts have the instance's own addresses, networks and name taken out, so that peers can be compared. All borrowed
- * from the comparison's pool, where equal texts are one: pointers compare. */
+/* One fact of the context: what it was at the start (NULL = not there) and at the stop; several values under
+ * one key are joined with " | ". The plain_ texts have the instance's own addresses, networks and name taken
+ * out, so that peers can be compared. All borrowed from the comparison's pool, where equal texts are one:
+ * pointers compare. */
 typedef struct fc_feature_fact {
     fc_section section;
     const char *key, *start, *stop;
@@ -74,22 +76,23 @@ typedef enum fc_distrust {
 
 typedef struct fc_instance_features {
     bool has_profile, has_context;
-    fc_profile_subject subject;      /* its files and filter owned */
+    fc_profile_subject subject; /* its files and filter owned */
     uint64_t counters[FC_COUNTER_COUNT];
     fc_feature_sketch sketches[FC_SKETCH_COUNT];
     fc_feature_series series;
     fc_feature_table tables[FC_TABLE_COUNT];
     fc_feature_trouble troubles[FC_TROUBLE_COUNT];
-    fc_feature_fact *facts;          /* owned; sorted by section and key */
+    fc_feature_fact *facts; /* owned; sorted by section and key */
     size_t fact_count;
-    uint32_t unreadable;             /* bit 1 << section: not everything of it is known */
+    uint32_t unreadable;                       /* bit 1 << section: not everything of it is known */
     int64_t context_start_ns, context_stop_ns; /* when the snapshots were taken; 0 = none */
-    unsigned distrust;               /* fc_distrust bits */
-    char *distrust_text;             /* owned; "12 % of the packets were dropped"; NULL = trusted */
-    double seconds;                  /* of the window, at least what the packets span; 0 = not known */
+    unsigned distrust;                         /* fc_distrust bits */
+    char *distrust_text;                       /* owned; "12 % of the packets were dropped"; NULL = trusted */
+    double seconds; /* of the window, at least what the packets span; 0 = not known */
 } fc_instance_features;
 
 /* 0.5 for FC_QUANTILE_50. */
-double fc_quantile_part(fc_quantile quantile);
+double
+fc_quantile_part(fc_quantile quantile);
 
 #endif

@@ -2,12 +2,14 @@
 
 #include "common/base/mem.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
 typedef struct pool_entry {
     UT_hash_handle hh;
+    bool may_have_address;
     char text[];
 } pool_entry;
 
@@ -34,6 +36,25 @@ fc_pool_free(fc_pool *pool)
     free(pool);
 }
 
+/* A dot between digits, or two colons. */
+static bool
+looks_like_address(const char *text)
+{
+    size_t colons = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        colons += *at == ':';
+        if (*at == '.' && at > text && isdigit((unsigned char)at[-1]) && isdigit((unsigned char)at[1]))
+            return true;
+    }
+    return colons >= 2;
+}
+
+bool
+fc_pool_may_have_address(const char *pooled)
+{
+    return ((const pool_entry *)(const void *)(pooled - offsetof(pool_entry, text)))->may_have_address;
+}
+
 const char *
 fc_pool_text(fc_pool *pool, const char *text)
 {
@@ -45,6 +66,7 @@ fc_pool_text(fc_pool *pool, const char *text)
     if (entry == NULL) {
         entry = fc_alloc(sizeof *entry + length + 1);
         memcpy(entry->text, text, length + 1);
+        entry->may_have_address = looks_like_address(entry->text);
         HASH_ADD_KEYPTR(hh, pool->entries, entry->text, length, entry);
     }
     return entry->text;

@@ -4,7 +4,8 @@
 
 #include "common/compare/compare.h"
 
-/* Chance that equal instances give a finding by any of the count rules, in one comparison: shared among all tests made. */
+/* Chance that equal instances give a finding by any of the count rules, in one comparison: shared among all
+ * tests made. */
 #define FC_RULES_ALPHA 0.01
 /* The same for one test of a RARE trouble that no peer has: it gives a note. */
 #define FC_RULES_ALPHA_RARE 0.01
@@ -15,14 +16,14 @@ typedef enum fc_rule_flags {
     FC_RULE_DISTORTED = 1, /* packets that the capture lost look like it */
     FC_RULE_SHARED = 2,    /* worth a finding when all have it */
     FC_RULE_DEEP = 4,      /* where it explains a proven trouble, it needs no proof of its own */
-    FC_RULE_RARE = 8,      /* healthy instances have none at all: a few prove something, when no peer has any */
+    FC_RULE_RARE = 8, /* healthy instances have none at all: a few prove something, when no peer has any */
 } fc_rule_flags;
 
 /* A trouble's rate against its peers'. Row by fc_trouble_id. */
 typedef struct fc_trouble_rule {
     fc_category category;
-    double effect;   /* at least so much above the peers' median: a part of 1 */
-    unsigned flags;  /* fc_rule_flags */
+    double effect;     /* at least so much above the peers' median: a part of 1 */
+    unsigned flags;    /* fc_rule_flags */
     const char *title; /* template, sentence.c */
 } fc_trouble_rule;
 extern const fc_trouble_rule fc_trouble_rules[FC_TROUBLE_COUNT];
@@ -32,8 +33,9 @@ typedef struct fc_rate_rule {
     const char *id;
     fc_category category;
     fc_severity severity;
-    fc_counter hits, less, total; /* less: SYNs of these connections are taken off; FC_COUNTER_COUNT = nothing */
-    fc_trouble_id trouble;      /* whose exemplars show it */
+    fc_counter hits, less,
+        total;             /* less: SYNs of these connections are taken off; FC_COUNTER_COUNT = nothing */
+    fc_trouble_id trouble; /* whose exemplars show it */
     double effect;
     uint64_t events_min;
     const char *title;
@@ -47,8 +49,8 @@ typedef struct fc_latency_rule {
     fc_severity severity;
     fc_sketch_id sketch;
     double floor_ms;
-    bool lower_quarter;       /* the 25 % quantile must be beyond as well: mixtures move the median by themselves */
-    int table;                /* whose keys have such times; FC_COMPARE_NONE */
+    bool lower_quarter; /* the 25 % quantile must be beyond as well: mixtures move the median by themselves */
+    int table;          /* whose keys have such times; FC_COMPARE_NONE */
     int series_sum, series_count; /* fc_series_id; FC_COMPARE_NONE */
     const char *title;
 } fc_latency_rule;

@@ -134,7 +134,9 @@ put_peer(fc_buf *out, const telling *t, const char *word)
 static void
 put_detail(fc_buf *out, const telling *t)
 {
-    if (t->first->detail != NULL)
+    if (t->first->names_under != NULL)
+        fc_buf_printf(out, " (names under %s, for which nobody else asks)", t->first->names_under);
+    else if (t->first->detail != NULL)
         fc_buf_printf(out, " (%s)", t->first->detail);
 }
 
@@ -264,7 +266,7 @@ own_resolver_template(const telling *t)
     switch (t->first->index) {
     case FC_TROUBLE_DNS_UNANSWERED:
         return all ? "{I} ask{s} the resolver {key}, which nobody else asks and which answers none of {its} "
-                     "{n} questions{peers}"
+                     "{n} questions (no answer at all){peers}"
                    : "{I} ask{s} the resolver {key}, which nobody else asks and which gives no answer to {x} "
                      "of {its} {n} "
                      "questions{peers}";

@@ -189,8 +189,8 @@ add_noise(fc_profile *profile, uint64_t *random, uint64_t scale)
         fleet_connections(profile, "192.0.2.77", 80, 1, 300); /* a package list, now and then */
 }
 
-static void
-fill_profile(fc_profile *profile, size_t index, uint64_t *random, uint64_t scale)
+void
+fleet_fill_profile(fc_profile *profile, size_t index, uint64_t *random, uint64_t scale)
 {
     fc_address own = address_of("10.0.0.0");
     own.bytes[2] = (uint8_t)(index >> 8);
@@ -240,7 +240,7 @@ fleet_init(fleet *all, size_t count, uint64_t seed, unsigned scale)
     for (size_t i = 0; i < count; i++) {
         (void)snprintf(all->instances[i].name, sizeof all->instances[i].name, "web-%zu", i + 1);
         all->instances[i].profile = fc_profile_new();
-        fill_profile(all->instances[i].profile, i, &random, scale);
+        fleet_fill_profile(all->instances[i].profile, i, &random, scale);
     }
 }
 
@@ -257,8 +257,8 @@ fleet_fini(fleet *all)
     all->count = 0;
 }
 
-static void
-fill_context(fc_context *context, size_t index, int64_t at_ns, uint64_t grown)
+void
+fleet_fill_context(fc_context *context, size_t index, int64_t at_ns, uint64_t grown)
 {
     context->at.ns = at_ns;
     char key[64];
@@ -288,8 +288,8 @@ void
 fleet_add_contexts(fleet *all)
 {
     for (size_t i = 0; i < all->count; i++) {
-        fill_context(&all->instances[i].start, i, FLEET_START_NS, 0);
-        fill_context(&all->instances[i].stop, i, FLEET_START_NS + FLEET_SECONDS * 1000000000LL, 1);
+        fleet_fill_context(&all->instances[i].start, i, FLEET_START_NS, 0);
+        fleet_fill_context(&all->instances[i].stop, i, FLEET_START_NS + FLEET_SECONDS * 1000000000LL, 1);
         all->instances[i].has_context = true;
     }
 }

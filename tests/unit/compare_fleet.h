@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { FLEET_MAX = 1000 };
 #define FLEET_START_NS (1795000000LL * 1000000000LL)
 #define FLEET_SECONDS  30
 
@@ -33,6 +32,12 @@ void
 fleet_init(fleet *all, size_t count, uint64_t seed, unsigned scale);
 void
 fleet_fini(fleet *all);
+/* One instance of such a fleet into an empty profile, and its context at a moment. random: state of
+ * fleet_random. */
+void
+fleet_fill_profile(fc_profile *profile, size_t index, uint64_t *random, uint64_t scale);
+void
+fleet_fill_context(fc_context *context, size_t index, int64_t at_ns, uint64_t grown);
 /* The contexts of an equal fleet in one subnet. */
 void
 fleet_add_contexts(fleet *all);
