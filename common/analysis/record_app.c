@@ -188,7 +188,7 @@ fc_record_tls(fc_profile *profile, const fc_told *told)
     int64_t took = tls->hello_ns != 0 && tls->data_ns != 0 ? tls->data_ns - tls->hello_ns : -1;
     profile->counters[FC_COUNTER_TLS_HELLOS]++;
     profile->counters[FC_COUNTER_TLS_COMPLETED] += complete;
-    profile->counters[FC_COUNTER_TLS_OPEN] += !complete && !failed;
+    profile->counters[FC_COUNTER_TLS_OPEN] += !complete && !failed && !tls->over;
     fc_table_values values = {
         .count = 1,
         .packets = summary->in.packets + summary->out.packets,

@@ -149,6 +149,7 @@ fc_tls_ended(fc_tls *tls, fc_tls_end how, fc_tls_role by)
     /* A client that has finished a TLS 1.3 handshake need not hear of the server again. */
     if (fc_tls_is_complete(tls, by) || (how == FC_TLS_END_SILENCE && tls->client_finished)) {
         bool knows = !tls->sides[FC_TLS_CLIENT].missed_records && !tls->sides[FC_TLS_SERVER].missed_records;
+        summary->over = how != FC_TLS_END_SILENCE;
         tls->closing = how == FC_TLS_END_RST || (how == FC_TLS_END_FIN && knows);
         return;
     }

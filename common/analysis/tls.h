@@ -50,6 +50,7 @@ typedef struct fc_tls_summary {
     bool hello_retry;
     bool encrypted_alert;       /* the alert is an encrypted one: its level and description are not known, 0 */
     fc_tls_end end;
+    bool over;                /* closed without breaking off a handshake, as far as was seen; with or without application data */
     uint8_t end_role;         /* fc_tls_role of who ended it */
     bool has_alert;           /* the one that ended it, or else the last warning */
     uint8_t alert_role, alert_level, alert_description;

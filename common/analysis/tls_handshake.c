@@ -63,6 +63,7 @@ static void
 close_properly(fc_tls *tls)
 {
     tls->closing = true;
+    tls->summary.over = true;
     tls->summary.end = FC_TLS_END_NONE;
 }
 
@@ -80,6 +81,7 @@ alert_seen(fc_tls *tls, const fc_tls_sighting *at, uint8_t level, uint8_t descri
     bool ends = encrypted || level == LEVEL_FATAL || description == CLOSE_NOTIFY ||
                 (is_new(summary->version) && description != USER_CANCELED);
     if (ends) {
+        summary->over = false;
         summary->end = FC_TLS_END_ALERT;
         summary->end_role = (uint8_t)at->from;
     }

@@ -249,6 +249,23 @@ records_are_found_again_after_missing_bytes(void **state)
 }
 
 static void
+a_connection_closed_after_its_handshake_is_over(void **state)
+{
+    static const char *const names[] = {"closed-1.2", "closed-1.3"};
+    fixture *f = *state;
+    for (size_t i = 0; i < FC_COUNT(names); i++) {
+        load(f, names[i]);
+        (void)tls_recording_play(f->tls, fc_buf_bytes(&f->recording), size_of_pieces(f, 2), 0, 0);
+        fc_tls_summary summary;
+        fc_tls_get(f->tls, &summary);
+        assert_false(summary.over);
+        (void)play(f, 0, 0);
+        fc_tls_get(f->tls, &summary);
+        assert_true(summary.over);
+    }
+}
+
+static void
 an_alert_counts_after_missing_records_and_a_fin(void **state)
 {
     fixture *f = *state;
@@ -456,6 +473,7 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_short_snap_length_hides_failures_but_invents_none, setup, teardown),
         cmocka_unit_test_setup_teardown(records_are_found_again_after_missing_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_connection_closed_after_its_handshake_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(an_alert_counts_after_missing_records_and_a_fin, setup, teardown),
         cmocka_unit_test_setup_teardown(a_version_is_not_guessed_where_records_are_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(names_after_a_large_key_share_are_read, setup, teardown),
