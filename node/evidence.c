@@ -2,7 +2,6 @@
 
 #include "common/base/log.h"
 #include "common/profile/context.h"
-#include "common/profile/profile.h"
 #include "node/storage.h"
 
 #include <string.h>
@@ -15,8 +14,11 @@ const char *
 nd_evidence_file(nd_evidence_kind kind)
 {
     static const char *const files[] = {
-#define X(name, file) file,
+#define X(name, file) [ND_EVIDENCE_##name] = file,
         ND_EVIDENCE(X)
+#undef X
+#define X(name, file) [ND_EVIDENCE_##name] = file,
+            ND_EVIDENCE_BEHIND(X)
 #undef X
     };
     return files[kind];
@@ -52,12 +54,41 @@ nd_evidence_put(nd_evidence *evidence, nd_evidence_kind kind, const void *bytes,
     item->kept = false;
 }
 
+static uint64_t
+packets_of(const fc_profile *profile)
+{
+    const uint64_t *counters = profile->counters;
+    return counters[FC_COUNTER_PACKETS_IN] + counters[FC_COUNTER_PACKETS_OUT] +
+           counters[FC_COUNTER_PACKETS_UNORIENTED] + counters[FC_COUNTER_CAPTURE_UNPROFILED];
+}
+
 void
-nd_evidence_next_run(nd_evidence *evidence)
+nd_evidence_account(nd_evidence *evidence, uint64_t written_packets, fc_wall now)
+{
+    const fc_buf *packed = &evidence->items[ND_EVIDENCE_PROFILE].packed;
+    fc_profile *profile = NULL;
+    if (fc_buf_size(packed) == 0 ||
+        fc_profile_unpack(fc_buf_bytes(packed), fc_buf_size(packed), &profile, NULL) != FC_OK)
+        return;
+    uint64_t known = packets_of(profile);
+    if (known < written_packets) {
+        fc_buf all = {0};
+        profile->counters[FC_COUNTER_CAPTURE_UNPROFILED] += written_packets - known;
+        fc_profile_pack(profile, &all);
+        nd_evidence_put(evidence, ND_EVIDENCE_PROFILE, fc_buf_bytes(&all), fc_buf_size(&all), now);
+        fc_buf_fini(&all);
+    }
+    fc_profile_free(profile);
+}
+
+void
+nd_evidence_next_run(nd_evidence *evidence, uint64_t written_packets, fc_wall now)
 {
     const fc_buf *profile = &evidence->items[ND_EVIDENCE_PROFILE].packed;
+    nd_evidence_account(evidence, written_packets, now);
     fc_buf_clear(&evidence->earlier);
     fc_buf_append(&evidence->earlier, fc_buf_bytes(profile), fc_buf_size(profile));
+    evidence->earlier_unsaved = fc_buf_size(profile) > 0;
 }
 
 /* Appends the sum of both, packed. */
@@ -98,7 +129,11 @@ nd_evidence_put_profile(nd_evidence *evidence, const void *bytes, size_t size, f
 fc_err
 nd_evidence_save(nd_evidence *evidence, nd_storage *storage, const char *directory, fc_fail *fail)
 {
+    static const fc_buf nothing;
     fc_err err = FC_OK;
+    if (evidence->earlier_unsaved)
+        err = storage->ops->save_evidence(storage, directory, ND_EVIDENCE_EARLIER, &evidence->earlier, fail);
+    evidence->earlier_unsaved = evidence->earlier_unsaved && err != FC_OK;
     for (int kind = 0; kind < ND_EVIDENCE_COUNT && err == FC_OK; kind++) {
         nd_evidence_item *item = &evidence->items[kind];
         if (!item->unsaved)
@@ -106,7 +141,25 @@ nd_evidence_save(nd_evidence *evidence, nd_storage *storage, const char *directo
         err = storage->ops->save_evidence(storage, directory, (nd_evidence_kind)kind, &item->packed, fail);
         item->unsaved = err != FC_OK;
     }
+    if (err == FC_OK && evidence->last_read) {
+        err = storage->ops->save_evidence(storage, directory, ND_EVIDENCE_LAST, &nothing, fail);
+        evidence->last_read = err != FC_OK;
+    }
     return err;
+}
+
+/* False when there is none. */
+static bool
+load_one(nd_storage *storage, const char *directory, nd_evidence_kind kind, fc_buf *ret_packed)
+{
+    fc_fail fail = {0};
+    fc_buf_clear(ret_packed);
+    fc_err err = storage->ops->load_evidence(storage, directory, kind, ret_packed, &fail);
+    if (err != FC_OK && err != FC_ERR_NOT_FOUND)
+        fc_log(FC_LOG_WARNING, "%s/%s cannot be used: %s", directory, nd_evidence_file(kind), fail.text);
+    if (err != FC_OK)
+        fc_buf_clear(ret_packed);
+    return fc_buf_size(ret_packed) > 0;
 }
 
 void
@@ -114,17 +167,17 @@ nd_evidence_load(nd_evidence *evidence, nd_storage *storage, const char *directo
 {
     for (int kind = 0; kind < ND_EVIDENCE_COUNT; kind++) {
         nd_evidence_item *item = &evidence->items[kind];
-        fc_fail fail = {0};
-        fc_buf_clear(&item->packed);
-        fc_err err =
-            storage->ops->load_evidence(storage, directory, (nd_evidence_kind)kind, &item->packed, &fail);
-        if (err == FC_OK && fc_buf_size(&item->packed) > 0) {
+        if (load_one(storage, directory, (nd_evidence_kind)kind, &item->packed))
             item->mark = (nd_mark){.revision = next_revision(&item->mark, now)};
-            continue;
-        }
-        fc_buf_clear(&item->packed);
-        if (err != FC_OK && err != FC_ERR_NOT_FOUND)
-            fc_log(FC_LOG_WARNING, "%s/%s cannot be used: %s", directory,
-                   nd_evidence_file((nd_evidence_kind)kind), fail.text);
     }
+    (void)load_one(storage, directory, ND_EVIDENCE_EARLIER, &evidence->earlier);
+    fc_buf last = {0};
+    fc_fail fail = {0};
+    if (load_one(storage, directory, ND_EVIDENCE_LAST, &last)) {
+        evidence->last_read = true;
+        if (nd_evidence_put_profile(evidence, fc_buf_bytes(&last), fc_buf_size(&last), now, &fail) != FC_OK)
+            fc_log(FC_LOG_WARNING, "%s/%s cannot be used: %s", directory, nd_evidence_file(ND_EVIDENCE_LAST),
+                   fail.text);
+    }
+    fc_buf_fini(&last);
 }

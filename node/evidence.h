@@ -11,6 +11,7 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/err.h"
+#include "common/profile/profile.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,11 +29,17 @@ typedef struct nd_mark {
     X(PROFILE, "profile.pb")                                                                                 \
     X(CONTEXT_START, "context-start.pb")                                                                     \
     X(CONTEXT_STOP, "context-stop.pb")
+/* Files that are not told: the sum of the helpers before the last one, and what a helper left behind that had
+ * nobody to tell any more (FC_PROFILE_LAST_FILE). */
+#define ND_EVIDENCE_BEHIND(X)                                                                                \
+    X(EARLIER, "profile-earlier.pb")                                                                         \
+    X(LAST, FC_PROFILE_LAST_FILE)
 typedef enum nd_evidence_kind {
 #define X(name, file) ND_EVIDENCE_##name,
-    ND_EVIDENCE(X)
+    ND_EVIDENCE(X) ND_EVIDENCE_COUNT,
+    ND_EVIDENCE_AT_COUNT = ND_EVIDENCE_COUNT - 1, /* the next goes on from here */
+    ND_EVIDENCE_BEHIND(X) ND_EVIDENCE_FILES
 #undef X
-        ND_EVIDENCE_COUNT
 } nd_evidence_kind;
 
 enum { ND_EVIDENCE_BYTES_MAX = 60 << 10 }; /* of one: fits a frame */
@@ -49,6 +56,7 @@ typedef struct nd_evidence_item {
 typedef struct nd_evidence {
     nd_evidence_item items[ND_EVIDENCE_COUNT];
     fc_buf earlier; /* owned: the profile of the helpers before this one; empty = it is the first */
+    bool earlier_unsaved, last_read;
 } nd_evidence;
 
 void
@@ -58,9 +66,12 @@ nd_evidence_file(nd_evidence_kind kind);
 /* Copies; what is there already is no news. */
 void
 nd_evidence_put(nd_evidence *evidence, nd_evidence_kind kind, const void *bytes, size_t size, fc_wall now);
-/* Another helper begins. */
+/* Another helper begins; those before it have written so many packets. */
 void
-nd_evidence_next_run(nd_evidence *evidence);
+nd_evidence_next_run(nd_evidence *evidence, uint64_t written_packets, fc_wall now);
+/* So many packets are in the files: those that no profile speaks of count as not profiled. */
+void
+nd_evidence_account(nd_evidence *evidence, uint64_t written_packets, fc_wall now);
 /* The newest profile of the helper that runs: replaces its last one, on top of the earlier helpers'.
  * FC_ERR_LIMIT, FC_ERR_CORRUPT: it is left out. */
 FC_MUST_USE fc_err

@@ -22,19 +22,23 @@ nd_instance_capture_context_run(fc_task *task)
     bool over = nd_state_final(capture->state);
     bool began = fc_buf_size(&evidence->items[ND_EVIDENCE_CONTEXT_START].packed) > 0;
     nd_evidence_kind kind = over ? ND_EVIDENCE_CONTEXT_STOP : ND_EVIDENCE_CONTEXT_START;
-    if (capture->env->context == NULL || began != over || fc_buf_size(&evidence->items[kind].packed) > 0)
+    fc_wall now = fc_clock_wall(fc_loop_clock(capture->env->loop));
+    if (over) /* a helper that died took the last seconds with it */
+        nd_evidence_account(evidence, capture->status.counters.written_packets, now);
+    if (capture->env->context == NULL || began != over || fc_buf_size(&evidence->items[kind].packed) > 0) {
+        nd_instance_capture_save_evidence(capture);
         return;
+    }
     fc_context context = {0};
     fc_fail fail = {0};
     fc_buf packed = {0};
     if (capture->env->context(&context, &fail) == FC_OK) {
         fc_context_pack(&context, &packed);
-        nd_evidence_put(evidence, kind, fc_buf_bytes(&packed), fc_buf_size(&packed),
-                        fc_clock_wall(fc_loop_clock(capture->env->loop)));
-        nd_instance_capture_save_evidence(capture);
+        nd_evidence_put(evidence, kind, fc_buf_bytes(&packed), fc_buf_size(&packed), now);
     } else {
         fc_log(FC_LOG_WARNING, "capture %s: no network context: %s", capture->want.name, fail.text);
     }
+    nd_instance_capture_save_evidence(capture);
     fc_buf_fini(&packed);
     fc_context_fini(&context);
 }

@@ -12,7 +12,7 @@ typedef struct kept {
     char uid[FC_UID_LENGTH + 1];
     fc_buf spec; /* packed, as on a disk */
     fc_status status;
-    fc_buf evidence[ND_EVIDENCE_COUNT];
+    fc_buf evidence[ND_EVIDENCE_FILES];
 } kept;
 
 typedef struct answer {
@@ -53,7 +53,7 @@ kept_free(kept *k)
 {
     fc_buf_fini(&k->spec);
     fc_status_fini(&k->status);
-    for (int kind = 0; kind < ND_EVIDENCE_COUNT; kind++)
+    for (int kind = 0; kind < ND_EVIDENCE_FILES; kind++)
         fc_buf_fini(&k->evidence[kind]);
     free(k);
 }

@@ -152,7 +152,7 @@ start_helper(nd_instance_capture *capture)
             .dir_fd = dir_fd,
         };
         reason = FC_STOP_HELPER_DIED;
-        nd_evidence_next_run(&capture->evidence);
+        nd_evidence_next_run(&capture->evidence, capture->base.written_packets, wall_now(capture));
         err = env->backend->ops->start(env->backend, &spec, &run_ops, capture, &capture->run, &fail);
     }
     fc_buf_fini(&filter);

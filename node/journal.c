@@ -121,8 +121,11 @@ save_evidence(nd_storage *storage, const char *directory, nd_evidence_kind kind,
     fc_err err = fc_file_open_beneath(self(storage)->root_fd, directory, O_RDONLY | O_DIRECTORY, 0, &dir_fd);
     if (err != FC_OK)
         return fc_fail_set(fail, err, "%s cannot be opened: %s", directory, fc_err_text(err));
-    err = fc_file_write_atomic(dir_fd, nd_evidence_file(kind), fc_buf_bytes(packed), fc_buf_size(packed),
-                               0640, fail);
+    if (fc_buf_size(packed) == 0)
+        (void)unlinkat(dir_fd, nd_evidence_file(kind), 0);
+    else
+        err = fc_file_write_atomic(dir_fd, nd_evidence_file(kind), fc_buf_bytes(packed), fc_buf_size(packed),
+                                   0640, fail);
     close(dir_fd);
     return err;
 }
@@ -165,7 +168,7 @@ forget(nd_storage *storage, const char *directory, bool purge)
         return;
     (void)unlinkat(dir_fd, SPEC, 0);
     (void)unlinkat(dir_fd, JOURNAL, 0);
-    for (int kind = 0; kind < ND_EVIDENCE_COUNT; kind++)
+    for (int kind = 0; kind < ND_EVIDENCE_FILES; kind++)
         (void)unlinkat(dir_fd, nd_evidence_file((nd_evidence_kind)kind), 0);
     if (purge)
         delete_files(dir_fd);

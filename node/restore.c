@@ -117,8 +117,6 @@ adopt(nd_instance_capture *capture, fc_status *status, fc_wall lease_end)
         capture->status.directory = fc_sprintf("%s/%s", capture->env->captures_dir, capture->directory);
     capture->status.armed = false;
     nd_instance_capture_remark(capture);
-    nd_evidence_load(&capture->evidence, capture->env->storage, capture->directory,
-                     fc_clock_wall(fc_loop_clock(capture->env->loop)));
     capture->restoring = true;
     capture->restore_until = fc_mono_after_ms(fc_loop_now(capture->env->loop), ND_RESTORE_MS);
     capture->restore_lease_end = lease_end;
@@ -134,6 +132,15 @@ hash_missing(nd_instance_capture *capture)
     }
 }
 
+/* When its helper is gone: that may have left its last profile. */
+static void
+load_evidence(nd_instance_capture *capture)
+{
+    nd_evidence_load(&capture->evidence, capture->env->storage, capture->directory,
+                     fc_clock_wall(fc_loop_clock(capture->env->loop)));
+    nd_instance_capture_save_evidence(capture);
+}
+
 /* The files are in order and nobody else works on them. */
 static void
 decide(nd_instance_capture *capture, const nd_recovery *recovery)
@@ -141,6 +148,7 @@ decide(nd_instance_capture *capture, const nd_recovery *recovery)
     fc_status *status = &capture->status;
     fc_wall now = fc_clock_wall(fc_loop_clock(capture->env->loop));
     fc_wall seen = last_seen(status, recovery);
+    load_evidence(capture);
     nd_restore_fold(status, recovery);
     nd_instance_capture_remark(capture);
     hash_missing(capture);
@@ -168,6 +176,7 @@ nd_instance_capture_restore(nd_instance_capture *capture, fc_status *status, fc_
     if (status != NULL)
         adopt(capture, status, lease_end);
     if (fc_state_final(capture->status.state)) {
+        load_evidence(capture);
         capture->restoring = false;
         capture->state = capture->status.state == FC_STATE_STOPPED ? ND_STATE_STOPPED : ND_STATE_FAILED;
         nd_instance_capture_changed(capture, true);

@@ -40,7 +40,8 @@ typedef struct nd_storage_ops {
     fc_err (*put_spec)(nd_storage *storage, const char *directory, const nd_desired_capture *want,
                        fc_fail *fail);
     fc_err (*save)(nd_storage *storage, const char *directory, const fc_status *status, fc_fail *fail);
-    /* One item of evidence, replaced atomically; and read back (appended): FC_ERR_NOT_FOUND, FC_ERR_LIMIT. */
+    /* One file of evidence, replaced atomically (taken away when empty); and read back (appended):
+     * FC_ERR_NOT_FOUND, FC_ERR_LIMIT. */
     fc_err (*save_evidence)(nd_storage *storage, const char *directory, nd_evidence_kind kind,
                             const fc_buf *packed, fc_fail *fail);
     fc_err (*load_evidence)(nd_storage *storage, const char *directory, nd_evidence_kind kind,

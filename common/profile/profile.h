@@ -34,6 +34,8 @@ enum {
     FC_TROUBLE_DETAILS_MAX = 12,
 };
 #define FC_EXEMPLAR_NO_FILE UINT32_MAX
+/* Beside the segments: the last profile of a fleetcap-capture whose node was gone. */
+#define FC_PROFILE_LAST_FILE "profile-last.pb"
 
 typedef struct fc_profile_subject {
     char capture_uid[FC_UID_LENGTH + 1];

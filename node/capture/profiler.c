@@ -2,9 +2,13 @@
 
 #include "common/analysis/analyzer.h"
 #include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
 #include "common/base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -15,9 +19,8 @@ enum { CACHE_LINE = 64, AHEAD = 6 };
 
 struct cap_profiler {
     const cap_spec *spec; /* borrowed */
-    void (*give_back)(void *user, cap_buffer *buffer);
-    void *user;   /* borrowed */
-    int event_fd; /* owned */
+    cap_writer *writer;   /* borrowed */
+    int event_fd;         /* owned */
     pthread_t thread;
     bool created;
     size_t share; /* buffers that may wait */
@@ -54,8 +57,7 @@ notify(cap_profiler *profiler)
 /* ---- life ---- */
 
 fc_err
-cap_profiler_new(const cap_spec *spec, const fc_buf *header, size_t buffer_count,
-                 void (*give_back)(void *user, cap_buffer *buffer), void *user, cap_profiler **ret_profiler,
+cap_profiler_new(const cap_spec *spec, const fc_buf *header, cap_writer *writer, cap_profiler **ret_profiler,
                  fc_fail *fail)
 {
     int event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -63,10 +65,9 @@ cap_profiler_new(const cap_spec *spec, const fc_buf *header, size_t buffer_count
         return fc_fail_errno(fail, errno, "cannot make an event descriptor");
     cap_profiler *profiler = FC_NEW(cap_profiler);
     profiler->spec = spec;
-    profiler->give_back = give_back;
-    profiler->user = user;
+    profiler->writer = writer;
     profiler->event_fd = event_fd;
-    profiler->share = buffer_count / CAP_PROFILE_SHARE;
+    profiler->share = cap_writer_buffer_count(writer) / CAP_PROFILE_SHARE;
     profiler->last = &profiler->first;
     profiler->analyzer = fc_analyzer_new(NULL);
     profiler->blocks = fc_blocks_new();
@@ -92,7 +93,7 @@ cap_profiler_free(cap_profiler *profiler)
         return;
     for (cap_buffer *buffer = profiler->first, *next; buffer != NULL; buffer = next) {
         next = buffer->next;
-        profiler->give_back(profiler->user, buffer);
+        cap_writer_give_back(profiler->writer, buffer);
     }
     fc_analyzer_free(profiler->analyzer);
     fc_blocks_free(profiler->blocks);
@@ -383,7 +384,7 @@ run(void *arg)
         cap_buffer *buffer = next_buffer(profiler, due, &done);
         if (buffer != NULL) {
             profile_buffer(profiler, buffer);
-            profiler->give_back(profiler->user, buffer);
+            cap_writer_give_back(profiler->writer, buffer);
         }
         fc_mono now = fc_clock_mono(&fc_clock_system);
         if (now.ns < due.ns || done)
@@ -413,4 +414,22 @@ cap_profiler_start(cap_profiler *profiler, fc_fail *fail)
         pthread_cond_wait(&profiler->wake, &profiler->lock);
     pthread_mutex_unlock(&profiler->lock);
     return FC_OK;
+}
+
+void
+cap_profiler_leave(int dir_fd, const fc_buf *profile)
+{
+    static const char name[] = FC_PROFILE_LAST_FILE, part[] = FC_PROFILE_LAST_FILE ".part";
+    int fd = -1;
+    if (fc_buf_size(profile) == 0)
+        return;
+    fc_err err = fc_file_open_beneath(dir_fd, part, O_WRONLY | O_CREAT | O_TRUNC, 0640, &fd);
+    if (err == FC_OK)
+        err = fc_file_write_all(fd, fc_buf_bytes(profile), fc_buf_size(profile));
+    if (err == FC_OK && (fsync(fd) != 0 || renameat(dir_fd, part, dir_fd, name) != 0))
+        err = FC_ERR_IO;
+    if (err != FC_OK)
+        fc_log(FC_LOG_WARNING, "the last profile is lost: %s", fc_err_text(err));
+    if (fd >= 0)
+        close(fd);
 }

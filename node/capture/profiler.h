@@ -20,12 +20,10 @@ enum {
     CAP_PROFILE_NICE = 10,
 };
 
-/* Everything is allocated here but what packing a profile takes. give_back is called from the profiler's
- * thread, and from cap_profiler_free. header: section and interfaces, as in each segment; copied. spec:
- * borrowed. */
+/* Everything is allocated here but what packing a profile takes. header: section and interfaces, as in each
+ * segment; copied. spec and writer, to which the buffers go back: borrowed. */
 FC_MUST_USE fc_err
-cap_profiler_new(const cap_spec *spec, const fc_buf *header, size_t buffer_count,
-                 void (*give_back)(void *user, cap_buffer *buffer), void *user, cap_profiler **ret_profiler,
+cap_profiler_new(const cap_spec *spec, const fc_buf *header, cap_writer *writer, cap_profiler **ret_profiler,
                  fc_fail *fail);
 /* Returns when the thread runs at its lower priority: what it needs for that is not allowed later. */
 FC_MUST_USE fc_err
@@ -63,5 +61,9 @@ cap_profiler_hurry(cap_profiler *profiler);
 /* True when the thread has ended, or was never started. */
 bool
 cap_profiler_join(cap_profiler *profiler);
+/* Writes a last profile that there is nobody to tell of into the directory: a node that has died finds it
+ * when it is back. Only with system calls that the sandbox allows. Nothing to write: nothing happens. */
+void
+cap_profiler_leave(int dir_fd, const fc_buf *profile);
 
 #endif

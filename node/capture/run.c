@@ -86,12 +86,6 @@ open_rings(cap_runner *run, fc_stop_reason *ret_reason, fc_fail *fail)
     return FC_OK;
 }
 
-static void
-give_back(void *writer, cap_buffer *buffer)
-{
-    cap_writer_give_back(writer, buffer);
-}
-
 /* The writer, and the profiler behind it. */
 static fc_err
 open_writer(cap_runner *run, fc_stop_reason *ret_reason, fc_fail *fail)
@@ -103,21 +97,13 @@ open_writer(cap_runner *run, fc_stop_reason *ret_reason, fc_fail *fail)
     run->intake.writer = run->writer;
     if (err == FC_OK && run->profile) {
         *ret_reason = FC_STOP_INTERNAL;
-        err = cap_profiler_new(&run->spec, &header, cap_writer_buffer_count(run->writer), give_back,
-                               run->writer, &run->profiler, fail);
+        err = cap_profiler_new(&run->spec, &header, run->writer, &run->profiler, fail);
         cap_writer_set_profiler(run->writer, run->profiler);
     }
     fc_buf_fini(&header);
     return err;
 }
 
-/* Both threads begin before the list of system calls holds, so that it holds for them, too. */
-static fc_err
-start_threads(cap_runner *run, fc_fail *fail)
-{
-    fc_err err = run->profiler != NULL ? cap_profiler_start(run->profiler, fail) : FC_OK;
-    return err == FC_OK ? cap_writer_start(run->writer, fail) : err;
-}
 
 /* Everything that needs a privilege, then nothing that does. */
 static fc_err
@@ -132,7 +118,9 @@ arm(cap_runner *run, fc_stop_reason *ret_reason, fc_fail *fail)
         (err = open_writer(run, ret_reason, fail)) != FC_OK)
         return err;
     *ret_reason = FC_STOP_INTERNAL;
-    if ((err = start_threads(run, fail)) != FC_OK)
+    /* The threads begin before the list of system calls holds, so that it holds for them, too. */
+    if ((run->profiler != NULL && (err = cap_profiler_start(run->profiler, fail)) != FC_OK) ||
+        (err = cap_writer_start(run->writer, fail)) != FC_OK)
         return err;
     if ((err = cap_sandbox_enter(run->dir_fd, fail)) != FC_OK)
         return err;
@@ -561,6 +549,8 @@ finish(cap_runner *run)
     fill_progress(run, &status, &final);
     cap_event_stopped(&run->channel, run->reason, run->error, &final, run->stop_ns);
     cap_channel_flush(&run->channel, LAST_WORDS_MS);
+    if (run->channel.closed)
+        cap_profiler_leave(run->dir_fd, &run->profile_bytes);
 }
 
 static fc_err

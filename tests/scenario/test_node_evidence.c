@@ -237,7 +237,7 @@ a_profile_that_is_none_is_left_out(void **state)
     nd_instance_capture_profile(capture, large, sizeof large);
     nd_instance_capture_profile(capture, large, 0);
     assert_int_equal(capture->evidence.items[ND_EVIDENCE_PROFILE].mark.revision, revision);
-    nd_evidence_next_run(&capture->evidence); /* on top of an earlier one its bytes are looked into */
+    nd_evidence_next_run(&capture->evidence, 0, world_wall(&w)); /* on top of an earlier one its bytes are looked into */
     memset(large, 0xff, sizeof large);
     nd_instance_capture_profile(capture, large, 100);
     assert_int_equal(capture->evidence.items[ND_EVIDENCE_PROFILE].mark.revision, revision);

@@ -28,12 +28,6 @@ typedef struct fixture {
     uint64_t sent;
 } fixture;
 
-static void
-give_back(void *writer, cap_buffer *buffer)
-{
-    cap_writer_give_back(writer, buffer);
-}
-
 static int
 set_up(void **state)
 {
@@ -67,8 +61,7 @@ begin(fixture *f)
 {
     fc_fail fail = {0};
     if (cap_writer_new(f->dir_fd, &f->spec, &f->header, &f->writer, &fail) != FC_OK ||
-        cap_profiler_new(&f->spec, &f->header, cap_writer_buffer_count(f->writer), give_back, f->writer,
-                         &f->profiler, &fail) != FC_OK)
+        cap_profiler_new(&f->spec, &f->header, f->writer, &f->profiler, &fail) != FC_OK)
         fail_msg("%s", fail.text);
     cap_writer_set_profiler(f->writer, f->profiler);
     const fc_pcapng_statistics statistics = {.at = {2}, .start = {1}, .end = {2}, .received = 1};
