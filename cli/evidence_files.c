@@ -268,6 +268,8 @@ take_job(cli_evidence_set *evidence, cli_worker_job *job)
         return;
     add_profile(evidence, profile, data, fc_buf_size(&job->profile), &job->files[0]);
     fc_profile_free(profile);
+    if (job->fail.err != FC_OK)
+        evidence->items[evidence->count - 1].problem = fc_strdup(job->fail.text);
     for (size_t i = 0; i < job->file_count; i++) {
         struct stat status;
         cli_evidence_file *file = cli_evidence_add_file(evidence, evidence->count - 1, job->files[i].name);

@@ -21,13 +21,7 @@ enum { READ_SIZE = 1 << 16, PROBES_AT_ONCE = 256 };
 typedef struct worker {
     pid_t pid;
     int in; /* -1 = none */
-    bool done;
-    uint64_t total;
-    fc_buf unread;
-    cli_worker_job *job;    /* borrowed; NULL of a probe */
-    cli_worker_file *files; /* borrowed */
-    size_t file_count;
-    fc_fail fail; /* of the child as a whole */
+    cli_wire_reader said;
 } worker;
 
 void
@@ -52,141 +46,15 @@ cli_worker_job_fini(cli_worker_job *job)
     memset(job, 0, sizeof *job);
 }
 
-/* ---- what the child says ---- */
-
-static fc_err
-nonsense(worker *from, const char *what)
-{
-    return fc_fail_set(&from->fail, FC_ERR_PROTOCOL, "%.150s: the process that read it sent %s",
-                       from->files[0].path, what);
-}
-
-static fc_err
-take_probe(worker *from, const uint8_t *data, size_t size)
-{
-    cli_wire_probe told;
-    if (from->job != NULL || size < sizeof told || size - sizeof told >= CLI_WIRE_IDENTITY_MAX)
-        return nonsense(from, "a probe that cannot be");
-    memcpy(&told, data, sizeof told);
-    if (told.file >= from->file_count || from->files[told.file].probe.known)
-        return nonsense(from, "a probe that cannot be");
-    cli_probe *probe = &from->files[told.file].probe;
-    probe->known = true;
-    probe->first_ns = told.first_ns;
-    if (size > sizeof told)
-        probe->identity = fc_strndup((const char *)data + sizeof told, size - sizeof told);
-    return FC_OK;
-}
-
-static fc_err
-take_profile(worker *from, const uint8_t *data, size_t size)
-{
-    fc_profile *profile = NULL;
-    if (from->job == NULL || fc_buf_size(&from->job->profile) > 0)
-        return nonsense(from, "a profile that was not asked for");
-    fc_err err = fc_profile_unpack(data, size, &profile, &from->fail);
-    if (err != FC_OK)
-        return err;
-    fc_profile_free(profile);
-    fc_buf_append(&from->job->profile, data, size);
-    return FC_OK;
-}
-
-static fc_err
-take_json(worker *from, json_t *list, const uint8_t *data, size_t size)
-{
-    json_t *tree = list != NULL ? json_loadb((const char *)data, size, 0, NULL) : NULL;
-    if (!json_is_object(tree)) {
-        json_decref(tree);
-        return nonsense(from, "a line that is no JSON");
-    }
-    json_array_append_new(list, tree);
-    return FC_OK;
-}
-
-static fc_err
-take_fail(worker *from, const uint8_t *data, size_t size)
-{
-    uint32_t err;
-    if (size < sizeof err)
-        return nonsense(from, "half an error");
-    memcpy(&err, data, sizeof err);
-    fc_fail *fail = from->job != NULL ? &from->job->fail : &from->fail;
-    if (err == FC_OK || err > FC_ERR_INTERNAL)
-        return nonsense(from, "an error that there is not");
-    if (fail->err == FC_OK)
-        (void)fc_fail_set(fail, (fc_err)err, "%.*s", (int)(size - sizeof err),
-                          (const char *)data + sizeof err);
-    return FC_OK;
-}
-
-static fc_err
-take_note(worker *from, const uint8_t *data, size_t size)
-{
-    if (from->job == NULL || from->job->notes.count > from->job->file_count)
-        return nonsense(from, "more notes than files");
-    char *text = fc_strndup((const char *)data, size);
-    fc_strings_add(&from->job->notes, text);
-    free(text);
-    return FC_OK;
-}
-
-static fc_err
-take_message(worker *from, uint32_t kind, const uint8_t *data, size_t size)
-{
-    cli_worker_job *job = from->job;
-    switch (kind) {
-    case CLI_WIRE_PROBE:
-        return take_probe(from, data, size);
-    case CLI_WIRE_PROFILE:
-        return take_profile(from, data, size);
-    case CLI_WIRE_CONVERSATION:
-        return take_json(from, job != NULL ? job->conversations : NULL, data, size);
-    case CLI_WIRE_DNS:
-        return take_json(from, job != NULL ? job->dns : NULL, data, size);
-    case CLI_WIRE_NOTE:
-        return take_note(from, data, size);
-    case CLI_WIRE_FAIL:
-        return take_fail(from, data, size);
-    case CLI_WIRE_DONE:
-        from->done = true;
-        return FC_OK;
-    default:
-        return nonsense(from, "a message of no kind");
-    }
-}
-
-static fc_err
-take_messages(worker *from)
-{
-    uint32_t head[2];
-    fc_err err = FC_OK;
-    while (err == FC_OK && fc_buf_size(&from->unread) >= sizeof head) {
-        memcpy(head, fc_buf_bytes(&from->unread), sizeof head);
-        if (head[1] > CLI_WIRE_SIZE_MAX)
-            return nonsense(from, "a message that is too long");
-        if (fc_buf_size(&from->unread) < sizeof head + head[1])
-            break;
-        err = take_message(from, head[0], fc_buf_bytes(&from->unread) + sizeof head, head[1]);
-        fc_buf_consume(&from->unread, sizeof head + head[1]);
-    }
-    return err;
-}
-
 /* False when nothing more comes, or nothing more is wanted. */
 static bool
 listen_to(worker *from)
 {
-    ssize_t got = read(from->in, fc_buf_reserve(&from->unread, READ_SIZE), READ_SIZE);
+    static uint8_t bytes[READ_SIZE];
+    ssize_t got = read(from->in, bytes, sizeof bytes);
     if (got < 0)
         return errno == EINTR || errno == EAGAIN;
-    if (got == 0)
-        return false;
-    fc_buf_commit(&from->unread, (size_t)got);
-    from->total += (uint64_t)got;
-    if (from->total > CLI_WIRE_TOTAL_MAX)
-        return nonsense(from, "more than can be held: take a smaller file, or leave out the lists") == FC_OK;
-    return take_messages(from) == FC_OK;
+    return got > 0 && cli_wire_take(&from->said, bytes, (size_t)got) == FC_OK;
 }
 
 /* ---- life of the children ---- */
@@ -197,23 +65,23 @@ end_worker(worker *at)
     int status = 0;
     close(at->in);
     at->in = -1;
-    if (!at->done)
+    if (!at->said.done)
         (void)kill(at->pid, SIGKILL);
     while (waitpid(at->pid, &status, 0) < 0 && errno == EINTR)
         continue;
-    if (at->fail.err == FC_OK && !at->done && WIFSIGNALED(status))
-        (void)fc_fail_set(&at->fail, FC_ERR_INTERNAL,
-                          "%.150s: the process that read it was killed by signal %d (%s)", at->files[0].path,
-                          WTERMSIG(status), strsignal(WTERMSIG(status)));
-    else if (at->fail.err == FC_OK && !at->done)
-        (void)fc_fail_set(&at->fail, FC_ERR_INTERNAL,
-                          "%.150s: the process that read it ended before its time", at->files[0].path);
-    if (at->job != NULL && at->fail.err != FC_OK) {
-        if (at->job->fail.err == FC_OK)
-            at->job->fail = at->fail;
-        fc_buf_clear(&at->job->profile); /* a child that ends badly is not believed */
+    if (at->said.fail.err == FC_OK && !at->said.done && WIFSIGNALED(status))
+        (void)fc_fail_set(&at->said.fail, FC_ERR_INTERNAL,
+                          "%.150s: the process that read it was killed by signal %d (%s)",
+                          at->said.files[0].path, WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else if (at->said.fail.err == FC_OK && !at->said.done)
+        (void)fc_fail_set(&at->said.fail, FC_ERR_INTERNAL,
+                          "%.150s: the process that read it ended before its time", at->said.files[0].path);
+    if (at->said.job != NULL && at->said.fail.err != FC_OK) {
+        if (at->said.job->fail.err == FC_OK)
+            at->said.job->fail = at->said.fail;
+        fc_buf_clear(&at->said.job->profile); /* a child that ends badly is not believed */
     }
-    fc_buf_fini(&at->unread);
+    fc_buf_fini(&at->said.unread);
 }
 
 /* Opens a file for a child; - is standard input. -1, and the reason in *fail. */
@@ -227,21 +95,21 @@ open_file(const cli_worker_file *file, fc_fail *fail)
     return fd;
 }
 
-/* Starts the child of at->files. at->in is -1 when no file of them could be opened. */
+/* Starts the child of at->said.files. at->in is -1 when no file of them could be opened. */
 static fc_err
 start_worker(worker *at, const cli_worker_wish *wish, fc_fail *fail)
 {
     int ends[2] = {-1, -1};
-    int *fds = fc_alloc_array(at->file_count, sizeof *fds);
+    int *fds = fc_alloc_array(at->said.file_count, sizeof *fds);
     size_t opened = 0;
     fc_err err = FC_OK;
-    for (size_t i = 0; i < at->file_count; i++) {
+    for (size_t i = 0; i < at->said.file_count; i++) {
         fc_fail why = {0};
-        bool wanted = at->job != NULL || at->files[i].may_be_read_twice;
-        fds[i] = wanted ? open_file(&at->files[i], &why) : -1;
+        bool wanted = at->said.job != NULL || at->said.files[i].may_be_read_twice;
+        fds[i] = wanted ? open_file(&at->said.files[i], &why) : -1;
         opened += fds[i] >= 0;
-        if (at->job != NULL && why.err != FC_OK && at->job->fail.err == FC_OK)
-            at->job->fail = why;
+        if (at->said.job != NULL && why.err != FC_OK && at->said.job->fail.err == FC_OK)
+            at->said.job->fail = why;
     }
     at->in = -1;
     if (opened == 0)
@@ -252,16 +120,16 @@ start_worker(worker *at, const cli_worker_wish *wish, fc_fail *fail)
     }
     at->pid = fork();
     if (at->pid == 0) {
-        if (at->job != NULL)
-            cli_worker_analyze(at->job, fds, wish, ends[1]);
-        cli_worker_probe(at->files, fds, at->file_count, ends[1]);
+        if (at->said.job != NULL)
+            cli_worker_analyze(at->said.job, fds, wish, ends[1]);
+        cli_worker_probe(at->said.files, fds, at->said.file_count, ends[1]);
     }
     if (at->pid < 0)
-        err = fc_fail_errno(fail, errno, "cannot start a process to read %.150s", at->files[0].path);
+        err = fc_fail_errno(fail, errno, "cannot start a process to read %.150s", at->said.files[0].path);
     else
         at->in = ends[0];
 out:
-    for (size_t i = 0; i < at->file_count; i++)
+    for (size_t i = 0; i < at->said.file_count; i++)
         if (fds[i] >= 0)
             close(fds[i]);
     if (ends[1] >= 0)
@@ -326,8 +194,8 @@ cli_workers_probe(cli_worker_file *files, size_t count, fc_fail *fail)
     size_t worker_count = (count + PROBES_AT_ONCE - 1) / PROBES_AT_ONCE;
     worker *workers = fc_alloc_array(worker_count, sizeof *workers);
     for (size_t i = 0; i < worker_count; i++) {
-        workers[i].files = files + i * PROBES_AT_ONCE;
-        workers[i].file_count = i + 1 < worker_count ? PROBES_AT_ONCE : count - i * PROBES_AT_ONCE;
+        workers[i].said.files = files + i * PROBES_AT_ONCE;
+        workers[i].said.file_count = i + 1 < worker_count ? PROBES_AT_ONCE : count - i * PROBES_AT_ONCE;
     }
     fc_err err = run_all(workers, worker_count, processors(), NULL, fail);
     free(workers);
@@ -369,7 +237,8 @@ cli_workers_run(cli_worker_job *jobs, size_t count, const cli_worker_wish *wish,
 {
     worker *workers = fc_alloc_array(count, sizeof *workers);
     for (size_t i = 0; i < count; i++) {
-        workers[i] = (worker){.job = &jobs[i], .files = jobs[i].files, .file_count = jobs[i].file_count};
+        workers[i].said =
+            (cli_wire_reader){.job = &jobs[i], .files = jobs[i].files, .file_count = jobs[i].file_count};
         jobs[i].conversations = wish->conversations ? json_array() : NULL;
         jobs[i].dns = wish->dns ? json_array() : NULL;
     }

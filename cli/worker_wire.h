@@ -26,6 +26,19 @@ typedef struct cli_wire_probe {
     int64_t first_ns;
 } cli_wire_probe;
 
+/* The parent's ear: what a child says is checked, and put where it belongs. */
+typedef struct cli_wire_reader {
+    cli_worker_job *job;    /* borrowed; NULL of a probe */
+    cli_worker_file *files; /* borrowed */
+    size_t file_count;
+    fc_buf unread;  /* owned */
+    uint64_t total; /* bytes so far */
+    bool done;
+    fc_fail fail; /* what the child said that cannot be, or of a probe its own failure */
+} cli_wire_reader;
+/* More of its words, cut anywhere. FC_ERR_PROTOCOL or FC_ERR_CORRUPT: it is not to be listened to any more. */
+FC_MUST_USE fc_err cli_wire_take(cli_wire_reader *reader, const void *bytes, size_t size);
+
 /* In the child: only what is needed to read these descriptors and to write to `out`. */
 FC_MUST_USE fc_err cli_worker_sandbox(const int *fds, size_t count, int out, fc_fail *fail);
 
