@@ -212,49 +212,84 @@ describe(const kind *k, const cli_report_axis *axis, const double *values)
                       cli_report_quantity(usual, k->chart->unit, other));
 }
 
+/* values: of the instance `name`; NULL: of nobody, the healthy ones alone. */
 static void
-draw_chart(fc_buf *out, const cli_report_view *view, const cli_report_axis *axis, const kind *k, size_t index,
-           size_t shown)
+draw_chart(fc_buf *out, const cli_report_axis *axis, const kind *k, size_t index, const char *name,
+           const double *values, int64_t since_ns)
 {
-    const char *name = view->comparison->instances[view->shown[shown]].name;
-    char *text = describe(k, axis, k->shown[shown]);
+    char *text = describe(k, axis, values != NULL ? values : k->high);
     cli_html(out, "<figure><figcaption>%s<small>%s</small></figcaption>\n", k->chart->title, text);
     cli_html(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s, %s: %s\">", WIDTH, HEIGHT, name,
              k->chart->title, text);
     cli_html(out, "<use href=\"#band-%zu\"/>", index);
-    draw_since(out, axis, since_of(view->comparison, view->shown[shown]));
-    draw_line(out, k, axis, k->shown[shown], "line");
+    draw_since(out, axis, since_ns);
+    if (values != NULL)
+        draw_line(out, k, axis, values, "line");
     cli_html(out, "</svg></figure>\n");
     free(text);
 }
 
 static void
-draw_instances(fc_buf *out, const cli_report_view *view, const cli_report_axis *axis, const kind *kinds)
+draw_one(fc_buf *out, const cli_report_view *view, const cli_report_axis *axis, const kind *kinds,
+         size_t shown)
 {
     const fc_comparison *c = view->comparison;
+    const char *name = c->instances[view->shown[shown]].name;
+    int64_t since_ns = since_of(c, view->shown[shown]);
+    cli_html(out, "<h3>%s", name);
+    if (view->shown_alike[shown] > 1)
+        cli_html(out, " <small>one of %zu that are alike</small>", view->shown_alike[shown]);
+    cli_html(out, "</h3>\n");
+    if (since_ns > 0) {
+        cli_html(out, "<p class=\"muted\">Since ");
+        cli_html_time(out, since_ns);
+        cli_html(out, " (dashed line)</p>\n");
+    }
+    cli_html(out, "<div class=\"charts\">\n");
+    for (size_t i = 0; i < cli_report_chart_count; i++)
+        if (kinds[i].any)
+            draw_chart(out, axis, &kinds[i], i, name, kinds[i].shown[shown], since_ns);
+    cli_html(out, "</div>\n");
+}
+
+/* Nobody stands out: what everyone did. */
+static void
+draw_healthy(fc_buf *out, const cli_report_axis *axis, const kind *kinds)
+{
+    cli_html(out, "<div class=\"charts\">\n");
+    for (size_t i = 0; i < cli_report_chart_count; i++)
+        if (kinds[i].any)
+            draw_chart(out, axis, &kinds[i], i, "healthy instances", NULL, 0);
+    cli_html(out, "</div>\n");
+}
+
+static void
+draw_instances(fc_buf *out, const cli_report_view *view, const cli_report_axis *axis, const kind *kinds)
+{
     cli_html(out, "<svg class=\"definitions\" width=\"0\" height=\"0\" aria-hidden=\"true\" "
                   "focusable=\"false\"><defs>\n");
     for (size_t i = 0; i < cli_report_chart_count; i++)
         if (kinds[i].any)
             draw_definition(out, &kinds[i], axis, i);
     cli_html(out, "</defs></svg>\n");
-    for (size_t s = 0; s < view->shown_count; s++) {
-        int64_t since_ns = since_of(c, view->shown[s]);
-        cli_html(out, "<h3>%s", c->instances[view->shown[s]].name);
-        if (view->shown_alike[s] > 1)
-            cli_html(out, " <small>one of %zu that are alike</small>", view->shown_alike[s]);
-        cli_html(out, "</h3>\n");
-        if (since_ns > 0) {
-            cli_html(out, "<p class=\"muted\">Since ");
-            cli_html_time(out, since_ns);
-            cli_html(out, " (dashed line)</p>\n");
-        }
-        cli_html(out, "<div class=\"charts\">\n");
-        for (size_t i = 0; i < cli_report_chart_count; i++)
-            if (kinds[i].any)
-                draw_chart(out, view, axis, &kinds[i], i, s);
-        cli_html(out, "</div>\n");
-    }
+    for (size_t s = 0; s < view->shown_count; s++)
+        draw_one(out, view, axis, kinds, s);
+    if (view->shown_count == 0)
+        draw_healthy(out, axis, kinds);
+}
+
+static void
+put_key(fc_buf *out, const cli_report_view *view)
+{
+    cli_html(out, "<section aria-labelledby=\"time\">\n<h2 id=\"time\">Over time</h2>\n<p class=\"key\">");
+    if (view->shown_count > 0)
+        cli_html(out, "<span class=\"swatch line\"></span> the instance ");
+    if (view->healthy_count > 0)
+        cli_html(out,
+                 "<span class=\"swatch band\"></span> healthy instances, 10th to 90th percentile of %zu "
+                 "<span class=\"swatch median\"></span> their median. ",
+                 view->healthy_count);
+    cli_html(out, "All charts have the same axis of time (UTC), those of one kind the same scale.</p>\n");
 }
 
 void
@@ -262,7 +297,7 @@ cli_report_charts(fc_buf *out, const cli_report_view *view)
 {
     cli_report_axis axis;
     cli_report_axis_init(&axis, view);
-    if (axis.width_s == 0 || view->shown_count == 0)
+    if (axis.width_s == 0)
         return;
     kind *kinds = fc_alloc_array(cli_report_chart_count, sizeof *kinds);
     bool any = false;
@@ -271,14 +306,7 @@ cli_report_charts(fc_buf *out, const cli_report_view *view)
         any = any || kinds[i].any;
     }
     if (any) {
-        cli_html(out, "<section aria-labelledby=\"time\">\n<h2 id=\"time\">Over time</h2>\n<p class=\"key\">"
-                      "<span class=\"swatch line\"></span> the instance ");
-        if (view->healthy_count > 0)
-            cli_html(out,
-                     "<span class=\"swatch band\"></span> healthy instances, 10th to 90th percentile of %zu "
-                     "<span class=\"swatch median\"></span> their median. ",
-                     view->healthy_count);
-        cli_html(out, "All charts have the same axis of time (UTC), those of one kind the same scale.</p>\n");
+        put_key(out, view);
         draw_instances(out, view, &axis, kinds);
         if (view->conspicuous_count > view->shown_count)
             cli_html(out, "<p class=\"muted\">%zu more stand out; these are the worst.</p>\n",

@@ -56,7 +56,7 @@ cli_report_verdict(fc_buf *out, const cli_report_view *view)
         cli_html(out, " to ");
         cli_html_time(out, c->window_end_ns);
         cli_html(out, " (%s)</p>\n",
-                 cli_report_duration((uint64_t)(c->window_end_ns - c->window_start_ns), text));
+                 cli_report_duration((double)(c->window_end_ns - c->window_start_ns), text));
     }
     if (c->caveat_count > 0)
         cli_html(out, "<h2 class=\"small\">To keep in mind</h2>\n");
@@ -163,7 +163,7 @@ since(fc_buf *out, const fc_comparison *c, const fc_finding *finding)
     cli_html_time(out, finding->since_ns);
     if (c->window_start_ns > 0 && finding->since_ns > c->window_start_ns)
         cli_html(out, " (%s into the window)",
-                 cli_report_duration((uint64_t)(finding->since_ns - c->window_start_ns), text));
+                 cli_report_duration((double)(finding->since_ns - c->window_start_ns), text));
     cli_html(out, "</dd></div>\n");
 }
 

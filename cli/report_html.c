@@ -167,15 +167,15 @@ cli_report_clock(int64_t unix_s, char text[CLI_REPORT_TEXT])
 }
 
 const char *
-cli_report_duration(uint64_t ns, char text[CLI_REPORT_TEXT])
+cli_report_duration(double ns, char text[CLI_REPORT_TEXT])
 {
-    if (ns == 0)
+    if (!(ns > 0))
         return cli_report_number(NAN, text);
-    if (ns < 1000000)
-        return cli_report_quantity((double)ns / 1e3, "µs", text);
-    if (ns < 1000000000)
-        return cli_report_quantity((double)ns / 1e6, "ms", text);
-    return cli_report_quantity((double)ns / 1e9, "s", text);
+    if (ns < 1e6)
+        return cli_report_quantity(ns / 1e3, "µs", text);
+    if (ns < 1e9)
+        return cli_report_quantity(ns / 1e6, "ms", text);
+    return cli_report_quantity(ns / 1e9, "s", text);
 }
 
 void

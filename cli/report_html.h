@@ -33,9 +33,9 @@ cli_report_time(int64_t unix_ns, char text[CLI_REPORT_TEXT]);
 /* "06:04:12" */
 const char *
 cli_report_clock(int64_t unix_s, char text[CLI_REPORT_TEXT]);
-/* "1.5 ms" from nanoseconds, in the unit that suits; "–" for 0. */
+/* "1.5 ms" from nanoseconds, in the unit that suits; "–" for 0 and NAN. */
 const char *
-cli_report_duration(uint64_t ns, char text[CLI_REPORT_TEXT]);
+cli_report_duration(double ns, char text[CLI_REPORT_TEXT]);
 /* <time datetime="…">2026-11-21 06:04:12.123 UTC</time>, or "–". */
 void
 cli_html_time(fc_buf *out, int64_t unix_ns);

@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/base/text.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,13 +76,12 @@ put_clock(fc_buf *out, const fc_compare_instance *instance)
         return;
     }
     int64_t ns = instance->clock_offset_ns;
-    uint64_t size = ns < 0 ? (uint64_t)0 - (uint64_t)ns : (uint64_t)ns;
     cli_html(out, "<td class=\"n\">%s%s ± %s</td>",
              ns < 0   ? "−"
              : ns > 0 ? "+"
                       : "",
-             size == 0 ? "0" : cli_report_duration(size, offset),
-             cli_report_duration((uint64_t)instance->clock_bound_ns, bound));
+             ns == 0 ? "0" : cli_report_duration(fabs((double)ns), offset),
+             cli_report_duration((double)instance->clock_bound_ns, bound));
 }
 
 /* From when to when; the day of the end only when it is another. */

@@ -97,7 +97,7 @@ draw_bar(fc_buf *out, const double *values, double scale, int y, int height, con
                  "<rect class=\"stage-%zu %s\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"><title>%s: "
                  "%s</title></rect>",
                  s + 1, class, x, y, width > 1 ? width : 1, height, stages[s].title,
-                 cli_report_duration((uint64_t)values[s], text));
+                 cli_report_duration(values[s], text));
         if (width >= 14 && height >= 14)
             cli_html(out, "<text class=\"mark\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%zu</text>",
                      x + width / 2, y + height - 5, s + 1);
@@ -126,7 +126,7 @@ draw(fc_buf *out, const row *rows, size_t count, double longest)
         draw_bar(out, rows[i].median, scale, y + 2, 20, "median");
         draw_bar(out, rows[i].high, scale, y + 25, 8, "high");
         cli_html(out, "<text x=\"%.1f\" y=\"%d\">%s</text>\n", LABEL + total(rows[i].median) * scale + 6,
-                 y + 17, cli_report_duration((uint64_t)total(rows[i].median), text));
+                 y + 17, cli_report_duration(total(rows[i].median), text));
     }
     cli_html(out, "</svg></div>\n");
 }
@@ -147,8 +147,8 @@ table(fc_buf *out, const row *rows, size_t count)
                 cli_html(out, "<td class=\"n\">–</td>");
             else
                 cli_html(out, "<td class=\"n\">%s <span class=\"muted\">(%s)</span></td>",
-                         cli_report_duration((uint64_t)rows[i].median[s], one),
-                         cli_report_duration((uint64_t)rows[i].high[s], other));
+                         cli_report_duration(rows[i].median[s], one),
+                         cli_report_duration(rows[i].high[s], other));
         }
         cli_html(out, "</tr>\n");
     }
