@@ -54,6 +54,18 @@ count_of(const fc_instance_features *features, const counted *what, uint64_t *re
     *ret_n = n > x ? n : x; /* profiles may lie; a rate is at most 1 */
 }
 
+/* The events that count as proof. */
+static uint64_t
+independent(const fc_instance_features *features, const counted *what, uint64_t x)
+{
+    if (what->rate == NULL)
+        return x;
+    uint64_t connections = features->troubles[what->rate->trouble].count, most;
+    if (__builtin_mul_overflow(connections, what->rate->per_connection, &most))
+        return x;
+    return x < most ? x : most;
+}
+
 static double
 rate_of(const fc_comparer *comparer, size_t instance, const void *what)
 {
@@ -98,6 +110,7 @@ pool_norm(const fc_comparer *comparer, const counted *what, size_t without)
         if (comparer->norms[k] == without)
             continue;
         count_of(&comparer->features[comparer->norms[k]], what, &x, &n);
+        x = independent(&comparer->features[comparer->norms[k]], what, x);
         /* Profiles come from outside: sums of their counters may not wrap. */
         sum.x = __builtin_add_overflow(sum.x, x, &sum.x) ? UINT64_MAX / 2 : sum.x;
         sum.n = __builtin_add_overflow(sum.n, n, &sum.n) ? UINT64_MAX / 2 : sum.n;
@@ -194,14 +207,15 @@ judge_one(fc_comparer *comparer, const counted *what, size_t instance, fc_peer_v
     fc_trouble_id trouble = what->rate != NULL ? what->rate->trouble : (fc_trouble_id)what->trouble;
     double effect = what->rate != NULL ? what->rate->effect : fc_trouble_rules[trouble].effect;
     bool in_norm = comparer->norm[instance];
-    pooled own = {0}, others = all;
+    pooled own = {0}, others = all, proof_of;
     fc_spread peers;
     double surprise;
     count_of(features, what, &own.x, &own.n);
     if (own.x == 0)
         return;
+    proof_of = (pooled){independent(features, what, own.x), own.n, 1};
     if (in_norm) {
-        others.x -= own.x < all.x ? own.x : all.x;
+        others.x -= proof_of.x < all.x ? proof_of.x : all.x;
         others.n -= own.n < all.n ? own.n : all.n;
     }
     if (others.n < others.x)
@@ -210,7 +224,7 @@ judge_one(fc_comparer *comparer, const counted *what, size_t instance, fc_peer_v
     double rate = (double)own.x / (double)own.n;
     if (!is_far(rate, &peers, effect) && !(what->trouble == FC_TROUBLE_ICMP_TOO_BIG && others.x == 0))
         return;
-    proof proven = prove(comparer, what, instance, &own, &others, tests, &surprise);
+    proof proven = prove(comparer, what, instance, &proof_of, &others, tests, &surprise);
     if (proven == PROOF_NONE)
         return;
     fc_suspicion *suspicion = suspect(comparer, what, instance);

@@ -68,17 +68,17 @@ const fc_trouble_rule fc_trouble_rules[FC_TROUBLE_COUNT] = {
 
 const fc_rate_rule fc_rate_rules[] = {
     {"lossOut", FC_CATEGORY_TCP, FC_SEVERITY_ERROR, C(TCP_RETRANSMITTED_OUT), C(TCP_OPENED_OUT), C(TCP_DATA_PACKETS_OUT),
-     FC_TROUBLE_TCP_RETRANSMITS, 0.004, 5,
+     FC_TROUBLE_TCP_RETRANSMITS, 0.004, 5, 10,
      "{I} lose{s} about {value} of what {it} send{s} ({x} of {n} TCP segments sent again, retransmissions); {usual}"},
     {"lossIn", FC_CATEGORY_TCP, FC_SEVERITY_ERROR, C(TCP_RETRANSMITTED_IN), C(TCP_OPENED_IN), C(TCP_DATA_PACKETS_IN),
-     FC_TROUBLE_TCP_LOSS_IN, 0.004, 5,
+     FC_TROUBLE_TCP_LOSS_IN, 0.004, 5, 10,
      "{I}: about {value} of what is sent to {it2} has to be sent again by the other side ({x} of {n} TCP segments, packet loss, "
      "retransmissions); {usual}"},
     {"reorderingIn", FC_CATEGORY_TCP, FC_SEVERITY_WARNING, C(TCP_OUT_OF_ORDER_IN), NO_COUNTER, C(TCP_DATA_PACKETS_IN),
-     FC_TROUBLE_TCP_REORDERED, 0.005, 5,
+     FC_TROUBLE_TCP_REORDERED, 0.005, 5, 3,
      "{I} get{s} {value} of its TCP segments out of order (reordering: {x} of {n}); {usual}"},
     {"reorderingOut", FC_CATEGORY_TCP, FC_SEVERITY_WARNING, C(TCP_OUT_OF_ORDER_OUT), NO_COUNTER, C(TCP_DATA_PACKETS_OUT),
-     FC_TROUBLE_TCP_REORDERED, 0.005, 5,
+     FC_TROUBLE_TCP_REORDERED, 0.005, 5, 3,
      "{I}: {value} of the TCP segments that {it} send{s} go out of order (reordering: {x} of {n}); {usual}"},
 };
 const size_t fc_rate_rule_count = sizeof fc_rate_rules / sizeof fc_rate_rules[0];

@@ -38,6 +38,7 @@ typedef struct fc_rate_rule {
     fc_trouble_id trouble; /* whose exemplars show it */
     double effect;
     uint64_t events_min;
+    uint64_t per_connection; /* events of one connection come together: more of them prove no more */
     const char *title;
 } fc_rate_rule;
 extern const fc_rate_rule fc_rate_rules[];
