@@ -16,8 +16,10 @@
  * twice changes nothing. Returns the length. */
 size_t
 fc_clean_text(char *to, size_t size, const char *from);
-/* Length of the printable character at text (not at its end); 0 when there is none: then the first byte is to be replaced. */
-size_t fc_clean_character(const char *text);
+/* Length of the printable character at text (not at its end); 0 when there is none: then the first byte is to
+ * be replaced. */
+size_t
+fc_clean_character(const char *text);
 /* Would cleaning into `size` bytes leave it as it is? */
 bool
 fc_clean_check(const char *text, size_t size);
