@@ -297,8 +297,8 @@ fc_dns_each_open(const fc_dns *dns, int64_t unix_ns,
 {
     for (uint16_t slot = dns->slots.oldest; slot != FC_SLOT_NONE; slot = dns->slots.newer[slot]) {
         fc_dns_transaction transaction = dns->entries[slot].transaction;
-        bool given_up = transaction.asked_count > 1 &&
-                        fc_elapsed_ns(transaction.asked_ns, unix_ns) >= FC_DNS_PATIENCE_NS;
+        bool given_up =
+            transaction.asked_count > 1 && fc_elapsed_ns(transaction.asked_ns, unix_ns) >= FC_DNS_PATIENCE_NS;
         transaction.open = !given_up && !is_too_old(&transaction, unix_ns);
         each(user, &transaction);
     }

@@ -31,8 +31,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (summary.end != FC_TLS_END_NONE && summary.end != FC_TLS_END_FIN && !fc_tls_is_done(tls))
         abort();
     (void)fc_tls_looks_like(data, size);
-    for (size_t chunk = 1; chunk <= 7 && !has_gap; chunk += 3) {
-        (void)tls_recording_play(tls, data, size, chunk, 0);
+    if (!has_gap) {
+        (void)tls_recording_play(tls, data, size, 1 + size % 7, 0);
         tls_recording_text(tls, cut);
         if (strcmp(whole, cut) != 0)
             abort();

@@ -248,6 +248,53 @@ records_are_found_again_after_missing_bytes(void **state)
     assert_int_equal(summary.end, FC_TLS_END_NONE);
 }
 
+/* A record of TLS 1.3 whose content has this size, as far as anybody can see. */
+static void
+push_sealed(fc_tls *tls, fc_tls_role from, int64_t unix_ns, size_t content)
+{
+    size_t length = content + 1 + 16;
+    uint8_t *record = fc_alloc(5 + length);
+    memcpy(record, "\x17\x03\x03", 3);
+    record[3] = (uint8_t)(length >> 8);
+    record[4] = (uint8_t)length;
+    fc_tls_push(tls, from, unix_ns, (uint64_t)unix_ns, record, 5 + length);
+    free(record);
+}
+
+/* BoringSSL puts Certificate, CertificateVerify and Finished into one record. */
+static void
+a_client_flight_in_one_record_is_judged_by_the_servers_answer(void **state)
+{
+    static const struct {
+        size_t client, server; /* content of what follows the flight; 0 = nothing */
+        fc_tls_stage stage;
+        fc_tls_end end;
+    } rows[] = {
+        {0, 0, FC_TLS_CLIENT_CERTIFICATE, FC_TLS_END_NONE},
+        {0, 2, FC_TLS_CLIENT_FINISHED, FC_TLS_END_ALERT},
+        {100, 2, FC_TLS_CLIENT_FINISHED, FC_TLS_END_ALERT},
+        {100, 200, FC_TLS_DATA, FC_TLS_END_NONE},
+        {2, 200, FC_TLS_DATA, FC_TLS_END_NONE},
+        {0, 200, FC_TLS_DATA, FC_TLS_END_NONE},
+    };
+    fixture *f = *state;
+    load(f, "data-1.3");
+    for (size_t i = 0; i < FC_COUNT(rows); i++) {
+        (void)tls_recording_play(f->tls, fc_buf_bytes(&f->recording), size_of_pieces(f, 2), 0, 0);
+        push_sealed(f->tls, FC_TLS_CLIENT, 10, 900);
+        if (rows[i].client != 0)
+            push_sealed(f->tls, FC_TLS_CLIENT, 11, rows[i].client);
+        if (rows[i].server != 0)
+            push_sealed(f->tls, FC_TLS_SERVER, 12, rows[i].server);
+        fc_tls_summary summary;
+        fc_tls_get(f->tls, &summary);
+        assert_int_equal(summary.stage, rows[i].stage);
+        assert_int_equal(summary.end, rows[i].end);
+        assert_true(summary.certificate_requested);
+        assert_int_equal(summary.encrypted_alert, rows[i].end == FC_TLS_END_ALERT);
+    }
+}
+
 static void
 a_connection_closed_after_its_handshake_is_over(void **state)
 {
@@ -473,6 +520,8 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_short_snap_length_hides_failures_but_invents_none, setup, teardown),
         cmocka_unit_test_setup_teardown(records_are_found_again_after_missing_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_client_flight_in_one_record_is_judged_by_the_servers_answer, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_connection_closed_after_its_handshake_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(an_alert_counts_after_missing_records_and_a_fin, setup, teardown),
         cmocka_unit_test_setup_teardown(a_version_is_not_guessed_where_records_are_missing, setup, teardown),
