@@ -84,6 +84,45 @@ cli_evidence_profile(const cli_evidence_item *item)
     return profile;
 }
 
+/* ---- what a state says ---- */
+
+/* An end that leaves the capture less than it was meant to be. */
+static bool
+ended_badly(fc_stop_reason reason)
+{
+    static const fc_stop_reason bad[] = {
+        FC_STOP_DISK_FLOOR,     FC_STOP_DISK_FULL,     FC_STOP_LEASE_EXPIRED,
+        FC_STOP_INTERFACE_GONE, FC_STOP_NODE_SHUTDOWN, FC_STOP_HELPER_DIED,
+        FC_STOP_WRITE_ERROR,    FC_STOP_INTERNAL,      FC_STOP_NODE_RESTARTED,
+    };
+    for (size_t i = 0; i < FC_COUNT(bad); i++)
+        if (reason == bad[i])
+            return true;
+    return false;
+}
+
+char *
+cli_evidence_problem(const fc_status *status)
+{
+    const char *state = fc_state_name(status->state), *reason = fc_stop_reason_text(status->stop_reason);
+    switch (status->state) {
+    case FC_STATE_FAILED:
+        return fc_sprintf("%s: %s", state, status->error != NULL ? status->error : reason);
+    case FC_STATE_UNKNOWN:
+        return fc_sprintf("%s: the instance has not been heard of", state);
+    case FC_STATE_NONE:
+    case FC_STATE_PENDING:
+    case FC_STATE_PROVISIONING:
+        return fc_sprintf("%s: its capture has not started", state);
+    case FC_STATE_STOPPED:
+        return ended_badly(status->stop_reason) ? fc_sprintf("%s: %s", state, reason) : NULL;
+    case FC_STATE_RUNNING:
+    case FC_STATE_STOPPING:
+        break;
+    }
+    return NULL;
+}
+
 /* ---- names ---- */
 
 typedef struct place {

@@ -66,6 +66,12 @@ cli_evidence_files(const fc_strings *paths, const cli_worker_wish *wish, cli_evi
 FC_MUST_USE fc_err
 cli_evidence_fleet(struct cli_run *run, const char *capture, cli_evidence_set *ret, fc_fail *fail);
 
+/* What `capture download` wrote beside the files: states, clocks and hashes of the capture. Instances that left no file become items
+ * without a profile. FC_ERR_CORRUPT when it is no manifest; nothing is changed then. */
+FC_MUST_USE fc_err cli_evidence_manifest(cli_evidence_set *evidence, const char *path, fc_fail *fail);
+/* Why an instance capture is not what was asked for; NULL when it is. Owned by the caller. */
+char *cli_evidence_problem(const fc_status *status);
+
 /* Room for one more item or file, zeroed but for empty texts. Borrowed until the next one. */
 cli_evidence_item *cli_evidence_add(cli_evidence_set *evidence);
 cli_evidence_file *cli_evidence_add_file(cli_evidence_set *evidence, size_t item, const char *name);

@@ -23,6 +23,7 @@ static const char *const endings[] = {
 typedef struct found {
     cli_worker_file *items; /* owned */
     size_t count, capacity;
+    fc_strings manifests; /* of directories */
 } found;
 
 static void
@@ -44,6 +45,7 @@ found_fini(found *files)
     for (size_t i = 0; i < files->count; i++)
         cli_worker_file_fini(&files->items[i]);
     free(files->items);
+    fc_strings_fini(&files->manifests);
 }
 
 /* ---- directories ---- */
@@ -66,12 +68,14 @@ looks_like_evidence(const char *path)
 static int
 visit(const char *path, const struct stat *status, int kind, struct FTW *where)
 {
-    (void)where;
-    if (kind != FTW_F || !S_ISREG(status->st_mode) || !looks_like_evidence(path))
+    if (kind != FTW_F || !S_ISREG(status->st_mode))
         return 0;
-    if (walking->count == FILES_MAX)
+    if (walking->count == FILES_MAX || walking->manifests.count == FILES_MAX)
         return 1;
-    add_found(walking, path, true);
+    if (strcmp(path + where->base, "manifest.json") == 0)
+        fc_strings_add(&walking->manifests, path);
+    else if (looks_like_evidence(path))
+        add_found(walking, path, true);
     return 0;
 }
 
@@ -310,6 +314,11 @@ cli_evidence_files(const fc_strings *paths, const cli_worker_wish *wish, cli_evi
     }
     if (err == FC_OK && ret->count == 0)
         err = fc_fail_copy(fail, &ret->failed);
+    for (size_t i = 0; err == FC_OK && i < files.manifests.count; i++) {
+        fc_fail why = {0};
+        if (cli_evidence_manifest(ret, files.manifests.items[i], &why) != FC_OK)
+            fc_strings_add(&ret->notes, why.text);
+    }
     if (wish->conversations && ret->conversations == NULL)
         ret->conversations = json_array();
     if (wish->dns && ret->dns == NULL)

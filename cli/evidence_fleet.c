@@ -23,44 +23,6 @@ typedef struct gathering {
     size_t running; /* instances that have not finished */
 } gathering;
 
-/* An end that leaves the capture less than it was meant to be. */
-static bool
-ended_badly(fc_stop_reason reason)
-{
-    static const fc_stop_reason bad[] = {
-        FC_STOP_DISK_FLOOR,     FC_STOP_DISK_FULL,     FC_STOP_LEASE_EXPIRED,
-        FC_STOP_INTERFACE_GONE, FC_STOP_NODE_SHUTDOWN, FC_STOP_HELPER_DIED,
-        FC_STOP_WRITE_ERROR,    FC_STOP_INTERNAL,      FC_STOP_NODE_RESTARTED,
-    };
-    for (size_t i = 0; i < FC_COUNT(bad); i++)
-        if (reason == bad[i])
-            return true;
-    return false;
-}
-
-/* Why a capture is not what was asked for; NULL when it is. Owned. */
-static char *
-problem_of(const fc_status *status)
-{
-    const char *state = fc_state_name(status->state), *reason = fc_stop_reason_text(status->stop_reason);
-    switch (status->state) {
-    case FC_STATE_FAILED:
-        return fc_sprintf("%s: %s", state, status->error != NULL ? status->error : reason);
-    case FC_STATE_UNKNOWN:
-        return fc_sprintf("%s: the instance has not been heard of", state);
-    case FC_STATE_NONE:
-    case FC_STATE_PENDING:
-    case FC_STATE_PROVISIONING:
-        return fc_sprintf("%s: its capture has not started", state);
-    case FC_STATE_STOPPED:
-        return ended_badly(status->stop_reason) ? fc_sprintf("%s: %s", state, reason) : NULL;
-    case FC_STATE_RUNNING:
-    case FC_STATE_STOPPING:
-        break;
-    }
-    return NULL;
-}
-
 static cli_evidence_item *
 item_of(cli_evidence_set *evidence, const char *id)
 {
@@ -107,7 +69,7 @@ take_instance(const cli_evidence *from, void *user)
     keep(&item->region, status->region);
     keep(&item->capture, status->capture_name);
     free(item->problem);
-    item->problem = problem_of(status);
+    item->problem = cli_evidence_problem(status);
     item->last_profile_due = has_just_stopped(status);
     item->clock_offset_ns = from->clock_offset_ns;
     item->clock_bound_ns = from->clock_bound_ns;

@@ -192,6 +192,73 @@ a_file_that_was_cut_is_noted(void **state)
     cli_evidence_fini(&evidence);
 }
 
+static const char *const manifest = "{\"manifestVersion\": 1, \"capture\": {\"name\": \"dns-1\", \"uid\": "
+                                    "\"00112233445566778899aabbccddeeff\","
+                                    " \"compiledFilter\": \"udp\", \"definition\": {}, \"instances\": ["
+                                    "{\"instanceId\": \"node-1\", \"instanceName\": \"web-1\", \"state\": "
+                                    "\"STOPPED\", \"stopReason\": \"TIME_LIMIT\","
+                                    " \"clockOffsetNs\": -5, \"clockBoundNs\": 70},"
+                                    "{\"instanceId\": \"node-2\", \"instanceName\": \"web-2\", \"state\": "
+                                    "\"STOPPED\", \"stopReason\": \"DISK_FULL\"},"
+                                    "{\"instanceId\": \"node-3\", \"instanceName\": \"web-3\", \"state\": "
+                                    "\"FAILED\", \"error\": \"no such interface\"},"
+                                    "{\"instanceId\": \"../etc\"}, 5]}, \"files\": [5, {\"file\": "
+                                    "\"a.pcapng\", \"sizeInBytes\": %lld, \"verified\": true,"
+                                    " \"sha256\": \"%064d\"}]}";
+
+static void
+a_manifest_beside_the_files_is_heeded(void **state)
+{
+    (void)state;
+    cli_evidence_set evidence;
+    fc_fail fail;
+    struct stat status;
+    write_capture("a.pcapng", first_identity, 3, 1764000000000000000);
+    write_capture("b.pcapng", second_identity, 3, 1764000000000000000);
+    assert_int_equal(stat("a.pcapng", &status), 0);
+    char *text = fc_sprintf(manifest, (long long)status.st_size, 7);
+    write_bytes("manifest.json", text, strlen(text));
+    free(text);
+    assert_int_equal(gather((const char *[]){"."}, 1, &evidence, &fail), FC_OK);
+    assert_int_equal(evidence.count, 3);
+    assert_string_equal(evidence.capture_name, "dns-1");
+    assert_string_equal(evidence.filter, "udp");
+    assert_null(evidence.items[0].problem);
+    assert_int_equal(evidence.items[0].clock_offset_ns, -5);
+    assert_int_equal(evidence.items[0].clock_bound_ns, 70);
+    assert_string_equal(evidence.items[1].problem, "STOPPED: disk full");
+    assert_string_equal(evidence.items[2].name, "web-3");
+    assert_string_equal(evidence.items[2].problem, "FAILED: no such interface");
+    assert_null(cli_evidence_profile(&evidence.items[2]));
+    assert_int_equal(evidence.file_count, 2);
+    assert_string_equal(evidence.files[0].sha256,
+                        "0000000000000000000000000000000000000000000000000000000000000007");
+    assert_null(evidence.files[1].sha256);
+    cli_evidence_fini(&evidence);
+    write_bytes("manifest.json", "[{}]", 4);
+    assert_int_equal(gather((const char *[]){"."}, 1, &evidence, &fail), FC_OK);
+    assert_int_equal(evidence.count, 2);
+    assert_non_null(strstr(evidence.notes.items[0], "manifest.json"));
+    cli_evidence_fini(&evidence);
+}
+
+static void
+a_damaged_capture_is_not_trusted(void **state)
+{
+    (void)state;
+    cli_evidence_set evidence;
+    fc_fail fail;
+    write_capture("lies.pcapng", NULL, 9, 1764000000000000000);
+    int fd = open("lies.pcapng", O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_int_equal(write(fd, "\6\0\0\0\7\0\0\0", 8), 8);
+    close(fd);
+    assert_int_equal(gather((const char *[]){"lies.pcapng"}, 1, &evidence, &fail), FC_OK);
+    assert_int_equal(packets_of(&evidence.items[0]), 9);
+    assert_non_null(strstr(evidence.items[0].problem, "lies.pcapng: byte"));
+    assert_int_equal(evidence.failed_count, 1);
+    cli_evidence_fini(&evidence);
+}
+
 /* ---- names ---- */
 
 static void
@@ -369,6 +436,9 @@ main(void)
         cmocka_unit_test_setup_teardown(a_saved_profile_is_evidence_and_a_broken_one_is_not, enter_directory,
                                         leave_directory),
         cmocka_unit_test_setup_teardown(a_file_that_was_cut_is_noted, enter_directory, leave_directory),
+        cmocka_unit_test_setup_teardown(a_manifest_beside_the_files_is_heeded, enter_directory,
+                                        leave_directory),
+        cmocka_unit_test_setup_teardown(a_damaged_capture_is_not_trusted, enter_directory, leave_directory),
         cmocka_unit_test(names_that_are_there_twice_are_made_different),
         cmocka_unit_test(cohorts_are_names_folded_names_patterns_and_labels),
         cmocka_unit_test(cohorts_that_cannot_be_are_refused),
