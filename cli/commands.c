@@ -254,6 +254,10 @@ const cli_command cli_commands[] = {
      "fleetcap context set prod --coordinator coordinator.example:7443 --ca ca.crt \\\n"
      "    --cert operator-alice.crt --key operator-alice.key --fleet acme",
      LIST(CLI_COORDINATOR, CLI_CA, CLI_CERT, CLI_KEY, CLI_SERVER_NAME, CLI_FLEET), cli_context_set},
+    {"completion", "bash|zsh", 1, 1, false,
+     "print a completion script for your shell", NULL,
+     "fleetcap completion bash >/etc/bash_completion.d/fleetcap\nsource <(fleetcap completion bash)",
+     LIST(CLI_OPTION_NONE), cli_completion},
     {"version", "", 0, 0, false,
      "print the program's version", NULL, NULL,
      LIST(CLI_OPTION_NONE), cli_version},

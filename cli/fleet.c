@@ -1,10 +1,12 @@
 /* fleetcap fleet show, version */
 #include "cli/capture_view.h"
+#include "cli/completion.h"
 #include "cli/run.h"
 #include "common/base/mem.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { ANSWER_TIMEOUT_MS = 30000 };
 
@@ -90,6 +92,22 @@ cli_fleet_show(cli_run *run, fc_fail *fail)
 out:
     cli_fleet_fini(&fleet);
     return err;
+}
+
+fc_err
+cli_completion(cli_run *run, fc_fail *fail)
+{
+    const char *shell = run->args.operands.items[0];
+    fc_buf text = {0};
+    if (strcmp(shell, "bash") == 0)
+        cli_completion_bash(&text);
+    else if (strcmp(shell, "zsh") == 0)
+        cli_completion_zsh(&text);
+    else
+        return fc_fail_set(fail, FC_ERR_INVALID, "there is no completion for '%.32s': bash or zsh", shell);
+    cli_out_write(&text);
+    fc_buf_fini(&text);
+    return FC_OK;
 }
 
 fc_err

@@ -51,6 +51,7 @@ fc_err cli_context_list(cli_run *run, fc_fail *fail);
 fc_err cli_context_use(cli_run *run, fc_fail *fail);
 fc_err cli_context_show(cli_run *run, fc_fail *fail);
 fc_err cli_context_set(cli_run *run, fc_fail *fail);
+fc_err cli_completion(cli_run *run, fc_fail *fail);
 fc_err cli_version(cli_run *run, fc_fail *fail);
 
 #endif
