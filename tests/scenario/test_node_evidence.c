@@ -202,6 +202,79 @@ over_a_restart_the_profiles_of_all_helpers_add_up(void **state)
 }
 
 static void
+leave_last(world *w, const char *directory, uint64_t packets)
+{
+    fc_buf packed = {0};
+    fc_profile *profile = fc_profile_new();
+    profile->counters[FC_COUNTER_PACKETS_IN] = packets;
+    (void)snprintf(profile->subject.instance_name, sizeof profile->subject.instance_name, "web-1");
+    fc_profile_pack(profile, &packed);
+    assert_int_equal(w->storage->ops->save_evidence(w->storage, directory, ND_EVIDENCE_LAST, &packed, NULL),
+                     FC_OK);
+    fc_profile_free(profile);
+    fc_buf_fini(&packed);
+}
+
+static uint64_t
+counter_of(const nd_instance_capture *capture, fc_counter counter)
+{
+    const fc_buf *packed = &capture->evidence.items[ND_EVIDENCE_PROFILE].packed;
+    fc_profile *profile = NULL;
+    assert_int_equal(fc_profile_unpack(fc_buf_bytes(packed), fc_buf_size(packed), &profile, NULL), FC_OK);
+    uint64_t value = profile->counters[counter];
+    fc_profile_free(profile);
+    return value;
+}
+
+static void
+what_a_helper_left_behind_takes_the_place_of_its_last_word(void **state)
+{
+    (void)state;
+    world w;
+    char directory[ND_DIRECTORY_SIZE];
+    begin_world(&w);
+    world_advance(&w, 11500);
+    memcpy(directory, the_capture(&w)->directory, sizeof directory);
+    for (uint64_t life = 1; life <= 2; life++) {
+        world_node_down(&w);
+        leave_last(&w, directory, 1000 * life); /* more than its node ever heard of */
+        world_advance(&w, 1000);
+        world_node_up(&w);
+        world_connect(&w, true);
+        world_push(&w);
+        world_advance(&w, 3500);
+        assert_int_equal(the_capture(&w)->state, ND_STATE_RUNNING);
+        uint64_t left = life == 1 ? 1000 : 1000 + 2000;
+        assert_in_range(counter_of(the_capture(&w), FC_COUNTER_PACKETS_IN), left + 20, left + 40);
+    }
+    fc_buf last = {0};
+    assert_int_equal(w.storage->ops->load_evidence(w.storage, directory, ND_EVIDENCE_LAST, &last, NULL),
+                     FC_ERR_NOT_FOUND); /* it counts once */
+    world_fini(&w);
+}
+
+static void
+packets_of_which_a_dead_helper_made_no_profile_are_counted(void **state)
+{
+    (void)state;
+    world w;
+    begin_world(&w);
+    world_advance(&w, 5500);
+    nd_instance_capture *capture = the_capture(&w);
+    uint64_t profiled = counter_of(capture, FC_COUNTER_PACKETS_IN);
+    nd_fake_backend_options(w.backend)->profiles = false;
+    world_advance(&w, 3000);
+    assert_true(nd_fake_backend_hit(w.backend, 0, ND_FAKE_DIE));
+    world_advance(&w, 1000);
+    assert_true(nd_state_final(capture->state));
+    assert_int_equal(counter_of(capture, FC_COUNTER_PACKETS_IN), profiled);
+    assert_int_equal(counter_of(capture, FC_COUNTER_CAPTURE_UNPROFILED),
+                     capture->status.counters.written_packets - profiled);
+    assert_true(counter_of(capture, FC_COUNTER_CAPTURE_UNPROFILED) > 0);
+    world_fini(&w);
+}
+
+static void
 a_finished_capture_still_has_its_evidence_after_a_restart(void **state)
 {
     (void)state;
@@ -237,7 +310,8 @@ a_profile_that_is_none_is_left_out(void **state)
     nd_instance_capture_profile(capture, large, sizeof large);
     nd_instance_capture_profile(capture, large, 0);
     assert_int_equal(capture->evidence.items[ND_EVIDENCE_PROFILE].mark.revision, revision);
-    nd_evidence_next_run(&capture->evidence, 0, world_wall(&w)); /* on top of an earlier one its bytes are looked into */
+    nd_evidence_next_run(&capture->evidence, 0,
+                         world_wall(&w)); /* on top of an earlier one its bytes are looked into */
     memset(large, 0xff, sizeof large);
     nd_instance_capture_profile(capture, large, 100);
     assert_int_equal(capture->evidence.items[ND_EVIDENCE_PROFILE].mark.revision, revision);
@@ -255,6 +329,8 @@ main(void)
         cmocka_unit_test(what_was_not_acknowledged_is_told_again_and_what_is_stored_is_not),
         cmocka_unit_test(a_capture_that_runs_tells_all_of_it_on_each_connection),
         cmocka_unit_test(over_a_restart_the_profiles_of_all_helpers_add_up),
+        cmocka_unit_test(what_a_helper_left_behind_takes_the_place_of_its_last_word),
+        cmocka_unit_test(packets_of_which_a_dead_helper_made_no_profile_are_counted),
         cmocka_unit_test(a_finished_capture_still_has_its_evidence_after_a_restart),
         cmocka_unit_test(a_profile_that_is_none_is_left_out),
     };
