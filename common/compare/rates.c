@@ -184,7 +184,7 @@ prove(const fc_comparer *comparer, const counted *what, size_t instance, const p
     if (what->rate == NULL && what->trouble == FC_TROUBLE_ICMP_TOO_BIG && nobody &&
         peers_go_there(comparer, instance, &comparer->features[instance].troubles[what->trouble]))
         return PROOF_RARE;
-    if ((flags & FC_RULE_DEEP) != 0 && nobody && own->x >= 2)
+    if ((flags & FC_RULE_DEEP) != 0 && nobody && (own->x >= 2 || (flags & FC_RULE_RARE) != 0))
         return PROOF_WEAK;
     return own->x >= events_min && *ret_surprise >= 3 ? PROOF_WEAK : PROOF_NONE;
 }
@@ -222,7 +222,9 @@ judge_one(fc_comparer *comparer, const counted *what, size_t instance, fc_peer_v
         others.n = others.x;
     fc_peer_values_without(values, instance, &peers);
     double rate = (double)own.x / (double)own.n;
-    if (!is_far(rate, &peers, effect) && !(what->trouble == FC_TROUBLE_ICMP_TOO_BIG && others.x == 0))
+    bool unheard_of =
+        what->rate == NULL && (fc_trouble_rules[trouble].flags & FC_RULE_RARE) != 0 && others.x == 0;
+    if (!unheard_of && !is_far(rate, &peers, effect))
         return;
     proof proven = prove(comparer, what, instance, &proof_of, &others, tests, &surprise);
     if (proven == PROOF_NONE)

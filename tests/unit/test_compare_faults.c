@@ -174,7 +174,7 @@ FAULT(inbound_loss, "sent to it|retransmi|10 %")
     (void)all;
     profile->counters[FC_COUNTER_TCP_DATA_PACKETS_IN] = 4100;
     profile->counters[FC_COUNTER_TCP_RETRANSMITTED_IN] = 412;
-    profile->counters[FC_COUNTER_TCP_OUT_OF_ORDER_IN] = 100;
+    profile->counters[FC_COUNTER_TCP_OUT_OF_ORDER_IN] = 40;
     fleet_trouble(profile, FC_TROUBLE_TCP_LOSS_IN, 25, 6, "10.0.9.5", 443, NULL);
 }
 
@@ -194,6 +194,10 @@ FAULT(reordering, "out of order|reordering")
 {
     (void)all;
     profile->counters[FC_COUNTER_TCP_OUT_OF_ORDER_IN] = 60;
+    profile->counters[FC_COUNTER_TCP_RETRANSMITTED_IN] = 110; /* what its sender thinks was lost */
+    profile->counters[FC_COUNTER_TCP_RETRANSMITTED_OUT] = 40;
+    fleet_trouble(profile, FC_TROUBLE_TCP_LOSS_IN, 25, 6, "10.0.9.5", 443, NULL);
+    fleet_trouble(profile, FC_TROUBLE_TCP_RETRANSMITS, 12, 6, "10.0.9.5", 443, NULL);
     fleet_trouble(profile, FC_TROUBLE_TCP_REORDERED, 20, 6, "10.0.9.5", 443, NULL);
 }
 
@@ -226,6 +230,15 @@ FAULT(half_open_peer, "half-open|10.0.9.6:5432")
     fleet_trouble(profile, FC_TROUBLE_TCP_HALF_OPEN, 6, 6, "10.0.9.6", 5432, NULL);
     fleet_trouble(profile, FC_TROUBLE_TCP_RETRANSMITS, 6, 6, "10.0.9.6", 5432, NULL);
     profile->counters[FC_COUNTER_TCP_RETRANSMITTED_OUT] += 50;
+}
+
+FAULT(few_half_open_peers, "half-open|10.0.9.6:5432")
+{
+    (void)all;
+    fleet_trouble(profile, FC_TROUBLE_TCP_HALF_OPEN, 1, 6, "10.0.9.6", 5432, NULL);
+    profile->troubles[FC_TROUBLE_TCP_RETRANSMITS].count = 0;
+    fleet_trouble(profile, FC_TROUBLE_TCP_RETRANSMITS, 3, 6, "10.0.9.6", 5432, NULL);
+    profile->counters[FC_COUNTER_TCP_RETRANSMITTED_OUT] += 30;
 }
 
 FAULT(prohibiting_firewall, "prohibited|10.0.9.7:8080")
@@ -344,6 +357,7 @@ main(void)
         cmocka_unit_test(a_small_mtu_with_icmp_is_named),
         cmocka_unit_test(a_slow_reader_is_named),
         cmocka_unit_test(a_half_open_peer_is_named),
+        cmocka_unit_test(a_few_half_open_peers_is_named),
         cmocka_unit_test(a_prohibiting_firewall_is_named),
         cmocka_unit_test(a_unreachable_host_is_named),
         cmocka_unit_test(a_unexpected_destination_is_named),
