@@ -24,6 +24,7 @@ typedef struct entry {
         attempts[ATTEMPTS_MAX]; /* slot * ATTEMPTS_MAX + index is their slot in the table of attempts */
     uint8_t attempt_count;
     uint8_t attempt_next; /* which one gives way when there are more */
+    bool asked_elsewhere; /* the same question went to another server later: this one was given up */
 } entry;
 
 struct fc_dns {
@@ -59,11 +60,11 @@ fc_dns_free(fc_dns *dns)
     free(dns);
 }
 
+/* Not of the server: whoever asks another one is found too. */
 static uint32_t
 question_hash(const fc_dns_transaction *question)
 {
     uint32_t hash = fc_hash_address(FC_HASH_START, &question->client);
-    hash = fc_hash_address(hash, &question->server);
     hash = fc_hash_bytes(hash, &question->type, sizeof question->type);
     return fc_hash_end(fc_hash_bytes(hash, question->name, strlen(question->name)));
 }
@@ -177,6 +178,24 @@ find_question(const fc_dns *dns, const fc_dns_transaction *question, uint32_t ha
     return found;
 }
 
+/* A stub resolver goes on to its next server when one does not answer; who asks several at once does not wait
+ * in between. */
+static void
+note_elsewhere(fc_dns *dns, const fc_dns_transaction *question, uint32_t hash)
+{
+    int walked = 0;
+    for (uint16_t slot = fc_chains_first(&dns->questions, hash);
+         slot != FC_SLOT_NONE && walked < FC_CHAIN_WALK_MAX;
+         slot = fc_chains_next(&dns->questions, slot), walked++) {
+        entry *open = &dns->entries[slot];
+        if (same_question(&open->transaction, question) &&
+            fc_address_compare(&open->transaction.client, &question->client) == 0 &&
+            fc_address_compare(&open->transaction.server, &question->server) != 0 &&
+            fc_elapsed_ns(open->transaction.last_asked_ns, question->asked_ns) >= FC_DNS_PARALLEL_NS)
+            open->asked_elsewhere = true;
+    }
+}
+
 static void
 ask_again(fc_dns *dns, uint16_t slot, dns_attempt attempt, int64_t unix_ns)
 {
@@ -225,6 +244,7 @@ question_seen(fc_dns *dns, const fc_dns_message *message, const fc_dns_sighting 
         finish(dns, dns->slots.oldest);
         slot = fc_slots_take(&dns->slots);
     }
+    note_elsewhere(dns, &question, hash);
     dns->entries[slot] = (entry){.transaction = question};
     fc_chains_add(&dns->questions, slot, hash);
     add_attempt(dns, slot, attempt);
@@ -296,10 +316,11 @@ fc_dns_each_open(const fc_dns *dns, int64_t unix_ns,
                  void (*each)(void *user, const fc_dns_transaction *transaction), void *user)
 {
     for (uint16_t slot = dns->slots.oldest; slot != FC_SLOT_NONE; slot = dns->slots.newer[slot]) {
-        fc_dns_transaction transaction = dns->entries[slot].transaction;
-        bool given_up =
+        const entry *open = &dns->entries[slot];
+        fc_dns_transaction transaction = open->transaction;
+        bool asked_again =
             transaction.asked_count > 1 && fc_elapsed_ns(transaction.asked_ns, unix_ns) >= FC_DNS_PATIENCE_NS;
-        transaction.open = !given_up && !is_too_old(&transaction, unix_ns);
+        transaction.open = !asked_again && !open->asked_elsewhere && !is_too_old(&transaction, unix_ns);
         each(user, &transaction);
     }
 }

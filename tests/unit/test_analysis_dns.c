@@ -545,6 +545,24 @@ looking_at_what_is_open_changes_nothing(void **state)
     assert_int_not_equal(f->seen[0].answered_ns, 0);
 }
 
+/* A stub that goes on to its next server has given the first one up; one that asks both at once has not. */
+static void
+asked_of_another_server_later_is_not_open(void **state)
+{
+    fixture *f = *state;
+    ASK(f, 1000, 7, 4000, "a.org");
+    ASK(f, 2000, 9, 4001, "a.org", .server = 54);
+    ASK(f, 2000, 7, 4002, "b.org");
+    ASK(f, 2010, 9, 4003, "b.org", .server = 54);
+    open_count counts = {0};
+    fc_dns_each_open(f->dns, 2500 * FC_NS_PER_MS, count_open, &counts);
+    assert_int_equal(counts.unanswered, 1);
+    assert_int_equal(counts.open, 3);
+    ANSWER(f, 2600, 7, 4000, "a.org");
+    assert_int_equal(f->count, 1);
+    assert_int_not_equal(f->seen[0].answered_ns, 0);
+}
+
 static void
 asked_again_and_old_is_not_open(void **state)
 {
@@ -650,6 +668,7 @@ main(void)
         WITH_FIXTURE(a_late_answer_is_none),
         WITH_FIXTURE(a_question_asked_for_ever_is_judged_in_between),
         WITH_FIXTURE(looking_at_what_is_open_changes_nothing),
+        WITH_FIXTURE(asked_of_another_server_later_is_not_open),
         WITH_FIXTURE(asked_again_and_old_is_not_open),
         WITH_FIXTURE(more_than_the_limit_judges_the_oldest),
         WITH_FIXTURE(only_the_last_attempts_of_many_are_answered),
