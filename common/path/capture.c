@@ -3,8 +3,8 @@
 #include "common/path/packets.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Files of one capture follow each other without a gap when their names say so, or when this is all that lies
@@ -84,7 +84,9 @@ note_statistics(fc_path_capture *capture, const fc_block *block)
         file->start_ns = statistics->start_ns;
     if (statistics->end_ns > file->end_ns)
         file->end_ns = statistics->end_ns;
-    capture->section_says_drops = capture->section_says_drops || statistics->has_os_dropped;
+    /* dumpcap puts what its ring dropped into isb_ifdrop, and has no isb_osdrop. */
+    capture->section_says_drops =
+        capture->section_says_drops || statistics->has_os_dropped || statistics->has_interface_dropped;
     fc_path_counters_row *row = NULL;
     for (size_t i = 0; i < capture->counters_count && row == NULL; i++)
         if (capture->counters[i].start_ns == statistics->start_ns &&
