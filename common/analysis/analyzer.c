@@ -210,11 +210,10 @@ frame(fc_analyzer *analyzer, const fc_frame *seen)
 {
     uint64_t *counters = analyzer->profile->counters;
     int64_t unix_ns = seen->unix_ns < 0 ? 0 : seen->unix_ns > TIME_MAX ? TIME_MAX : seen->unix_ns;
-    fc_sighting sighting = {
-        .frame = seen,
-        .unix_ns = unix_ns,
-        .number = ++analyzer->frame,
-    };
+    fc_sighting sighting; /* the parser clears the packet in it: to clear it all twice costs a twentieth */
+    sighting.frame = seen;
+    sighting.unix_ns = unix_ns;
+    sighting.number = ++analyzer->frame;
     if (UNLIKELY(unix_ns >= analyzer->second.end_ns || unix_ns < analyzer->second.start_ns))
         turn_second(analyzer, unix_ns);
     if (unix_ns > analyzer->latest_ns)
@@ -224,6 +223,8 @@ frame(fc_analyzer *analyzer, const fc_frame *seen)
         note_time(&analyzer->profile->subject, unix_ns);
     fc_packet_parse(seen->link_type, seen->data, seen->captured_bytes, seen->original_bytes,
                     &sighting.packet);
+    sighting.interface =
+        (uint16_t)(sighting.packet.interface != 0 ? sighting.packet.interface : seen->interface);
     sighting.direction =
         seen->direction <= FC_DIRECTION_OUTBOUND ? (uint8_t)seen->direction : FC_DIRECTION_UNKNOWN;
     if (UNLIKELY(sighting.direction == FC_DIRECTION_UNKNOWN))

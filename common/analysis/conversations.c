@@ -13,21 +13,19 @@ static const int64_t idle_ns[FC_LIST_COUNT] = {
 
 /* Lookups jump about in these two arrays: in huge pages, where the system has them, they miss the TLB less.
  * Zeroed. */
-static size_t
-mapped(size_t size)
+static void
+map_arrays(fc_conversations *table, size_t sets_size, size_t places_size)
 {
-    return (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-}
-
-static void *
-map(size_t size)
-{
-    void *memory = mmap(NULL, mapped(size), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
+    table->mapped_size = sets_size + places_size + HUGE_PAGE;
+    table->mapped =
+        mmap(NULL, table->mapped_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (table->mapped == MAP_FAILED)
         abort();
-    if (size > HUGE_PAGE / 2)
-        (void)madvise(memory, mapped(size), MADV_HUGEPAGE);
-    return memory;
+    uintptr_t start = ((uintptr_t)table->mapped + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    table->sets = (fc_conversation_set *)start;
+    table->places = (fc_conversation *)(start + sets_size);
+    if (sets_size + places_size >= HUGE_PAGE)
+        (void)madvise(table->sets, (sets_size + places_size) / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
 }
 
 void
@@ -43,17 +41,14 @@ fc_conversations_init(fc_conversations *table, size_t max, fc_conversation_ended
         sets *= 2;
     table->set_mask = sets - 1;
     table->places_max = (uint32_t)max;
-    table->sets = map(sets * sizeof *table->sets);
-    table->places = map((max + 1) * sizeof *table->places);
+    map_arrays(table, sets * sizeof *table->sets, (max + 1) * sizeof *table->places);
 }
 
 void
 fc_conversations_fini(fc_conversations *table)
 {
-    if (table->sets != NULL) {
-        (void)munmap(table->sets, mapped((table->set_mask + 1) * sizeof *table->sets));
-        (void)munmap(table->places, mapped((table->places_max + (size_t)1) * sizeof *table->places));
-    }
+    if (table->mapped != NULL)
+        (void)munmap(table->mapped, table->mapped_size);
     *table = (fc_conversations){0};
 }
 

@@ -85,8 +85,10 @@ typedef void
 fc_conversation_ended(void *user, fc_conversation *conversation, fc_conversation_end why);
 
 typedef struct fc_conversations {
-    fc_conversation_set *sets; /* owned */
-    fc_conversation *places;   /* owned; places[0] is not used */
+    void *mapped; /* owned; both arrays are in it */
+    size_t mapped_size;
+    fc_conversation_set *sets;
+    fc_conversation *places; /* places[0] is not used */
     uint32_t set_mask, places_max, places_used, free_place;
     uint32_t newest[FC_LIST_COUNT], oldest[FC_LIST_COUNT];
     uint32_t count;

@@ -99,6 +99,7 @@ link_header(uint16_t link_type, cursor *c, fc_packet *packet)
     case LINK_COOKED_2:
         if (c->captured < 20)
             return ETHER_UNDECODED;
+        packet->interface = fc_read_be32(c->at + 4);
         cooked_type(c->at[10], packet);
         type = fc_read_be16(c->at);
         skip(c, 20);

@@ -50,6 +50,7 @@ typedef struct fc_packet {
     uint16_t source_port, destination_port;
     uint16_t window;          /* as it is in the header, not scaled */
     uint16_t fragment_offset; /* bytes */
+    uint32_t interface;       /* by the link header (Linux cooked, version 2); 0 = not said */
     uint32_t id;              /* of an IPv4 packet; of a fragmented IPv6 packet */
     uint32_t sequence, acknowledgement;
     const uint8_t *source, *destination;          /* 4 or 16 bytes */

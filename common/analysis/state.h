@@ -39,6 +39,7 @@ typedef struct fc_sighting {
     int64_t unix_ns;
     uint64_t number; /* of the frame in its file */
     uint8_t direction;
+    uint16_t interface; /* tells interfaces of one capture apart */
 } fc_sighting;
 
 struct fc_analyzer {

@@ -4,8 +4,9 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 #define FAST_RETRANSMISSION_NS                                                                               \
-    (20 * 1000000LL)                  /* how soon after the second duplicate acknowledgement it comes */
-#define REORDERING_NS (3 * 1000000LL) /* how late a segment may come, while no round trip is known */
+    (20 * 1000000LL)                    /* how soon after the second duplicate acknowledgement it comes */
+#define ECHO_NS       (100 * 1000000LL) /* less than the least retransmission timeout, Linux's TCP_RTO_MIN */
+#define REORDERING_NS (3 * 1000000LL)   /* how late a segment may come, while no round trip is known */
 #define ANSWER_MAX_NS (3600 * 1000000000LL)
 
 /* One segment on its way through the rules. */
@@ -39,6 +40,23 @@ fc_tcp_begins_anew(const fc_tcp *tcp, unsigned side, const fc_packet *packet)
     if ((packet->tcp_flags & (FC_TCP_SYN | FC_TCP_ACK | FC_TCP_RST)) != FC_TCP_SYN)
         return false;
     return self->seen && (!self->syn || self->first != packet->sequence);
+}
+
+bool
+fc_tcp_is_echo(fc_tcp *tcp, unsigned side, const fc_packet *packet, uint16_t interface, int64_t unix_ns)
+{
+    fc_tcp_side *self = &tcp->sides[side];
+    uint32_t end = packet->sequence + packet->payload_bytes + ((packet->tcp_flags & FC_TCP_SYN) != 0) +
+                   ((packet->tcp_flags & FC_TCP_FIN) != 0);
+    bool acknowledges = (packet->tcp_flags & FC_TCP_ACK) != 0 &&
+                        (!self->has_ack || before(self->ack, packet->acknowledgement));
+    bool resets = (packet->tcp_flags & FC_TCP_RST) != 0 && tcp->reset_side == FC_SIDE_UNKNOWN;
+    if (!self->seen || !self->has_next || before(self->next, end) || acknowledges || resets ||
+        unix_ns - self->last_ns >= ECHO_NS) {
+        self->interface = interface;
+        return false;
+    }
+    return true;
 }
 
 /* ---- what was never seen ---- */

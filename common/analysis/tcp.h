@@ -3,9 +3,10 @@
  * Retransmissions, segments out of order, duplicate acknowledgements, keep-alives, zero windows and their
  * probes are told apart by the rules that Wireshark documents for its TCP analysis (Wireshark User's Guide,
  * section 7.5), so that both count the same; SYNs and FINs that are sent again are retransmissions. One
- * exception: what was seen before is sent again, never out of order, however soon it comes. Round trips: one sample per direction at a time, none of retransmitted data (Karn's rule, RFC 6298 section 3).
- * Bytes that the other side acknowledged but that were never seen were missed by the capture. Sequence
- * numbers are compared by RFC 1982; an acknowledgement more than FC_TCP_WINDOW_MAX ahead is not believed.
+ * exception: what was seen before is sent again, never out of order, however soon it comes. Round trips: one
+ * sample per direction at a time, none of retransmitted data (Karn's rule, RFC 6298 section 3). Bytes that
+ * the other side acknowledged but that were never seen were missed by the capture. Sequence numbers are
+ * compared by RFC 1982; an acknowledgement more than FC_TCP_WINDOW_MAX ahead is not believed.
  *
  * Sources: RFC 9293, 5681, 6298, 7323.
  */
@@ -46,6 +47,7 @@ typedef struct fc_tcp_side {
         uint32_t start, end;
     } gaps[FC_TCP_GAPS_MAX]; /* never seen so far, ascending */
     uint16_t window, mss;
+    uint16_t interface;   /* where it was seen to get on */
     uint32_t unlisted_to; /* the end of the last gap for which there was no room */
     uint8_t gap_count;
     uint8_t duplicates;  /* of its acknowledgement in a row */
@@ -89,6 +91,11 @@ fc_tcp_init(fc_tcp *tcp);
  * the same ports. */
 bool
 fc_tcp_begins_anew(const fc_tcp *tcp, unsigned side, const fc_packet *packet);
+/* True when this segment was seen already, on another interface of the capture (a VLAN and the link below it,
+ * a bridge and its port): it brings nothing new, soon after what it repeats. When it does bring something,
+ * the side has moved to that interface. */
+bool
+fc_tcp_is_echo(fc_tcp *tcp, unsigned side, const fc_packet *packet, uint16_t interface, int64_t unix_ns);
 /* A segment (has_tcp) of a conversation, sent by `side`. */
 void
 fc_tcp_segment(fc_conversation *conversation, fc_tcp *tcp, unsigned side, const fc_packet *packet,

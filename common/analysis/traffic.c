@@ -263,8 +263,11 @@ fc_traffic_ip(fc_analyzer *analyzer, fc_sighting *sighting)
         conversation = fc_traffic_conversation(analyzer, sighting, packet->protocol, packet->source_port,
                                                packet->destination_port, &side);
     }
-    fc_traffic_count(analyzer, conversation, side, sighting);
     take_direction(conversation, side, sighting);
+    if (packet->has_tcp && UNLIKELY(conversation->tcp->sides[side].interface != sighting->interface) &&
+        fc_tcp_is_echo(conversation->tcp, side, packet, sighting->interface, sighting->unix_ns))
+        return;
+    fc_traffic_count(analyzer, conversation, side, sighting);
     if (packet->has_tcp)
         tcp(analyzer, conversation, side, sighting);
     else if (packet->protocol == FC_IP_UDP)

@@ -75,6 +75,7 @@ rig_frame(packet_rig *rig, uint16_t link_type, fc_direction direction, const uin
                   .data = exact,
                   .captured_bytes = captured,
                   .original_bytes = size,
+                  .interface = rig->interface,
                   .link_type = link_type,
                   .direction = rig->flagged ? direction : FC_DIRECTION_UNKNOWN},
     };

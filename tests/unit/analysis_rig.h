@@ -23,6 +23,7 @@ typedef struct packet_rig {
     uint32_t snaplen; /* 0 = whole packets */
     bool flagged;     /* packets say their direction */
     bool v6;
+    uint32_t interface;
     fc_conversation_summary told[RIG_TOLD_MAX]; /* by the observer */
     size_t told_count;
     fc_dns_transaction dns[RIG_TOLD_MAX];

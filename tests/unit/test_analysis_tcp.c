@@ -361,6 +361,36 @@ a_new_syn_begins_a_new_conversation(void **state)
 }
 
 static void
+what_two_interfaces_saw_is_one_conversation(void **state)
+{
+    (void)state;
+    packet_rig rig;
+    rig_init(&rig, 0);
+    for (uint32_t interface = 0; interface < 2; interface++) { /* a ring at a time, as they are drained */
+        rig.interface = interface;
+        rig.now_ns = RIG_START_NS + interface * 1000;
+        rig_handshake(&rig);
+        send(&rig, ACK, 1, 1, 1000);
+        send(&rig, ACK, 1001, 1, 1000);
+        rig_after(&rig, RIG_MS);
+        receive(&rig, ACK, 1, 2001, 0);
+    }
+    rig.interface = 0;
+    rig_after(&rig, 300 * RIG_MS);
+    send(&rig, ACK, 1001, 1, 1000); /* this one is sent again */
+    receive(&rig, FC_TCP_RST, 1, 0, 0);
+    rig_judge(&rig);
+    assert_int_equal(rig.told_count, 1);
+    assert_int_equal(rig.told[0].syn_count, 1);
+    assert_int_equal(rig.told[0].out.packets, 5);
+    assert_int_equal(rig.told[0].out.data_bytes, 3000);
+    assert_int_equal(rig.told[0].out.retransmitted, 1);
+    assert_int_equal(rig.told[0].in.duplicate_acks, 0);
+    assert_int_equal(rig.profile->counters[FC_COUNTER_PACKETS_OUT], 9);
+    rig_fini(&rig);
+}
+
+static void
 answers_are_timed_from_the_request(void **state)
 {
     (void)state;
@@ -401,6 +431,7 @@ main(void)
         cmocka_unit_test(only_large_segments_lost_is_a_black_hole),
         cmocka_unit_test(large_segments_that_came_through_before_are_no_black_hole),
         cmocka_unit_test(a_new_syn_begins_a_new_conversation),
+        cmocka_unit_test(what_two_interfaces_saw_is_one_conversation),
         cmocka_unit_test(answers_are_timed_from_the_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
