@@ -38,9 +38,8 @@ def sandbox():
     """Makes the sandbox's own directories. Refuses to run outside of one."""
     if os.getpid() != 1:
         sys.exit("lab: to be run by lab.sh, in a sandbox")
-    for path in ("/run/netns", "/etc/netns"):
-        os.makedirs(path, exist_ok=True)
-        run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", path)
+    os.makedirs("/run/netns", exist_ok=True)
+    run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run/netns")
     run("mount", "-t", "tmpfs", "-o", "mode=755,size=2g", "tmpfs", FILES)
     run("ip", "link", "set", "lo", "up")
 
@@ -71,15 +70,16 @@ class Net:
     """A network namespace with loopback up."""
 
     def __init__(self, name, resolv=None):
-        self.name = name
+        self.name, self.resolv_conf = name, None
         run("ip", "netns", "add", name)
         self.ip("link set lo up")
         if resolv is not None:
             self.resolv(resolv)
 
     def resolv(self, text):
-        os.makedirs(f"/etc/netns/{self.name}", exist_ok=True)
-        with open(f"/etc/netns/{self.name}/resolv.conf", "w") as file:
+        """What programs that are started here from now on find in /etc/resolv.conf."""
+        self.resolv_conf = f"{FILES}/{self.name}.resolv.conf"
+        with open(self.resolv_conf, "w") as file:
             file.write(text)
 
     def ip(self, *lines):
@@ -106,8 +106,12 @@ class Net:
         return made
 
     def spawn(self, *command, **options):
-        """Starts a program here, with /etc/netns/NAME in place; it dies with the sandbox."""
-        return subprocess.Popen(("ip", "netns", "exec", self.name) + command, stdin=subprocess.DEVNULL, **options)
+        """Starts a program here; it dies with the sandbox."""
+        enter_net = ("nsenter", f"--net=/run/netns/{self.name}")
+        if self.resolv_conf:
+            enter_net += ("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', self.resolv_conf)
+        options.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.Popen(enter_net + command, **options)
 
     def plain(self, interface="eth0"):
         """Turns offloads off."""
@@ -120,11 +124,11 @@ class Net:
         control.close()
 
 
-def cable(a, a_interface, b, b_interface, mtu=None):
+def cable(a, a_interface, b, b_interface):
     """A veth pair; both ends up."""
     run("ip", "link", "add", a_interface, "netns", a.name, "type", "veth", "peer", "name", b_interface, "netns", b.name)
     for net, interface in ((a, a_interface), (b, b_interface)):
-        net.ip(f"link set {interface} up" + (f" mtu {mtu}" if mtu else ""))
+        net.ip(f"link set {interface} up")
 
 
 class Wire:
@@ -136,8 +140,8 @@ class Wire:
         cable(b, b_interface, self.middle, "right")
         for net, interface in ((a, a_interface), (b, b_interface), (self.middle, "left"), (self.middle, "right")):
             net.plain(interface)
-        self.process = subprocess.Popen(("ip", "netns", "exec", name, sys.executable, f"{HERE}/wire.py", "left", "right") + options,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = self.middle.spawn(sys.executable, f"{HERE}/wire.py", "left", "right", *options, stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE, text=True)
         if self.process.stdout.readline() != "ready\n":
             raise RuntimeError(f"the wire {name} did not start")
 

@@ -49,7 +49,7 @@ FROM = "from {ip} lookup 77"
 GOOD = "nameserver 10.2.0.53\nsearch corp.example\noptions timeout:1 attempts:2\n"
 
 FAULTS = [
-    fault("stale resolver first", r"no answer.*10\.66\.0\.53|10\.66\.0\.53.*no answer", quick=True,
+    fault("stale resolver first", r"no answer.*10\.66\.0\.53|10\.66\.0\.53.*(no answer|answers none)", quick=True,
           resolv="nameserver 10.66.0.53\n" + GOOD),
     fault("slow resolver", r"DNS.*(slow|take|wait)", dns="slow250"),
     fault("resolver slower than a second", r"DNS.*(slow|second|again)", dns="slow1300"),

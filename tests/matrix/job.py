@@ -2,7 +2,7 @@
 asks for the time, moves bulk data. It carries on whatever fails.
 
     job.py KEY=VALUE...   seconds=, seed=, pki=, port=443, ca=ca, certificate=client, tls12=1 (at most TLS 1.2), reads=slow,
-                          cache=ADDRESS, extra=ADDRESS:PORT, names=app,api
+                          cache=ADDRESS, bulk=ADDRESS, clock=ADDRESS, extra=ADDRESS:PORT, names=app,api, size=100000
 """
 import random
 import socket
@@ -12,7 +12,7 @@ import threading
 import time
 
 FACTS = {"seconds": "8", "seed": "1", "port": "443", "ca": "ca", "certificate": "client", "tls12": "", "reads": "", "cache": "10.1.0.100",
-         "extra": "", "names": "app,api,files", "bulk": "100000"}
+         "bulk": "10.2.0.20", "clock": "10.2.0.30", "extra": "", "names": "app,api,files", "size": "100000"}
 FACTS.update(argument.split("=", 1) for argument in sys.argv[1:])
 TIMEOUT_S = 1.5
 
@@ -65,17 +65,19 @@ def cache(dice):
 def clock(_):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
         opened.settimeout(1)
-        opened.sendto(b"\x23" + b"\0" * 47, ("10.2.0.30", 123))
+        opened.sendto(b"\x23" + b"\0" * 47, (FACTS["clock"], 123))
         opened.recv(100)
 
 
-def bulk(dice):
-    size = int(FACTS["bulk"])
-    if dice.random() < 0.5:
-        with connect("10.2.0.20", 9000, 3) as opened:
-            exchange(opened, b"U%09d" % size + b"u" * size, 2)
-        return
-    with connect("10.2.0.20", 9000, 3, 8192 if FACTS["reads"] else 0) as opened:
+def upload(_):
+    size = int(FACTS["size"])
+    with connect(FACTS["bulk"], 9000, 3) as opened:
+        exchange(opened, b"U%09d" % size + b"u" * size, 2)
+
+
+def download(_):
+    size = int(FACTS["size"])
+    with connect(FACTS["bulk"], 9000, 3, 8192 if FACTS["reads"] else 0) as opened:
         opened.sendall(b"D%09d" % size)
         if FACTS["reads"]:
             time.sleep(1)
@@ -104,7 +106,7 @@ def main():
     until = time.monotonic() + float(FACTS["seconds"])
     plain, mutual = context(), context(FACTS["certificate"])
     works = [(lambda dice: https(plain, int(FACTS["port"]), dice), 0.2), (lambda dice: https(mutual, 8443, dice), 0.6), (cache, 0.3),
-             (clock, 0.5), (bulk, 0.4)]
+             (clock, 0.5), (upload, 0.8), (download, 0.8)]
     if FACTS["extra"]:
         works.append((extra, 0.7))
     threads = [threading.Thread(target=loop, args=(work, period_s, number, until)) for number, (work, period_s) in enumerate(works)]

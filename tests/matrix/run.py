@@ -18,6 +18,7 @@ from lab import Net, Wire, Capture, cable
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 COUNT = 6
+ONE_WAY_S = 0.003  # to the services and back again, for every instance
 
 
 def address_of(number):
@@ -36,13 +37,13 @@ class Fleet:
     """web-1 to web-6 and their cache on one bridge, a router, and the services behind it."""
 
     def __init__(self, plan, victim):
-        self.plan, self.victim, self.wire = plan, victim, None
+        self.plan, self.victim = plan, victim
         self.pki = lab.Pki(f"{lab.FILES}/pki")
         self.hub, self.far, self.cache = Net("hub"), Net("far"), Net("cache")
         self.hub.sysctl("net.ipv4.ip_forward", 1)
         self.hub.sysctl("net.ipv4.icmp_ratelimit", 0)
         self.hub.ip("link add br0 type bridge forward_delay 0 mcast_snooping 0", "address add 10.1.0.254/24 dev br0", "link set br0 up")
-        cable(self.hub, "far", self.far, "eth0")
+        self.wires = {"far": Wire("distance", self.hub, "far", self.far, "eth0", f"delay={ONE_WAY_S}")}
         self.hub.ip("address add 10.2.0.254/24 dev far", "route add 203.0.113.0/24 via 10.2.0.10")
         self.far.ip(*[f"address add {address} dev eth0" for address in ("10.2.0.10/24", "10.2.0.20/24", "10.2.0.30/24", "10.2.0.53/24",
                                                                         "203.0.113.9/32")], "route add default via 10.2.0.254")
@@ -60,7 +61,7 @@ class Fleet:
 
     def attach(self, net, name, address, wire=()):
         if wire:
-            self.wire = Wire("wire", net, "eth0", self.hub, name, *wire)
+            self.wires["victim"] = Wire("wire", net, "eth0", self.hub, name, *wire)
         else:
             cable(net, "eth0", self.hub, name)
             self.hub.plain(name)
@@ -73,7 +74,7 @@ class Fleet:
         start(self.far, f"{lab.HERE}/dnsd.py", "10.2.0.53", "zone=corp.example", "a=10.2.0.10", *extra)
         settings = [f"{key}={value}" for key, value in plan.services.items()]
         start(self.far, f"{HERE}/services.py", f"pki={self.pki.directory}", *settings)
-        start(self.cache, f"{HERE}/services.py", "only=cache", "address=10.1.0.100", *settings)
+        start(self.cache, f"{HERE}/services.py", "only=cache", "host=10.1.0.100", *settings)
 
     def run(self, seconds, seed):
         """Returns the files."""
@@ -133,7 +134,7 @@ def main():
         sys.exit(f"fleetcap compare: exit status {done.returncode}: {done.stderr}")
     said = json.loads(done.stdout)
     said["took_s"] = round(time.monotonic() - began, 3)
-    said["wire"] = fleet.wire.stop() if fleet.wire else {}
+    said["wires"] = {name: wire.stop() for name, wire in fleet.wires.items()}
     said["bytes"] = {os.path.basename(file): os.path.getsize(file) for file in glob.glob(f"{lab.FILES}/*.pcap")}
     print(json.dumps(said))
 

@@ -1,7 +1,8 @@
 """services.py: what the fleet uses: HTTPS, HTTPS with client certificates, bulk data, a cache, the time, and a stranger.
 
-    services.py pki=DIR [reset=ADDRESS] [slow=ADDRESS:SECONDS] [address=ADDRESS] [only=cache]
+    services.py pki=DIR [reset=ADDRESS] [slow=ADDRESS:SECONDS] [only=cache] [host=ADDRESS]
 
+host: everything at one address.
 reset: TLS handshakes of that client are reset after its ClientHello. slow: that client waits so long for every answer.
 """
 import contextlib
@@ -12,7 +13,7 @@ import sys
 import threading
 import time
 
-FACTS = {"reset": "", "slow": ":0", "only": "", "address": "10.2.0.10"}
+FACTS = {"reset": "", "slow": ":0", "only": "", "host": ""}
 FACTS.update(argument.split("=", 1) for argument in sys.argv[1:])
 SLOW, _, SLOW_S = FACTS["slow"].rpartition(":")
 
@@ -83,9 +84,9 @@ def small(connection, client):
         connection.sendall(b"v" * 200)
 
 
-def clock():
+def clock(address):
     opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    opened.bind(("10.2.0.30", 123))
+    opened.bind((address, 123))
     while True:
         data, client = opened.recvfrom(100)
         opened.sendto(b"\x24" + data[1:], client)
@@ -104,14 +105,15 @@ def context(pki, verify):
 
 
 def main():
-    if FACTS["only"] == "cache":
-        serve(FACTS["address"], 6379, small)
-    else:
-        serve("10.2.0.10", 443, https(context(FACTS["pki"], False)))
-        serve("10.2.0.10", 8443, https(context(FACTS["pki"], True)))
-        serve("10.2.0.20", 9000, bulk)
-        serve("203.0.113.9", 4444, small)
-        threading.Thread(target=clock, daemon=True).start()
+    web, bulk_at, clock_at, stranger = [FACTS["host"] or address for address in ("10.2.0.10", "10.2.0.20", "10.2.0.30", "203.0.113.9")]
+    if FACTS["host"]:
+        serve(FACTS["host"], 6379, small)
+    if FACTS["only"] != "cache":
+        serve(web, 443, https(context(FACTS["pki"], False)))
+        serve(web, 8443, https(context(FACTS["pki"], True)))
+        serve(bulk_at, 9000, bulk)
+        serve(stranger, 4444, small)
+        threading.Thread(target=clock, args=(clock_at,), daemon=True).start()
     print("ready", flush=True)
     threading.Event().wait()
 

@@ -440,7 +440,6 @@ class Reorder(Lossy):
 class Routed(Cell):
     """The server is behind a router; what the router says no to, it says in real ICMP."""
 
-    server_mtu = 1500
     v4 = ("10.9.0.1", "10.8.0.2")
     v6 = ("fd09::1", "fd08::2")
     far_wire = None
@@ -451,7 +450,7 @@ class Routed(Cell):
         if self.far_wire:
             self.wires = [Wire(f"{self.name}-w", self.router, "far", self.server, "eth0", *self.far_wire)]
         else:
-            cable(self.router, "far", self.server, "eth0", self.server_mtu)
+            cable(self.router, "far", self.server, "eth0")
         for net, interface in ((self.client, "eth0"), (self.router, "near"), (self.router, "far"), (self.server, "eth0")):
             net.plain(interface)
         self.router.sysctl("net.ipv4.ip_forward", 1)
@@ -495,9 +494,8 @@ class Routed(Cell):
 
 
 class MtuWithIcmp(Routed):
-    server_mtu = 1400
-
     def traffic(self):
+        self.router.ip("route replace 10.8.0.0/24 dev far mtu lock 1400", "route replace fd08::/64 dev far mtu lock 1400")
         self.transfers(4)
 
 
