@@ -20,11 +20,11 @@ typedef enum fc_compare_mode {
 } fc_compare_mode;
 
 typedef enum fc_suspicion_kind {
-    FC_SUSPICION_TROUBLE, /* index: fc_trouble_id */
-    FC_SUSPICION_RATE,    /* index: row of fc_rate_rules */
-    FC_SUSPICION_LATENCY, /* index: row of fc_latency_rules */
-    FC_SUSPICION_TRAFFIC, /* index: row of fc_traffic_rules */
-    FC_SUSPICION_SILENT,
+    FC_SUSPICION_TROUBLE,  /* index: fc_trouble_id */
+    FC_SUSPICION_RATE,     /* index: row of fc_rate_rules */
+    FC_SUSPICION_LATENCY,  /* index: row of fc_latency_rules */
+    FC_SUSPICION_TRAFFIC,  /* index: row of fc_traffic_rules */
+    FC_SUSPICION_SILENT,   /* index: fc_silent */
     FC_SUSPICION_SET_ONLY, /* index: fc_table_id */
     FC_SUSPICION_SET_MISSING,
     FC_SUSPICION_FACT,    /* index: fc_section */
@@ -34,6 +34,9 @@ typedef enum fc_suspicion_kind {
 } fc_suspicion_kind;
 
 enum { FC_COMPARE_NONE = -1 };
+
+/* No packets at all but the network's own; or packets that nobody answers. */
+typedef enum fc_silent { FC_SILENT_MUTE, FC_SILENT_UNANSWERED } fc_silent;
 
 /* One rule's word on one instance. */
 typedef struct fc_suspicion {

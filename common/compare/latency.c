@@ -1,4 +1,5 @@
-/* latency.c: durations, judged by their median; and by their slowest tenth where there are many. */
+/* latency.c: durations, judged by their median; and by their slowest quarter or tenth, when only a part of
+ * them is slow. */
 #include "common/base/mem.h"
 #include "common/compare/internal.h"
 #include "common/compare/rules.h"
@@ -6,13 +7,13 @@
 #include <math.h>
 #include <string.h>
 
-enum { SAMPLES_MIN = 5, TAIL_SAMPLES_MIN = 100 };
+enum { SAMPLES_MIN = 5 };
 #define SPREADS 3.0
 #define RATIO   1.5
-/* The tail alone is a note, and only when it is far out: one slow answer in twenty is what a busy machine
- * does by itself. */
+/* A slow part must be far out: now and then one slow answer is what a busy machine does by itself. */
 #define TAIL_RATIO  5.0
 #define TAIL_FLOORS 10.0
+#define TAIL_PEERS  2.0 /* times the slowest peer */
 /* A median is known to about this part of itself at best. */
 #define RELATIVE_FLOOR 0.1
 
@@ -109,37 +110,87 @@ lower_quarter_agrees(const fc_comparer *comparer, size_t instance, const fc_late
     return quarter - median >= rule->floor_ms && quarter >= RATIO * median;
 }
 
+/* One sketch of all instances: their medians and their tails. */
+typedef struct sketch_judge {
+    const fc_latency_rule *rule;
+    fc_peer_values middles, tails[2]; /* the peers' slowest hundredth and twentieth */
+    uint64_t samples;                 /* of the norm */
+    double tests;
+} sketch_judge;
+
+static const fc_quantile own_tails[] = {FC_QUANTILE_75, FC_QUANTILE_90};
+static const fc_quantile peer_tails[] = {FC_QUANTILE_99, FC_QUANTILE_95};
+
+static bool
+judge_middle(fc_comparer *comparer, sketch_judge *judge, size_t instance)
+{
+    const fc_latency_rule *rule = judge->rule;
+    fc_spread peers;
+    double value = quantile_of(comparer, instance, &(measured){rule->sketch, FC_QUANTILE_50, SAMPLES_MIN});
+    fc_peer_values_without(&judge->middles, instance, &peers);
+    double spread = spread_of(&peers, rule->floor_ms);
+    if (peers.count == 0 || !(value - peers.median >= fmax(rule->floor_ms, SPREADS * spread)) ||
+        value < RATIO * peers.median || !lower_quarter_agrees(comparer, instance, rule, peers.median))
+        return false;
+    suspect(comparer, instance, rule, rule->severity, value, &peers, spread);
+    return true;
+}
+
+/* A part q of the samples here is beyond what a part r of the peers' is: can that be chance? Counted at their
+ * worst. */
+static bool
+judge_tail(fc_comparer *comparer, sketch_judge *judge, size_t instance, size_t q, size_t r)
+{
+    const fc_latency_rule *rule = judge->rule;
+    uint64_t own_n = comparer->features[instance].sketches[rule->sketch].count;
+    uint64_t peer_n = judge->samples - (comparer->norm[instance] && own_n < judge->samples ? own_n : 0);
+    fc_spread peers;
+    double value = quantile_of(comparer, instance, &(measured){rule->sketch, own_tails[q], SAMPLES_MIN});
+    fc_peer_values_without(&judge->tails[r], instance, &peers);
+    double spread = spread_of(&peers, rule->floor_ms);
+    if (peers.count < 2 || !(value - peers.median >= fmax(TAIL_FLOORS * rule->floor_ms, SPREADS * spread)) ||
+        value < TAIL_RATIO * peers.median || value < TAIL_PEERS * peers.max)
+        return false;
+    double late = floor((1 - fc_quantile_part(own_tails[q])) * (double)own_n);
+    double peers_late = ceil((1 - fc_quantile_part(peer_tails[r])) * (double)peer_n);
+    if (fc_robust_more((uint64_t)late, own_n, (uint64_t)peers_late, peer_n) * judge->tests >= FC_RULES_ALPHA)
+        return false;
+    suspect(comparer, instance, rule, FC_SEVERITY_NOTE, value, &peers, spread);
+    comparer->suspicions[comparer->suspicion_count - 1].detail =
+        own_tails[q] == FC_QUANTILE_75 ? "the slowest quarter" : "the slowest tenth";
+    return true;
+}
+
+static void
+judge_sketch(fc_comparer *comparer, sketch_judge *judge)
+{
+    for (size_t i = 0; i < comparer->count; i++) {
+        bool found =
+            !comparer->judged[i] || !fc_cohort_trusts(comparer, i, false) || judge_middle(comparer, judge, i);
+        for (size_t k = 0; k < 4 && !found; k++)
+            found = judge_tail(comparer, judge, i, k / 2, k % 2);
+    }
+}
+
 static void
 judge_rule(fc_comparer *comparer, const fc_latency_rule *rule)
 {
-    measured middle = {rule->sketch, FC_QUANTILE_50, SAMPLES_MIN},
-             tail = {rule->sketch, FC_QUANTILE_95, TAIL_SAMPLES_MIN};
-    measured tenth = {rule->sketch, FC_QUANTILE_90, TAIL_SAMPLES_MIN};
-    fc_peer_values middles, tails;
-    fc_spread peers;
-    fc_peer_values_init(&middles, comparer, quantile_of, &middle);
-    fc_peer_values_init(&tails, comparer, quantile_of, &tail);
-    for (size_t i = 0; i < comparer->count; i++) {
-        if (!comparer->judged[i] || !fc_cohort_trusts(comparer, i, false))
-            continue;
-        double value = quantile_of(comparer, i, &middle), late = quantile_of(comparer, i, &tenth);
-        fc_peer_values_without(&middles, i, &peers);
-        double spread = spread_of(&peers, rule->floor_ms);
-        if (peers.count > 0 && value - peers.median >= fmax(rule->floor_ms, SPREADS * spread) &&
-            value >= RATIO * peers.median && lower_quarter_agrees(comparer, i, rule, peers.median)) {
-            suspect(comparer, i, rule, rule->severity, value, &peers, spread);
-            continue;
-        }
-        fc_peer_values_without(&tails, i, &peers);
-        spread = spread_of(&peers, rule->floor_ms);
-        if (peers.count >= 2 && late - peers.median >= fmax(TAIL_FLOORS * rule->floor_ms, SPREADS * spread) &&
-            late >= TAIL_RATIO * peers.median && late >= 2 * peers.max) {
-            suspect(comparer, i, rule, FC_SEVERITY_NOTE, late, &peers, spread);
-            comparer->suspicions[comparer->suspicion_count - 1].detail = "90 %";
-        }
+    sketch_judge judge = {.rule = rule,
+                          .tests = (double)fc_latency_rule_count * (double)comparer->judged_count};
+    fc_peer_values_init(&judge.middles, comparer, quantile_of,
+                        &(measured){rule->sketch, FC_QUANTILE_50, SAMPLES_MIN});
+    for (size_t r = 0; r < FC_COUNT(peer_tails); r++)
+        fc_peer_values_init(&judge.tails[r], comparer, quantile_of,
+                            &(measured){rule->sketch, peer_tails[r], SAMPLES_MIN});
+    for (size_t k = 0; k < comparer->norm_count; k++) {
+        uint64_t count = comparer->features[comparer->norms[k]].sketches[rule->sketch].count;
+        judge.samples =
+            __builtin_add_overflow(judge.samples, count, &judge.samples) ? UINT64_MAX / 2 : judge.samples;
     }
-    fc_peer_values_fini(&middles);
-    fc_peer_values_fini(&tails);
+    judge_sketch(comparer, &judge);
+    fc_peer_values_fini(&judge.middles);
+    for (size_t r = 0; r < FC_COUNT(peer_tails); r++)
+        fc_peer_values_fini(&judge.tails[r]);
 }
 
 void

@@ -326,16 +326,16 @@ static void
 put_silence(fc_buf *out, const telling *t)
 {
     const fc_suspicion *first = t->first;
-    put_template(out, t,
-                 first->n == 0 ? "{I} {is} silent: no traffic at all came in or went out"
-                               : "{I} {is} silent: nothing comes back");
-    fc_buf_printf(out, " (");
+    bool mute = first->index == FC_SILENT_MUTE;
+    put_template(out, t, mute ? "{I} {is} silent: no traffic (" : "{I} {is} silent: nothing comes back (");
     fc_sentence_count(out, first->x);
-    fc_buf_printf(out, " packets in, ");
-    fc_sentence_count(out, first->n);
-    fc_buf_printf(out, " out); ");
+    fc_buf_printf(out, mute ? " TCP and UDP packets); " : " packets in, ");
+    if (!mute) {
+        fc_sentence_count(out, first->n);
+        fc_buf_printf(out, " out); ");
+    }
     put_whose(out, t);
-    fc_buf_printf(out, " got about ");
+    fc_buf_printf(out, mute ? " had about " : " got about ");
     fc_sentence_number(out, first->median);
     fc_buf_printf(out, t->first->peer_count == 1 ? "" : " each");
 }
@@ -365,7 +365,7 @@ put_latency(fc_buf *out, const telling *t)
     const char *title = fc_buf_text(&text),
                *median = t->first->detail != NULL ? strstr(title, "median") : NULL;
     if (median != NULL) /* the tail */
-        fc_buf_printf(out, "%.*sthe slowest tenth%s", (int)(median - title), title,
+        fc_buf_printf(out, "%.*s%s%s", (int)(median - title), title, t->first->detail,
                       median + strlen("median"));
     else
         fc_buf_printf(out, "%s", title);

@@ -14,14 +14,25 @@ enum { BUSY_PACKETS = 20, SILENT_PACKETS = 2 };
 #define PEERS_ALIKE                                                                                          \
     2.0 /* the peers' largest is at most so many times their smallest, else volumes say nothing */
 
+/* What programs send and get: neighbour discovery and the like go on while nothing works. */
+static double
+packets_of_programs(const fc_comparer *comparer, size_t instance, const void *what)
+{
+    (void)what;
+    const fc_instance_features *features = &comparer->features[instance];
+    return features->has_profile ? (double)features->counters[FC_COUNTER_TCP_PACKETS] +
+                                       (double)features->counters[FC_COUNTER_UDP_PACKETS]
+                                 : NAN;
+}
+
 static double
 packets_in(const fc_comparer *comparer, size_t instance, const void *what)
 {
     (void)what;
     const fc_instance_features *features = &comparer->features[instance];
-    return features->has_profile ? (double)features->counters[FC_COUNTER_PACKETS_IN] +
-                                       (double)features->counters[FC_COUNTER_PACKETS_UNORIENTED]
-                                 : NAN;
+    return features->has_profile && features->counters[FC_COUNTER_PACKETS_UNORIENTED] == 0
+               ? (double)features->counters[FC_COUNTER_PACKETS_IN]
+               : NAN;
 }
 
 static double
@@ -41,26 +52,39 @@ log_rate(const fc_comparer *comparer, size_t instance, const void *what)
     return features->has_profile && features->seconds > 0 && sum > 0 ? log(sum / features->seconds) : NAN;
 }
 
+static bool
+is_silent(double packets, const fc_spread *peers)
+{
+    return peers->count > 0 && peers->median >= BUSY_PACKETS &&
+           packets <= fmax(SILENT_PACKETS, SILENT_PART * peers->median);
+}
+
 static void
 judge_silence(fc_comparer *comparer)
 {
-    fc_peer_values values;
+    fc_peer_values all, in;
     fc_spread peers;
-    fc_peer_values_init(&values, comparer, packets_in, NULL);
+    fc_peer_values_init(&all, comparer, packets_of_programs, NULL);
+    fc_peer_values_init(&in, comparer, packets_in, NULL);
     for (size_t i = 0; i < comparer->count; i++) {
         if (!comparer->judged[i] || !fc_cohort_trusts(comparer, i, true))
             continue;
-        double in = packets_in(comparer, i, NULL);
-        fc_peer_values_without(&values, i, &peers);
-        if (peers.count == 0 || peers.median < BUSY_PACKETS || in > SILENT_PACKETS ||
-            in > SILENT_PART * peers.median)
-            continue;
-        fc_suspicion *suspicion = fc_suspicion_add(comparer, FC_SUSPICION_SILENT, 0, "silent", i);
+        fc_silent kind = FC_SILENT_MUTE;
+        double packets = packets_of_programs(comparer, i, NULL);
+        fc_peer_values_without(&all, i, &peers);
+        if (!is_silent(packets, &peers)) {
+            kind = FC_SILENT_UNANSWERED;
+            packets = packets_in(comparer, i, NULL);
+            fc_peer_values_without(&in, i, &peers);
+            if (!is_silent(packets, &peers))
+                continue;
+        }
+        fc_suspicion *suspicion = fc_suspicion_add(comparer, FC_SUSPICION_SILENT, (int)kind, "silent", i);
         suspicion->category = FC_CATEGORY_TRAFFIC;
         suspicion->severity = FC_SEVERITY_ERROR;
-        suspicion->x = (uint64_t)in;
+        suspicion->x = (uint64_t)packets;
         suspicion->n = comparer->features[i].counters[FC_COUNTER_PACKETS_OUT];
-        suspicion->value = in;
+        suspicion->value = packets;
         suspicion->median = peers.median;
         suspicion->spread = peers.mad;
         suspicion->unit = "packets";
@@ -68,7 +92,8 @@ judge_silence(fc_comparer *comparer)
         suspicion->surprise = 12;
         suspicion->confidence = fc_cohort_confidence(comparer, i, 12, (uint64_t)peers.median, peers.count);
     }
-    fc_peer_values_fini(&values);
+    fc_peer_values_fini(&all);
+    fc_peer_values_fini(&in);
 }
 
 static void

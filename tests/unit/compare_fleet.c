@@ -141,6 +141,7 @@ add_packets(fc_profile *profile, uint64_t *random, uint64_t scale)
     counters[FC_COUNTER_TCP_OUT_OF_ORDER_IN] = fleet_below(random, 2 + data / 2000);
     counters[FC_COUNTER_TCP_RETRANSMITTED_OUT] = fleet_below(random, 3 + data / 2000);
     counters[FC_COUNTER_TCP_RETRANSMITTED_IN] = fleet_below(random, 3 + data / 2000);
+    counters[FC_COUNTER_TCP_PACKETS] = counters[FC_COUNTER_PACKETS_OUT] + counters[FC_COUNTER_PACKETS_IN];
     counters[FC_COUNTER_CAPTURE_MATCHED] = counters[FC_COUNTER_PACKETS_OUT] + counters[FC_COUNTER_PACKETS_IN];
     for (int64_t s = 0; s < FLEET_SECONDS; s++)
         fc_series_add(&profile->series, FC_SERIES_PACKETS_IN, FLEET_START_NS + s * 1000000000LL,

@@ -290,6 +290,19 @@ FAULT(slow_server, "slow to answer its own clients|251 ms")
         fc_sketch_add(&profile->sketches[FC_SKETCH_TCP_SERVICE], 250000000 + i * 100000);
 }
 
+FAULT(nothing_that_comes_back, "silent|nothing comes back|5 packets in")
+{
+    (void)all;
+    profile->counters[FC_COUNTER_PACKETS_IN] = 5;
+}
+
+FAULT(partly_slow_server, "first byte|257 ms|the slowest")
+{
+    (void)all;
+    for (uint64_t i = 0; i < 12; i++)
+        fc_sketch_add(&profile->sketches[FC_SKETCH_TCP_FIRST_BYTE], 257000000);
+}
+
 FAULT(dead_time_service, "UDP|no answer|10.0.9.3:123")
 {
     for (size_t i = 0; i < all->count; i++)
@@ -364,6 +377,8 @@ main(void)
         cmocka_unit_test(a_neighbour_failure_is_named),
         cmocka_unit_test(a_silent_instance_is_named),
         cmocka_unit_test(a_slow_server_is_named),
+        cmocka_unit_test(a_partly_slow_server_is_named),
+        cmocka_unit_test(a_nothing_that_comes_back_is_named),
         cmocka_unit_test(a_dead_time_service_is_named),
         cmocka_unit_test(a_different_mtu_is_named),
         cmocka_unit_test(a_different_sysctl_is_named),
