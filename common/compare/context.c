@@ -97,13 +97,16 @@ shown_value(const fc_feature_fact *fact)
 
 typedef struct vote {
     const char *plain, *shown;
+    size_t place; /* among the norm: a tie goes to who comes first */
 } vote;
 
 static int
 compare_votes(const void *a, const void *b)
 {
     const vote *x = a, *y = b;
-    return (x->plain > y->plain) - (x->plain < y->plain);
+    int order =
+        (x->plain > y->plain) - (x->plain < y->plain); /* equal texts are one: this only groups them */
+    return order != 0 ? order : x->place < y->place ? -1 : 1;
 }
 
 /* The most frequent value of the norm, each instance one vote. */
@@ -111,17 +114,19 @@ static votes
 count_votes(const fc_comparer *comparer, const fact_key *key, vote *scratch)
 {
     votes result = {0};
+    size_t first = 0;
     for (size_t k = 0; k < comparer->norm_count; k++) {
         size_t i = comparer->norms[k];
-        if (section_known(comparer, i, key->section))
-            scratch[result.voters++] = (vote){plain_value(key->facts[i]), shown_value(key->facts[i])};
+        scratch[result.voters] = (vote){plain_value(key->facts[i]), shown_value(key->facts[i]), k};
+        result.voters += section_known(comparer, i, key->section);
     }
     qsort(scratch, result.voters, sizeof *scratch, compare_votes);
     for (size_t i = 0, end; i < result.voters; i = end) {
         for (end = i + 1; end < result.voters && scratch[end].plain == scratch[i].plain;)
             end++;
-        if (end - i > result.most) {
+        if (end - i > result.most || (end - i == result.most && scratch[i].place < first)) {
             result.most = end - i;
+            first = scratch[i].place;
             result.plain = scratch[i].plain;
             result.shown = scratch[i].shown;
         }
@@ -217,21 +222,21 @@ judge_values(fc_comparer *comparer, const fact_key *key, vote *scratch)
 
 /* ---- changes while the capture ran ---- */
 
+static bool
+has_changed(const fc_feature_fact *fact)
+{
+    return fact != NULL && fact->plain_start != fact->plain_stop;
+}
+
 static void
-judge_change(fc_comparer *comparer, const fact_key *key, size_t instance)
+judge_change(fc_comparer *comparer, const fact_key *key, size_t instance, size_t changed, size_t known)
 {
     const fc_feature_fact *fact = key->facts[instance];
     const fc_fact_rule *rule = &fc_fact_rules[key->section];
-    size_t others = 0, peers = 0;
-    if (fact == NULL || fact->plain_start == fact->plain_stop)
+    if (!has_changed(fact))
         return;
-    for (size_t k = 0; k < comparer->norm_count; k++) {
-        const fc_feature_fact *theirs = key->facts[comparer->norms[k]];
-        if (comparer->norms[k] == instance || !section_known(comparer, comparer->norms[k], key->section))
-            continue;
-        peers++;
-        others += theirs != NULL && theirs->plain_start != theirs->plain_stop;
-    }
+    bool counted = comparer->norm[instance];
+    size_t peers = known - (counted && known > 0), others = changed - (counted && changed > 0);
     bool incidental = is_incidental(key->section, fact->key) || key->section == FC_SECTION_LISTENER;
     if (others * 5 > peers)
         return;
@@ -245,6 +250,19 @@ judge_change(fc_comparer *comparer, const fact_key *key, size_t instance)
     suspicion->confidence = FC_CONFIDENCE_MEDIUM;
     suspicion->peer_count = peers;
     suspicion->surprise = 3;
+}
+
+static void
+judge_changes(fc_comparer *comparer, const fact_key *key)
+{
+    size_t changed = 0, known = 0;
+    for (size_t k = 0; k < comparer->norm_count; k++) {
+        known += section_known(comparer, comparer->norms[k], key->section);
+        changed += has_changed(key->facts[comparer->norms[k]]);
+    }
+    for (size_t i = 0; i < comparer->count; i++)
+        if (comparer->judged[i])
+            judge_change(comparer, key, i, changed, known);
 }
 
 /* ---- counters ---- */
@@ -323,9 +341,7 @@ fc_judge_context(fc_comparer *comparer)
             continue;
         }
         judge_values(comparer, key, scratch);
-        for (size_t i = 0; i < comparer->count; i++)
-            if (comparer->judged[i])
-                judge_change(comparer, key, i);
+        judge_changes(comparer, key);
     }
     free(scratch);
     keys_free(keys);

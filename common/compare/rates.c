@@ -8,6 +8,8 @@
 #define ODDS_RATIO 3.0
 /* Spreads (of the peers' rates) that a rate must be above their median. */
 #define SPREADS 4.0
+/* Two that go to the same place are soon found, where many do. */
+enum { PEERS_LOOKED_AT = 64 };
 /* Seen this strongly, and on this part of all, a mere note becomes a warning. */
 #define STRONG_SURPRISE 6.0
 #define STRONG_RATE     0.5
@@ -152,7 +154,7 @@ peers_go_there(const fc_comparer *comparer, size_t instance, const fc_feature_tr
     size_t found = 0;
     if (trouble->peers.count == 0 || !fc_endpoint_parse(trouble->peers.entries[0].key, &wanted, &port))
         return false;
-    for (size_t k = 0; k < comparer->norm_count && found < 2; k++) {
+    for (size_t k = 0; k < comparer->norm_count && k < PEERS_LOOKED_AT && found < 2; k++) {
         const fc_feature_table *services = &comparer->features[comparer->norms[k]].tables[FC_TABLE_SERVICES];
         bool there = false;
         for (size_t i = 0; i < services->count && !there && comparer->norms[k] != instance; i++)

@@ -144,6 +144,33 @@ two_equal_instances_give_no_finding_above_note(void **state)
 }
 
 static void
+what_two_have_otherwise_is_told_once_and_the_same_each_time(void **state)
+{
+    (void)state;
+    char *before = NULL;
+    for (int round = 0; round < 4; round++) {
+        fleet two;
+        fleet_init(&two, 2, 8, 1);
+        fleet_add_contexts(&two);
+        fleet_set_fact(&two.instances[0].start, FC_SECTION_LINK, "eth0 mtu", "1400");
+        fleet_set_fact(&two.instances[0].stop, FC_SECTION_LINK, "eth0 mtu", "1400");
+        fc_comparison *comparison = fleet_compare(&two);
+        assert_says(comparison, "web-2: the link eth0 mtu is 1500; its peer: 1400");
+        assert_int_equal(comparison->severity, FC_SEVERITY_NOTE);
+        json_t *json = fc_comparison_to_json(comparison);
+        char *text = json_dumps(json, 0);
+        if (before != NULL)
+            assert_string_equal(text, before);
+        free(before);
+        before = text;
+        json_decref(json);
+        fc_comparison_free(comparison);
+        fleet_fini(&two);
+    }
+    free(before);
+}
+
+static void
 the_healthy_define_what_is_normal(void **state)
 {
     (void)state;
@@ -527,6 +554,7 @@ main(void)
         cmocka_unit_test(one_instance_without_troubles_says_that_nobody_is_there_to_compare_with),
         cmocka_unit_test(of_two_the_one_with_the_trouble_is_named),
         cmocka_unit_test(two_equal_instances_give_no_finding_above_note),
+        cmocka_unit_test(what_two_have_otherwise_is_told_once_and_the_same_each_time),
         cmocka_unit_test(the_healthy_define_what_is_normal),
         cmocka_unit_test(suspects_alone_are_compared_with_all_others),
         cmocka_unit_test(a_trouble_of_the_whole_fleet_is_told_as_such),
