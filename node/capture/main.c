@@ -1,8 +1,8 @@
 /* fleetcap-capture: one instance capture. Started by the node daemon's monitor, with the node's channel as
  * descriptor 3 and the segment directory as descriptor 4; see proto/fleetcap/v1/helper.proto. */
 #include "common/base/log.h"
+#include "common/base/sandbox.h"
 #include "node/capture/run.h"
-#include "node/capture/sandbox.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -20,9 +20,10 @@ static const char usage[] =
     "daemon as descriptor 3 and the directory for the files as descriptor 4.\n"
     "  --no-profile   makes no profile of the traffic: to measure what that costs\n";
 
-#ifdef CAP_SANITIZED
+#ifdef FC_SANDBOX_SANITIZED
 /* LeakSanitizer looks for leaks at the exit from a process of its own, which the sandbox does not allow. */
-const char *__asan_default_options(void);
+const char *
+__asan_default_options(void);
 const char *
 __asan_default_options(void)
 {

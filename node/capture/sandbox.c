@@ -1,6 +1,7 @@
 #include "node/capture/sandbox.h"
 
 #include "common/base/mem.h"
+#include "common/base/sandbox.h"
 
 #include <cap-ng.h>
 #include <errno.h>
@@ -10,9 +11,7 @@
 #include <linux/if_packet.h>
 #include <linux/landlock.h>
 #include <linux/sockios.h>
-#include <seccomp.h>
 #include <stdint.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -79,112 +78,37 @@ cap_sandbox_drop(int dir_fd, fc_fail *fail)
     return confine_files(dir_fd, fail);
 }
 
-/* System calls without a condition. The last lines are what glibc's threads, allocator and abort(3) need. */
+/* System calls without a condition, beside those that every program of ours needs. The last lines are what
+ * glibc's threads need. */
 static const int plain[] = {
-    SCMP_SYS(read),
-    SCMP_SYS(write),
-    SCMP_SYS(pread64),
-    SCMP_SYS(pwrite64),
-    SCMP_SYS(lseek),
-    SCMP_SYS(close),
-    SCMP_SYS(fsync),
-    SCMP_SYS(fdatasync),
-    SCMP_SYS(ftruncate),
-    SCMP_SYS(fallocate),
-    SCMP_SYS(sync_file_range),
-    SCMP_SYS(fstat),
-    SCMP_SYS(fstatfs),
-    SCMP_SYS(recvfrom),
-    SCMP_SYS(sendto),
-    SCMP_SYS(getsockname),
-    SCMP_SYS(poll),
-    SCMP_SYS(ppoll),
-    SCMP_SYS(clock_gettime),
-    SCMP_SYS(gettimeofday),
-    SCMP_SYS(clock_nanosleep),
-    SCMP_SYS(futex),
-    SCMP_SYS(brk),
-    SCMP_SYS(munmap),
-    SCMP_SYS(madvise),
-    SCMP_SYS(mremap),
-    SCMP_SYS(exit),
-    SCMP_SYS(exit_group),
-    SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(rt_sigaction),
-    SCMP_SYS(restart_syscall),
-    SCMP_SYS(sigaltstack),
-    SCMP_SYS(set_robust_list),
-    SCMP_SYS(rseq),
+    SCMP_SYS(write),       SCMP_SYS(pread64),     SCMP_SYS(pwrite64),        SCMP_SYS(fsync),
+    SCMP_SYS(fdatasync),   SCMP_SYS(ftruncate),   SCMP_SYS(fallocate),       SCMP_SYS(sync_file_range),
+    SCMP_SYS(fstatfs),     SCMP_SYS(recvfrom),    SCMP_SYS(sendto),          SCMP_SYS(getsockname),
+    SCMP_SYS(poll),        SCMP_SYS(ppoll),       SCMP_SYS(gettimeofday),    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(uname),       SCMP_SYS(sigaltstack), SCMP_SYS(set_robust_list), SCMP_SYS(rseq),
     SCMP_SYS(sched_yield),
-    SCMP_SYS(getpid),
-    SCMP_SYS(gettid),
-    SCMP_SYS(tgkill),
-    SCMP_SYS(uname),
-    SCMP_SYS(getrandom),
-#ifdef CAP_SANITIZED
-    SCMP_SYS(readlink),
-    SCMP_SYS(sched_getaffinity),
-    SCMP_SYS(prctl),
-    SCMP_SYS(openat),
-    SCMP_SYS(getrlimit),
-    SCMP_SYS(prlimit64),
-    SCMP_SYS(nanosleep),
-    SCMP_SYS(mprotect),
-    SCMP_SYS(mmap),
-#endif
 };
 
-/* System calls with a condition on one argument. clang sees that libseccomp's own macros leave a field out.
- */
+/* clang sees that libseccomp's own macros leave a field out. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-static int
-add_conditional(scmp_filter_ctx filter, int dir_fd)
-{
-    const scmp_datum_t dir = (scmp_datum_t) dir_fd;
-    const struct {
-        int call;
-        unsigned count;
-        struct scmp_arg_cmp args[2];
-    } rules[] = {
-        {SCMP_SYS(openat2), 1, {SCMP_A0_32(SCMP_CMP_EQ, dir)}},
-        {SCMP_SYS(unlinkat), 1, {SCMP_A0_32(SCMP_CMP_EQ, dir)}},
-        {SCMP_SYS(renameat), 2, {SCMP_A0_32(SCMP_CMP_EQ, dir), SCMP_A2_32(SCMP_CMP_EQ, dir)}},
-        {SCMP_SYS(renameat2), 2, {SCMP_A0_32(SCMP_CMP_EQ, dir), SCMP_A2_32(SCMP_CMP_EQ, dir)}},
-        {SCMP_SYS(getsockopt),
-         2,
-         {SCMP_A1_32(SCMP_CMP_EQ, SOL_PACKET), SCMP_A2_32(SCMP_CMP_EQ, PACKET_STATISTICS)}},
-        {SCMP_SYS(getsockopt), 2, {SCMP_A1_32(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2_32(SCMP_CMP_EQ, SO_ERROR)}},
-        {SCMP_SYS(setsockopt),
-         2,
-         {SCMP_A1_32(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2_32(SCMP_CMP_EQ, SO_ATTACH_FILTER)}},
-        {SCMP_SYS(ioctl), 1, {SCMP_A1_32(SCMP_CMP_EQ, SIOCGIFFLAGS)}},
-        {SCMP_SYS(mmap), 1, {SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
-        {SCMP_SYS(mprotect), 1, {SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
-        /* fstat(2) of newer glibc: no path, so no file but an open one. */
-        {SCMP_SYS(newfstatat), 1, {SCMP_A3_32(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)}},
-    };
-    int failed = 0;
-    for (size_t i = 0; i < FC_COUNT(rules) && failed == 0; i++)
-        failed = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rules[i].call, rules[i].count, rules[i].args);
-    return failed;
-}
-#pragma GCC diagnostic pop
-
 fc_err
 cap_sandbox_enter(int dir_fd, fc_fail *fail)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    if (filter == NULL)
-        return fc_fail_set(fail, FC_ERR_INTERNAL, "cannot make a system call filter");
-    int failed = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-    for (size_t i = 0; i < FC_COUNT(plain) && failed == 0; i++)
-        failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, plain[i], 0);
-    if (failed == 0)
-        failed = add_conditional(filter, dir_fd);
-    if (failed == 0)
-        failed = seccomp_load(filter);
-    seccomp_release(filter);
-    return failed == 0 ? FC_OK : fc_fail_errno(fail, -failed, "cannot enter the system call filter");
+    const scmp_datum_t dir = (scmp_datum_t) dir_fd;
+    const uint32_t allow = SCMP_ACT_ALLOW;
+    const fc_sandbox_rule rules[] = {
+        // clang-format off
+        {allow, SCMP_SYS(openat2), 1, {SCMP_A0_32(SCMP_CMP_EQ, dir)}},
+        {allow, SCMP_SYS(unlinkat), 1, {SCMP_A0_32(SCMP_CMP_EQ, dir)}},
+        {allow, SCMP_SYS(renameat), 2, {SCMP_A0_32(SCMP_CMP_EQ, dir), SCMP_A2_32(SCMP_CMP_EQ, dir)}},
+        {allow, SCMP_SYS(renameat2), 2, {SCMP_A0_32(SCMP_CMP_EQ, dir), SCMP_A2_32(SCMP_CMP_EQ, dir)}},
+        {allow, SCMP_SYS(getsockopt), 2, {SCMP_A1_32(SCMP_CMP_EQ, SOL_PACKET), SCMP_A2_32(SCMP_CMP_EQ, PACKET_STATISTICS)}},
+        {allow, SCMP_SYS(getsockopt), 2, {SCMP_A1_32(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2_32(SCMP_CMP_EQ, SO_ERROR)}},
+        {allow, SCMP_SYS(setsockopt), 2, {SCMP_A1_32(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2_32(SCMP_CMP_EQ, SO_ATTACH_FILTER)}},
+        {allow, SCMP_SYS(ioctl), 1, {SCMP_A1_32(SCMP_CMP_EQ, SIOCGIFFLAGS)}},
+        // clang-format on
+    };
+    return fc_sandbox_enter(plain, FC_COUNT(plain), rules, FC_COUNT(rules), fail);
 }
+#pragma GCC diagnostic pop

@@ -10,15 +10,6 @@
 
 #include "common/base/err.h"
 
-/* The sanitizers' run-time needs more than the program does. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CAP_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CAP_SANITIZED 1
-#endif
-#endif
-
 FC_MUST_USE fc_err cap_sandbox_drop(int dir_fd, fc_fail *fail);
 FC_MUST_USE fc_err cap_sandbox_enter(int dir_fd, fc_fail *fail);
 
