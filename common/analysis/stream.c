@@ -11,20 +11,21 @@ void
 fc_streams_init(fc_streams *streams, uint32_t max, fc_stream_message *message, void *user)
 {
     *streams = (fc_streams){.message = message, .user = user};
-    size_t size = offsetof(fc_stream, tls) + fc_tls_size();
-    fc_slab_init(&streams->slab, size > sizeof(fc_stream) ? size : sizeof(fc_stream), max);
+    fc_slab_init(&streams->slabs[FC_STREAM_TLS], offsetof(fc_stream, tls) + fc_tls_size(), max);
+    fc_slab_init(&streams->slabs[FC_STREAM_DNS], sizeof(fc_stream), max);
 }
 
 void
 fc_streams_fini(fc_streams *streams)
 {
-    fc_slab_fini(&streams->slab);
+    fc_slab_fini(&streams->slabs[FC_STREAM_TLS]);
+    fc_slab_fini(&streams->slabs[FC_STREAM_DNS]);
 }
 
 fc_stream *
 fc_stream_take(fc_streams *streams, fc_stream_kind kind, unsigned client_side)
 {
-    fc_stream *stream = fc_slab_take(&streams->slab);
+    fc_stream *stream = fc_slab_take(&streams->slabs[kind]);
     if (stream == NULL)
         return NULL;
     stream->kind = (uint8_t)kind;
@@ -60,7 +61,7 @@ fc_stream_give(fc_streams *streams, fc_stream *stream)
         return;
     drop_held(streams, &stream->sides[0]);
     drop_held(streams, &stream->sides[1]);
-    fc_slab_give(&streams->slab, stream);
+    fc_slab_give(&streams->slabs[stream->kind], stream);
 }
 
 void

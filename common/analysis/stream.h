@@ -47,7 +47,7 @@ typedef struct fc_stream {
     fc_stream_side sides[2];
     union {
         fc_dns_stream dns[2];
-        _Alignas(16) uint8_t tls[1]; /* fc_tls_size() bytes: the place in the slab is that much longer */
+        _Alignas(16) uint8_t tls[1]; /* fc_tls_size() bytes: places are made for that */
     };
 } fc_stream;
 
@@ -57,7 +57,7 @@ fc_stream_message(void *user, unsigned side, int64_t unix_ns, uint64_t frame, co
                   size_t size);
 
 typedef struct fc_streams {
-    fc_slab slab;
+    fc_slab slabs[2]; /* by fc_stream_kind */
     size_t held_bytes;
     fc_stream_message *message;
     void *user;
