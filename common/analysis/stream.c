@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { HELD_ARRAY = FC_STREAM_HELD * sizeof(fc_stream_held) };
 enum { GAP_MAX = 1 << 30 }; /* RFC 7323, section 2.3: no window is larger */
 
 void
@@ -42,6 +43,12 @@ drop_first(fc_streams *streams, fc_stream_side *self)
     streams->held_bytes -= self->held[0].captured;
     free(self->held[0].data);
     self->held_count--;
+    if (self->held_count == 0) {
+        free(self->held);
+        self->held = NULL;
+        streams->held_bytes -= HELD_ARRAY;
+        return;
+    }
     memmove(self->held, self->held + 1, self->held_count * sizeof *self->held);
 }
 
@@ -50,8 +57,6 @@ drop_held(fc_streams *streams, fc_stream_side *self)
 {
     while (self->held_count > 0)
         drop_first(streams, self);
-    free(self->held);
-    self->held = NULL;
 }
 
 void
@@ -160,8 +165,10 @@ hold(fc_streams *streams, fc_stream_side *self, const fc_stream_held *segment)
         at--;
     if (at > 0 && self->held[at - 1].start == segment->start && self->held[at - 1].bytes >= segment->bytes)
         return; /* the same again */
-    if (self->held == NULL)
+    if (self->held == NULL) {
         self->held = fc_alloc_array(FC_STREAM_HELD, sizeof *self->held);
+        streams->held_bytes += HELD_ARRAY;
+    }
     memmove(self->held + at + 1, self->held + at, (self->held_count - at) * sizeof *self->held);
     self->held[at] = *segment;
     self->held[at].data = fc_alloc(segment->captured);
@@ -175,7 +182,7 @@ static bool
 has_room(const fc_streams *streams, const fc_stream_side *self, uint32_t bytes)
 {
     return self->held_count < FC_STREAM_HELD && self->held_bytes + bytes <= FC_STREAM_HELD_BYTES &&
-           streams->held_bytes + bytes <= FC_STREAMS_HELD_BYTES;
+           streams->held_bytes + bytes + HELD_ARRAY <= FC_STREAMS_HELD_BYTES;
 }
 
 static void
