@@ -1,13 +1,13 @@
-/* worker_wire.h: what a worker says to its parent: messages of 4 bytes kind, 4 bytes size, and that many bytes, in the
- * machine's byte order; and the life of the child itself. Of worker*.c only. */
+/* worker_wire.h: what a worker says to its parent: messages of 4 bytes kind, 4 bytes size, and that many
+ * bytes, in the machine's byte order; and the life of the child itself. Of worker*.c only. */
 #ifndef CLI_WORKER_WIRE_H
 #define CLI_WORKER_WIRE_H
 
 #include "cli/worker.h"
 
 enum {
-    CLI_WIRE_SIZE_MAX = 1 << 16,   /* of a message */
-    CLI_WIRE_TOTAL_MAX = 1 << 30,  /* of all messages of a job: who lists more conversations takes a filter */
+    CLI_WIRE_SIZE_MAX = 1 << 16,  /* of a message */
+    CLI_WIRE_TOTAL_MAX = 1 << 30, /* of all messages of a job: who lists more conversations takes a filter */
     CLI_WIRE_IDENTITY_MAX = 1024,
 };
 
@@ -36,14 +36,20 @@ typedef struct cli_wire_reader {
     bool done;
     fc_fail fail; /* what the child said that cannot be, or of a probe its own failure */
 } cli_wire_reader;
-/* More of its words, cut anywhere. FC_ERR_PROTOCOL or FC_ERR_CORRUPT: it is not to be listened to any more. */
-FC_MUST_USE fc_err cli_wire_take(cli_wire_reader *reader, const void *bytes, size_t size);
+/* More of its words, cut anywhere. FC_ERR_PROTOCOL or FC_ERR_CORRUPT: it is not to be listened to any more.
+ */
+FC_MUST_USE fc_err
+cli_wire_take(cli_wire_reader *reader, const void *bytes, size_t size);
 
 /* In the child: only what is needed to read these descriptors and to write to `out`. */
-FC_MUST_USE fc_err cli_worker_sandbox(const int *fds, size_t count, int out, fc_fail *fail);
+FC_MUST_USE fc_err
+cli_worker_sandbox(const int *fds, size_t count, int out, fc_fail *fail);
 
-/* The child's work; fds[i] is files[i] (-1: it could not be opened, and nothing is said of it), taken over. Never return. */
-__attribute__((noreturn)) void cli_worker_probe(const cli_worker_file *files, int *fds, size_t count, int out);
-__attribute__((noreturn)) void cli_worker_analyze(const cli_worker_job *job, int *fds, const cli_worker_wish *wish, int out);
+/* The child's work; fds[i] is files[i] (-1: it could not be opened, and nothing is said of it), taken over.
+ * Never return. */
+__attribute__((noreturn)) void
+cli_worker_probe(const cli_worker_file *files, int *fds, size_t count, int out);
+__attribute__((noreturn)) void
+cli_worker_analyze(const cli_worker_job *job, int *fds, const cli_worker_wish *wish, int out);
 
 #endif
