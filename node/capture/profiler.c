@@ -15,8 +15,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { CACHE_LINE = 64, AHEAD = 6 };
-
 struct cap_profiler {
     const cap_spec *spec; /* borrowed */
     cap_writer *writer;   /* borrowed */
@@ -228,18 +226,6 @@ cap_profiler_join(cap_profiler *profiler)
 
 /* ---- the thread ---- */
 
-/* The headers of a block some blocks ahead, if it is about where it would be if all were as long as this one.
- * They are in another processor's cache, and to wait for them was a third of the time. */
-static inline void
-prefetch(const uint8_t *at, const uint8_t *end)
-{
-    if (at + 2 * CACHE_LINE >= end)
-        return;
-    __builtin_prefetch(at);
-    __builtin_prefetch(at + CACHE_LINE);
-    __builtin_prefetch(at + 2 * CACHE_LINE);
-}
-
 /* All blocks in the memory; returns how many packets were among them. */
 static uint64_t
 feed(cap_profiler *profiler, const uint8_t *data, size_t size)
@@ -250,7 +236,6 @@ feed(cap_profiler *profiler, const uint8_t *data, size_t size)
         fc_blocks_next(profiler->blocks, data + at, size - at, &block, NULL);
         if (block.kind == FC_BLOCK_MORE || block.kind == FC_BLOCK_CORRUPT)
             break;
-        prefetch(data + at + AHEAD * block.size, data + size);
         packets += block.kind == FC_BLOCK_FRAME;
         fc_analyzer_block(profiler->analyzer, &block);
     }
