@@ -64,6 +64,8 @@ def transport(frame):
 
 
 class Direction:
+    states = {}  # of connections, both directions together: frames so far
+
     def __init__(self, options, dice):
         self.dice = dice
         self.loss, self.delay, self.reorder, self.behind = (float(options.get(key, 0)) for key in ("loss", "delay", "reorder", "behind"))
@@ -72,7 +74,6 @@ class Direction:
         self.errors = options.get("icmp") != "0"
         port, _, count = options.get("state", "0:0").partition(":")
         self.state_port, self.state_frames = int(port), int(count)
-        self.states = {}
         self.simple = not (self.port or self.arp or not self.errors or self.state_port)
 
     def refuses(self, frame):
@@ -99,8 +100,9 @@ class Direction:
             if self.port in ports:
                 return "port"
             if protocol == 6 and self.state_port in ports:
-                self.states[ports] = self.states.get(ports, 0) + 1
-                return "state" if self.states[ports] > self.state_frames else None
+                connection = frozenset(ports)
+                self.states[connection] = self.states.get(connection, 0) + 1
+                return "state" if self.states[connection] > self.state_frames else None
         if not self.errors and ((protocol == 1 and frame[at] in (3, 11, 12)) or (protocol == 58 and frame[at] < 128)):
             return "icmp"
         return None

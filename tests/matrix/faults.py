@@ -73,7 +73,7 @@ FAULTS = [
     fault("smaller MTU, with ICMP", r"too big|fragmentation needed|smaller MTU", rules=(FROM,),
           routes=("10.2.0.0/24 dev far mtu lock 1300",)),
     fault("does not read", r"zero window|does not read", job={"reads": "slow"}),
-    fault("a firewall that forgets connections", r"half.open|fell silent", wire=("state=9000:20",)),
+    fault("a firewall that forgets connections", r"half.open|fell silent", wire=("state=9000:30",)),
     fault("administratively prohibited", r"prohibited", rules=("from {ip} to 10.2.0.20 prohibit",)),
     fault("host unreachable", r"unreachable", rules=(FROM,), routes=("unreachable 10.2.0.20", "10.2.0.0/24 dev far")),
     fault("a neighbour that is not there", r"ARP|neighbour", job={"cache": "10.1.0.200"}),
