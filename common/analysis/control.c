@@ -15,20 +15,31 @@ is_unspecified(const fc_address *address)
     return memcmp(address->bytes, zero, sizeof zero) == 0;
 }
 
+/* Where neither the capture nor the link header says the direction: by the addresses that are known. */
+static void
+take_direction(const fc_analyzer *analyzer, fc_sighting *sighting, const fc_address *source,
+               const fc_address *destination)
+{
+    if (sighting->direction != FC_DIRECTION_UNKNOWN)
+        return;
+    if (fc_subject_is_local(analyzer, source))
+        sighting->direction = FC_DIRECTION_OUTBOUND;
+    else if (fc_subject_is_local(analyzer, destination))
+        sighting->direction = FC_DIRECTION_INBOUND;
+}
+
 /* ---- neighbours ---- */
 
 static void
 asked(fc_analyzer *analyzer, const fc_sighting *sighting, fc_pending_kind kind, const fc_address *asker,
       const fc_address *target, uint32_t token)
 {
-    bool by_address = fc_subject_is_local(analyzer, asker);
     const fc_pending_request request = {
         .kind = kind,
         .target = *target,
         .asker = *asker,
         .token = token,
-        .from_local = sighting->direction == FC_DIRECTION_OUTBOUND ||
-                      (sighting->direction == FC_DIRECTION_UNKNOWN && by_address),
+        .from_local = sighting->direction == FC_DIRECTION_OUTBOUND,
         .asked_ns = sighting->unix_ns,
         .asked_count = 1,
         .file = fc_record_file(analyzer->file),
@@ -38,7 +49,7 @@ asked(fc_analyzer *analyzer, const fc_sighting *sighting, fc_pending_kind kind, 
 }
 
 void
-fc_control_arp(fc_analyzer *analyzer, const fc_sighting *sighting)
+fc_control_arp(fc_analyzer *analyzer, fc_sighting *sighting)
 {
     static const uint8_t ethernet_ipv4[] = {0, 1, 8, 0, 6, 4};
     const fc_packet *packet = &sighting->packet;
@@ -49,6 +60,7 @@ fc_control_arp(fc_analyzer *analyzer, const fc_sighting *sighting)
     memcpy(sender.bytes, at + 14, 4);
     memcpy(target.bytes, at + 24, 4);
     uint16_t operation = fc_read_be16(at + 6);
+    take_direction(analyzer, sighting, &sender, &target);
     /* An announcement or a probe for a conflict wants no answer (RFC 5227). */
     if (operation == ARP_REQUEST && !is_unspecified(&sender) && fc_address_compare(&sender, &target) != 0)
         asked(analyzer, sighting, FC_PENDING_NEIGHBOUR, &sender, &target, 0);
@@ -143,7 +155,8 @@ fc_control_icmp(fc_analyzer *analyzer, fc_sighting *sighting)
     if (packet->cut ||
         fc_icmp_parse(packet->family, packet->transport, packet->transport_captured, &message) != FC_OK)
         return;
-    fc_address source = fc_packet_source(packet);
+    fc_address source = fc_packet_source(packet), destination = fc_packet_destination(packet);
+    take_direction(analyzer, sighting, &source, &destination);
     if (message.kind == FC_ICMP_ECHO_REQUEST || message.kind == FC_ICMP_ECHO_REPLY)
         echo(analyzer, sighting, &message);
     else if (message.kind == FC_ICMP_NEIGHBOUR_SOLICITATION && !is_unspecified(&source))

@@ -1,5 +1,6 @@
 #include "common/analysis/conversations.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -19,8 +20,10 @@ map_arrays(fc_conversations *table, size_t sets_size, size_t places_size)
     table->mapped_size = sets_size + places_size + HUGE_PAGE;
     table->mapped =
         mmap(NULL, table->mapped_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (table->mapped == MAP_FAILED)
+    if (table->mapped == MAP_FAILED) {
+        (void)fputs("fleetcap: out of memory\n", stderr);
         abort();
+    }
     uintptr_t start = ((uintptr_t)table->mapped + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     table->sets = (fc_conversation_set *)start;
     table->places = (fc_conversation *)(start + sets_size);

@@ -219,6 +219,18 @@ fc_record_error(fc_profile *profile, fc_error_kind kind, const fc_icmp_message *
 
 /* ---- any conversation ---- */
 
+/* Who began; where that was not seen, the end with the smaller port, if it is no ephemeral one (Linux's begin
+ * at 32768), is the service. */
+static fc_side
+opener(const fc_conversation_summary *summary)
+{
+    enum { EPHEMERAL = 32768 };
+    uint16_t local = summary->local_port, remote = summary->remote_port;
+    if (summary->initiator != FC_SIDE_NONE || local == remote || (local >= EPHEMERAL && remote >= EPHEMERAL))
+        return summary->initiator;
+    return remote < local ? FC_SIDE_LOCAL : FC_SIDE_REMOTE;
+}
+
 static void
 tables(fc_profile *profile, const fc_told *told)
 {
@@ -240,11 +252,11 @@ tables(fc_profile *profile, const fc_told *told)
         fc_table_add(&profile->tables[FC_TABLE_PEERS], fc_address_text(&summary->remote, key), &values);
     if (told->is_dns || told->to_many || (summary->protocol != FC_IP_TCP && summary->protocol != FC_IP_UDP))
         return;
-    if (summary->initiator == FC_SIDE_LOCAL) {
+    if (opener(summary) == FC_SIDE_LOCAL) {
         fc_table_add(&profile->tables[FC_TABLE_SERVICES],
                      fc_endpoint_text(summary->protocol, &summary->remote, summary->remote_port, key),
                      &values);
-    } else if (summary->initiator == FC_SIDE_REMOTE && summary->out.packets > 0 &&
+    } else if (opener(summary) == FC_SIDE_REMOTE && summary->out.packets > 0 &&
                summary->outcome != FC_TCP_REFUSED) {
         (void)snprintf(key, sizeof key, "%s %u", summary->protocol == FC_IP_TCP ? "tcp" : "udp",
                        summary->local_port);

@@ -114,7 +114,7 @@ fc_traffic_count(fc_analyzer *analyzer, fc_conversation *conversation, unsigned 
 void
 fc_control_icmp(fc_analyzer *analyzer, fc_sighting *sighting);
 void
-fc_control_arp(fc_analyzer *analyzer, const fc_sighting *sighting);
+fc_control_arp(fc_analyzer *analyzer, fc_sighting *sighting);
 
 /* ---- told.c: a conversation, judged ---- */
 
