@@ -115,7 +115,7 @@ print_text(const cli_run *run, const json_t *result, const fc_strings *notes)
         cli_out_table(&run->out, table);
     else
         cli_table_free(table);
-    cli_path_tail(&run->out, result, notes, &text);
+    cli_path_tail(&run->out, result, everything, notes, &text);
     cli_out_write(&text);
     fc_buf_fini(&text);
 }

@@ -138,15 +138,12 @@ cli_path_table(const json_t *result, bool everything, bool exact)
     const json_t *conversations = json_object_get(result, "conversations");
     for (size_t i = 0; i < json_array_size(conversations); i++) {
         const json_t *conversation = json_array_get(conversations, i);
-        for (int way = 0; way < 2; way++) {
-            const json_t *flow = json_object_get(conversation, ways[way]);
-            bool told = json_is_true(json_object_get(flow, "seen")) &&
-                        json_is_object(json_object_get(flow, "farSource"));
-            if (told || count_of(flow, "lost") > 0 || (everything && json_is_object(flow)))
+        if (!everything && (json_is_true(json_object_get(conversation, "oneEndOnly")) ||
+                            (!exact && i == CONVERSATIONS_SHOWN)))
+            break; /* they are the last ones */
+        for (int way = 0; way < 2; way++)
+            if (json_is_object(json_object_get(conversation, ways[way])))
                 add_row(table, result, conversation, way, exact);
-        }
-        if (!everything && !exact && i + 1 == CONVERSATIONS_SHOWN)
-            break;
     }
     return table;
 }
@@ -203,7 +200,8 @@ put_losses(const cli_out *out, const json_t *result, const json_t *flow, int way
 }
 
 void
-cli_path_tail(const cli_out *out, const json_t *result, const fc_strings *notes, fc_buf *text)
+cli_path_tail(const cli_out *out, const json_t *result, bool everything, const fc_strings *notes,
+              fc_buf *text)
 {
     const json_t *conversations = json_object_get(result, "conversations");
     size_t shown = 0, count = json_array_size(conversations);
@@ -217,7 +215,11 @@ cli_path_tail(const cli_out *out, const json_t *result, const fc_strings *notes,
     if (fc_buf_size(&losses) > 0)
         fc_buf_printf(text, "\n%s", fc_buf_text(&losses));
     fc_buf_fini(&losses);
-    uint64_t one_end = count_of(result, "oneEndOnly");
+    uint64_t one_end = count_of(result, "oneEndOnly"), all = count_of(result, "conversationCount");
+    if (!everything && all - one_end > CONVERSATIONS_SHOWN)
+        cli_prose(text, out, 0, 2, NULL,
+                  "%" PRIu64 " conversations more are not worse than these: --all lists them.",
+                  all - one_end - CONVERSATIONS_SHOWN);
     if (one_end > 0) {
         char *what = cli_count_text(one_end, "conversation");
         cli_prose(text, out, 0, 2, NULL,

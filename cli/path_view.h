@@ -15,6 +15,7 @@ cli_path_table(const json_t *result, bool everything, bool exact);
 void
 cli_path_head(const cli_out *out, const json_t *result, fc_buf *text);
 void
-cli_path_tail(const cli_out *out, const json_t *result, const fc_strings *notes, fc_buf *text);
+cli_path_tail(const cli_out *out, const json_t *result, bool everything, const fc_strings *notes,
+              fc_buf *text);
 
 #endif

@@ -1,5 +1,6 @@
 /* packets.h: the blocks of a file, and what is known of the capture when all files were read. */
 #include "common/base/mem.h"
+#include "common/base/text.h"
 #include "common/path/packets.h"
 
 #include <ctype.h>
@@ -36,12 +37,13 @@ begin_section(fc_path_capture *capture, const char *comment)
     capture->section_is_ours = comment != NULL && strncmp(comment, ours, sizeof ours - 1) == 0;
     capture->section_says_drops = false;
     const char *instance = capture->section_is_ours ? strstr(comment, "), instance ") : NULL;
-    if (instance != NULL && capture->instance[0] == '\0') {
-        instance += strlen("), instance ");
-        size_t length = strcspn(instance, " (,");
-        memcpy(capture->instance, instance,
-               length < sizeof capture->instance ? length : sizeof capture->instance - 1);
-    }
+    if (instance == NULL || capture->instance[0] != '\0')
+        return;
+    instance += strlen("), instance ");
+    char *name = fc_strndup(instance, strcspn(instance, " (,"));
+    if (fc_name_check(name))
+        memcpy(capture->instance, name, strlen(name) + 1);
+    free(name);
 }
 
 fc_err

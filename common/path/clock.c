@@ -12,12 +12,17 @@
 #define SKEW_ASSUMED 200e-6
 
 void
-fc_path_clocks_init(fc_path_clocks *clocks, int64_t first_ns, int64_t last_ns, int64_t resolution_ns)
+fc_path_clocks_init(fc_path_clocks *clocks, int64_t first_ns, int64_t last_ns, int64_t resolution_ns,
+                    size_t packets)
 {
-    *clocks = (fc_path_clocks){.first_ns = first_ns, .last_ns = last_ns, .resolution_ns = resolution_ns};
+    size_t bins = packets < FC_PATH_CLOCK_BINS_MIN   ? FC_PATH_CLOCK_BINS_MIN
+                  : packets > FC_PATH_CLOCK_BINS_MAX ? FC_PATH_CLOCK_BINS_MAX
+                                                     : packets;
+    *clocks = (fc_path_clocks){
+        .first_ns = first_ns, .last_ns = last_ns, .resolution_ns = resolution_ns, .bin_count = bins};
     for (int way = 0; way < 2; way++) {
-        clocks->hulls[way].least = fc_alloc_array(FC_PATH_CLOCK_BINS, sizeof(fc_path_point));
-        clocks->hulls[way].greatest = fc_alloc_array(FC_PATH_CLOCK_BINS, sizeof(fc_path_point));
+        clocks->hulls[way].least = fc_alloc_array(bins, sizeof(fc_path_point));
+        clocks->hulls[way].greatest = fc_alloc_array(bins, sizeof(fc_path_point));
     }
 }
 
@@ -40,7 +45,7 @@ fc_path_clocks_add(fc_path_clocks *clocks, fc_path_way way, int64_t sent_ns, int
         (double)(point.at_ns - clocks->first_ns) / ((double)(clocks->last_ns - clocks->first_ns) + 1);
     if (place < 0 || place >= 1)
         return;
-    size_t bin = (size_t)(place * FC_PATH_CLOCK_BINS);
+    size_t bin = (size_t)(place * (double)clocks->bin_count);
     hull->samples++;
     if (hull->least[bin].at_ns == 0 || point.shift_ns < hull->least[bin].shift_ns)
         hull->least[bin] = point;
@@ -60,11 +65,11 @@ line_at(fc_path_point a, fc_path_point b, int64_t at_ns)
 
 /* The lower convex hull of points in order of time (Andrew's monotone chain), in place. */
 static void
-make_hull(fc_path_hull *hull)
+make_hull(fc_path_hull *hull, size_t bin_count)
 {
     fc_path_point *points = hull->least;
     size_t count = 0;
-    for (size_t i = 0; i < FC_PATH_CLOCK_BINS; i++) {
+    for (size_t i = 0; i < bin_count; i++) {
         if (points[i].at_ns == 0)
             continue;
         fc_path_point next = points[i];
@@ -108,7 +113,7 @@ static void
 measure_spread(fc_path_clocks *clocks, fc_path_way way)
 {
     fc_path_hull *hull = &clocks->hulls[way];
-    for (size_t i = 0; hull->count > 0 && i < FC_PATH_CLOCK_BINS; i++) {
+    for (size_t i = 0; hull->count > 0 && i < clocks->bin_count; i++) {
         if (hull->greatest[i].at_ns == 0)
             continue;
         double above = (double)hull->greatest[i].shift_ns -
@@ -168,8 +173,8 @@ void
 fc_path_clocks_fit(fc_path_clocks *clocks)
 {
     fc_path_hull *there = &clocks->hulls[0], *back = &clocks->hulls[1];
-    make_hull(there);
-    make_hull(back);
+    make_hull(there, clocks->bin_count);
+    make_hull(back, clocks->bin_count);
     fc_path_clock *clock = &clocks->clock;
     *clock =
         (fc_path_clock){.linear = true, .skew_bound_ppm = -1, .samples = {there->samples, back->samples}};

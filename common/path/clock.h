@@ -6,14 +6,14 @@
  * half their distance is the bound of the offset, the steepest and the flattest line that still fits between
  * them bound the skew. Nothing is assumed of the delays but that they are not negative.
  *
- * Bounded: the least and the greatest of each of FC_PATH_CLOCK_BINS stretches of time are kept, for each
- * direction. */
+ * Bounded: the least and the greatest of each of up to FC_PATH_CLOCK_BINS_MAX stretches of time are kept, for
+ * each direction. */
 #ifndef FC_PATH_CLOCK_H
 #define FC_PATH_CLOCK_H
 
 #include "common/path/path.h"
 
-enum { FC_PATH_CLOCK_BINS = 1 << 15, FC_PATH_CLOCK_HULL_FOR_SKEW = 1024 };
+enum { FC_PATH_CLOCK_BINS_MIN = 64, FC_PATH_CLOCK_BINS_MAX = 1 << 15, FC_PATH_CLOCK_HULL_FOR_SKEW = 1024 };
 
 /* Beyond the delays that were seen, a packet may take this much longer before it counts as lost. */
 #define FC_PATH_LATE_NS INT64_C(50000000)
@@ -34,8 +34,9 @@ typedef struct fc_path_hull {
 typedef struct fc_path_clocks {
     int64_t first_ns, last_ns; /* of A */
     int64_t resolution_ns;     /* of the coarser timestamps */
-    fc_path_hull hulls[2];     /* by fc_path_way */
-    fc_path_clock clock;       /* after fit */
+    size_t bin_count;
+    fc_path_hull hulls[2]; /* by fc_path_way */
+    fc_path_clock clock;   /* after fit */
 } fc_path_clocks;
 
 void

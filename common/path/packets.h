@@ -6,6 +6,7 @@
 #define FC_PATH_PACKETS_H
 
 #include "common/base/err.h"
+#include "common/base/text.h"
 #include "common/path/fragments.h"
 #include "common/pcapng/blocks.h"
 #include "common/profile/address.h"
@@ -103,9 +104,9 @@ typedef struct fc_path_capture {
     bool section_has_frames, section_says_drops;
     bool drops_pending; /* a section of ours did not say: a later one will, for both */
     bool drops_unknown;
-    char instance[64]; /* as our section's comment says; "" = not known */
-    bool foreign;      /* a section of another program: no filter option says nothing */
-    char *filter;      /* owned; of the interfaces, when all have the same */
+    char instance[FC_NAME_MAX + 1]; /* as our section's comment says; "" = not known */
+    bool foreign;                   /* a section of another program: no filter option says nothing */
+    char *filter;                   /* owned; of the interfaces, when all have the same */
     bool has_interface, filter_differs;
     bool coarse; /* every timestamp is a whole microsecond */
     uint32_t snaplen_bytes;

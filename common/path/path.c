@@ -26,6 +26,18 @@ typedef struct work {
     size_t delay_counts[2], delay_capacities[2];
 } work;
 
+/* A name that is no text (UTF-8) is made one. Owned. */
+static char *
+safe_name(const char *name)
+{
+    char *copy = fc_strdup(name);
+    json_t *text = json_string(copy);
+    for (char *at = copy; text == NULL && *at != '\0'; at++)
+        *at = (unsigned char)*at < 0x80 ? *at : '?';
+    json_decref(text);
+    return copy;
+}
+
 fc_path *
 fc_path_new(const fc_path_options *options)
 {
@@ -39,7 +51,7 @@ fc_path_new(const fc_path_options *options)
     size_t packets_max = options->packets_max != 0 ? options->packets_max : FC_PATH_PACKETS_MAX;
     for (int end = 0; end < 2; end++) {
         fc_path_capture_init(&path->ends[end], seed, packets_max);
-        path->names[end] = fc_strdup(options->name[end] != NULL ? options->name[end] : names[end]);
+        path->names[end] = safe_name(options->name[end] != NULL ? options->name[end] : names[end]);
     }
     path->lossless = options->lossless;
     return path;
@@ -301,7 +313,8 @@ learn_clocks(work *w)
                     : first;
         last = ends[0].files[i].last_ns > last ? ends[0].files[i].last_ns : last;
     }
-    fc_path_clocks_init(&w->clocks, first, last, ends[0].coarse || ends[1].coarse ? FC_NS_PER_US : 1);
+    fc_path_clocks_init(&w->clocks, first, last, ends[0].coarse || ends[1].coarse ? FC_NS_PER_US : 1,
+                        ends[0].count);
     for (size_t i = 0; i < ends[0].stream_count; i++) {
         const fc_path_stream *a = &ends[0].streams[i];
         if (a->pair == FC_PATH_NONE || a->way == FC_PATH_WAY_UNKNOWN)
@@ -387,12 +400,10 @@ worse_first(const void *left, const void *right)
             counts[i][1] += flow->not_provable + flow->altered;
             counts[i][2] += flow->sent;
         }
+    if (a->one_end_only != b->one_end_only)
+        return a->one_end_only ? 1 : -1;
     if (worst[0] != worst[1])
         return worst[0] < worst[1] ? -1 : 1;
-    bool unseen[2] = {a->community_id[0][0] == '\0' || a->community_id[1][0] == '\0',
-                      b->community_id[0][0] == '\0' || b->community_id[1][0] == '\0'};
-    if (unseen[0] != unseen[1])
-        return unseen[0] ? 1 : -1;
     for (int i = 0; i < 3; i++)
         if (counts[0][i] != counts[1][i])
             return counts[0][i] > counts[1][i] ? -1 : 1;
@@ -417,6 +428,7 @@ judge_jobs(work *w)
                 result->conversations[i].flows[way].verdict = FC_PATH_NOTHING;
             fc_path_match_fini(&job->match);
         }
+        result->conversations[i].one_end_only = !counts;
         result->one_end_only += !counts;
         for (int way = 0; counts && way < 2; way++)
             add_to_total(&result->totals[way], &result->conversations[i].flows[way]);

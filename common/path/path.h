@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 enum {
-    FC_PATH_PACKETS_MAX = 4000000, /* of each side: 60 bytes each, 240 MB */
+    FC_PATH_PACKETS_MAX = 3000000, /* of each side: 60 bytes each, 180 MB */
     FC_PATH_FILES_MAX = 4096,      /* of each side */
     FC_PATH_FLOWS_MAX = 500000,    /* directions of conversations, of each side: some 1 KB each */
     FC_PATH_LISTED_MAX = 10000,    /* conversations in the JSON, the worst ones */
@@ -183,7 +183,8 @@ typedef struct fc_path_flow {
 
 typedef struct fc_path_conversation {
     uint8_t protocol;
-    bool translated;                            /* addresses or ports differ between the ends */
+    bool translated;   /* addresses or ports differ between the ends */
+    bool one_end_only; /* seen at one end, and not known to lead to the other: listed last */
     char community_id[2][FC_COMMUNITY_ID_SIZE]; /* by end; "" = not seen there */
     int64_t first_ns;      /* on the clock of the end where it was seen first, A's if at both */
     fc_path_flow flows[2]; /* by fc_path_way */

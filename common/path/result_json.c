@@ -207,6 +207,7 @@ conversation_json(const fc_path_result *result, const fc_path_conversation *conv
 {
     json_t *tree = json_object();
     json_object_set_new(tree, "protocol", protocol_json(conversation->protocol));
+    json_object_set_new(tree, "oneEndOnly", json_boolean(conversation->one_end_only));
     json_object_set_new(tree, "translated", json_boolean(conversation->translated));
     json_t *ids = json_array();
     for (int end = 0; end < 2; end++)

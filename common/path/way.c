@@ -7,7 +7,11 @@
 
 #include <stdlib.h>
 
-enum { SAMPLES_MAX = 512, TTL_FALLS_MAX = 64 };
+enum {
+    SAMPLES_MAX = 512,
+    SURE_TIMES = 9, /* so many times as many say this as say the other */
+    TTL_FALLS_MAX = 64,
+};
 
 /* What one end of a flow says by its direction flags: 9 of 10 agree. */
 static uint8_t
@@ -59,49 +63,79 @@ take_samples(const fc_path_capture *capture, const fc_path_stream *stream, sampl
     return kept;
 }
 
-/* The least and the most by which B's time of a packet is after A's. False when no packet is the same for
- * certain. */
-static bool
-shift_of(const fc_path_capture ends[2], const fc_path_stream *a, int64_t *ret_least, int64_t *ret_most)
+/* When A had a packet, and by how much later B's clock had it. */
+typedef struct shift {
+    int64_t at_ns, by_ns;
+} shift;
+
+static int
+compare_shifts(const void *left, const void *right)
+{
+    const shift *a = left, *b = right;
+    return a->at_ns < b->at_ns ? -1 : a->at_ns > b->at_ns;
+}
+
+/* The shifts of packets of the stream that are the same at both ends for certain, in order of time. */
+static size_t
+shifts_of(const fc_path_capture ends[2], const fc_path_stream *a, shift shifts[SAMPLES_MAX])
 {
     sample *samples[2];
-    size_t counts[2];
+    size_t counts[2], count = 0;
     const fc_path_stream *streams[2] = {a, &ends[1].streams[a->pair]};
-    bool found = false;
     for (int end = 0; end < 2; end++) {
         samples[end] = fc_alloc_array(SAMPLES_MAX, sizeof *samples[end]);
         counts[end] = take_samples(&ends[end], streams[end], samples[end]);
     }
     for (size_t i = 0, j = 0; i < counts[0] && j < counts[1];) {
         if (samples[0][i].key == samples[1][j].key) {
-            int64_t shift = samples[1][j++].unix_ns - samples[0][i++].unix_ns;
-            *ret_least = !found || shift < *ret_least ? shift : *ret_least;
-            *ret_most = !found || shift > *ret_most ? shift : *ret_most;
-            found = true;
+            shifts[count++] = (shift){samples[0][i].unix_ns, samples[1][j].unix_ns - samples[0][i].unix_ns};
+            i++;
+            j++;
         } else if (samples[0][i].key < samples[1][j].key) {
             i++;
         } else {
             j++;
         }
     }
+    qsort(shifts, count, sizeof *shifts, compare_shifts);
     free(samples[0]);
     free(samples[1]);
-    return found;
+    return count;
+}
+
+/* Each packet there against the packet back that is nearest in time, so that clocks may drift meanwhile. */
+static uint8_t
+way_by_shifts(const shift *there, size_t there_count, const shift *back, size_t back_count)
+{
+    size_t more = 0, less = 0;
+    for (size_t i = 0, j = 0; i < there_count && back_count > 0; i++) {
+        while (j + 1 < back_count && back[j + 1].at_ns <= there[i].at_ns)
+            j++;
+        size_t near = j + 1 < back_count && llabs(back[j + 1].at_ns - there[i].at_ns) <
+                                                llabs(there[i].at_ns - back[j].at_ns)
+                          ? j + 1
+                          : j;
+        more += there[i].by_ns > back[near].by_ns;
+        less += there[i].by_ns < back[near].by_ns;
+    }
+    if (more > SURE_TIMES * less)
+        return FC_PATH_A_TO_B;
+    return less > SURE_TIMES * more ? FC_PATH_B_TO_A : FC_PATH_WAY_UNKNOWN;
 }
 
 static uint8_t
 way_by_times(const fc_path_capture ends[2], const fc_path_stream *a)
 {
-    if (a->reverse == FC_PATH_NONE)
+    const fc_path_stream *back = a->reverse != FC_PATH_NONE ? &ends[0].streams[a->reverse] : NULL;
+    if (back == NULL || back->pair == FC_PATH_NONE)
         return FC_PATH_WAY_UNKNOWN;
-    const fc_path_stream *back = &ends[0].streams[a->reverse];
-    int64_t there_least, there_most, back_least, back_most;
-    if (back->pair == FC_PATH_NONE || !shift_of(ends, a, &there_least, &there_most) ||
-        !shift_of(ends, back, &back_least, &back_most))
-        return FC_PATH_WAY_UNKNOWN;
-    if (there_least > back_most)
-        return FC_PATH_A_TO_B;
-    return there_most < back_least ? FC_PATH_B_TO_A : FC_PATH_WAY_UNKNOWN;
+    shift *shifts[2] = {fc_alloc_array(SAMPLES_MAX, sizeof **shifts),
+                        fc_alloc_array(SAMPLES_MAX, sizeof **shifts)};
+    size_t there_count = shifts_of(ends, a, shifts[0]), back_count = shifts_of(ends, back, shifts[1]);
+    uint8_t way = way_by_shifts(shifts[0], there_count, shifts[1], back_count);
+    free(shifts[0]);
+    free(shifts[1]);
+    return way;
 }
 
 static uint8_t
