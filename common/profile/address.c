@@ -7,12 +7,29 @@
 #include <stdio.h>
 #include <string.h>
 
+/* inet_ntop(3) prints v4 by way of printf: every conversation that ends is worth more than that. */
+static void
+put_ipv4(const uint8_t *bytes, char *text)
+{
+    for (size_t i = 0; i < 4; i++) {
+        unsigned value = bytes[i];
+        if (value >= 100)
+            *text++ = (char)('0' + value / 100);
+        if (value >= 10)
+            *text++ = (char)('0' + value / 10 % 10);
+        *text++ = (char)('0' + value % 10);
+        *text++ = i < 3 ? '.' : '\0';
+    }
+}
+
 const char *
 fc_address_text(const fc_address *address, char text[FC_ADDRESS_TEXT])
 {
-    int family = address->family == 4 ? AF_INET : AF_INET6;
-    if ((address->family != 4 && address->family != 6) ||
-        inet_ntop(family, address->bytes, text, FC_ADDRESS_TEXT) == NULL)
+    if (address->family == 4) {
+        put_ipv4(address->bytes, text);
+        return text;
+    }
+    if (address->family != 6 || inet_ntop(AF_INET6, address->bytes, text, FC_ADDRESS_TEXT) == NULL)
         (void)snprintf(text, FC_ADDRESS_TEXT, "-");
     return text;
 }

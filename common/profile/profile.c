@@ -252,13 +252,19 @@ protocol_name(uint8_t protocol, char text[8])
 const char *
 fc_endpoint_text(uint8_t protocol, const fc_address *address, uint16_t port, char text[FC_ENDPOINT_TEXT])
 {
-    char ip[FC_ADDRESS_TEXT], other[8], ending[8] = "";
-    const char *name = protocol == 0 ? "" : protocol_name(protocol, other);
-    if (port != 0)
-        (void)snprintf(ending, sizeof ending, ":%u", port);
+    /* A name, a blank, brackets, an address and a port fit: 8 + 1 + 2 + 45 + 6. */
+    char ip[FC_ADDRESS_TEXT], other[8], *at = text;
     bool brackets = address->family == 6 && port != 0;
-    (void)snprintf(text, FC_ENDPOINT_TEXT, "%s%s%s%s%s%s", name, protocol == 0 ? "" : " ",
-                   brackets ? "[" : "", fc_address_text(address, ip), brackets ? "]" : "", ending);
+    if (protocol != 0)
+        at = stpcpy(stpcpy(at, protocol_name(protocol, other)), " ");
+    if (brackets)
+        *at++ = '[';
+    at = stpcpy(at, fc_address_text(address, ip));
+    if (brackets)
+        *at++ = ']';
+    *at = '\0';
+    if (port != 0)
+        (void)snprintf(at, (size_t)(text + FC_ENDPOINT_TEXT - at), ":%u", port);
     return text;
 }
 
