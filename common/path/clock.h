@@ -39,8 +39,10 @@ typedef struct fc_path_clocks {
     fc_path_clock clock;   /* after fit */
 } fc_path_clocks;
 
+/* packets: how many there are at most; for how fine the stretches of time are. */
 void
-fc_path_clocks_init(fc_path_clocks *clocks, int64_t first_ns, int64_t last_ns, int64_t resolution_ns);
+fc_path_clocks_init(fc_path_clocks *clocks, int64_t first_ns, int64_t last_ns, int64_t resolution_ns,
+                    size_t packets);
 void
 fc_path_clocks_fini(fc_path_clocks *clocks);
 void
