@@ -165,7 +165,10 @@ static const fact_relation fact_relations[] = {
 static bool
 one_matches(const char *pattern, size_t length, const char *id)
 {
-    size_t id_length = strlen(id);
+    size_t id_length;
+    if (*pattern != '*' && *pattern != *id)
+        return false;
+    id_length = strlen(id);
     if (*pattern == '*')
         return id_length >= length - 1 && memcmp(id + id_length - (length - 1), pattern + 1, length - 1) == 0;
     if (pattern[length - 1] == '*')
@@ -177,12 +180,13 @@ static bool
 id_matches(const char *patterns, const char *id)
 {
     for (const char *at = patterns;;) {
-        size_t length = strcspn(at, "|");
+        const char *end = strchr(at, '|');
+        size_t length = end != NULL ? (size_t)(end - at) : strlen(at);
         if (one_matches(at, length, id))
             return true;
-        if (at[length] == '\0')
+        if (end == NULL)
             return false;
-        at += length + 1;
+        at = end + 1;
     }
 }
 
@@ -251,23 +255,43 @@ may_be_cause(const fc_suspicion *suspicion)
     return !suspicion->shared && (suspicion->severity > FC_SEVERITY_INFO || suspicion->deep);
 }
 
-/* The first relation that fits decides. first, end: the suspicions of one instance. */
+/* The first relation that fits decides. causes: those of the same instance that may be one. */
 static void
-find_cause(fc_comparer *comparer, const size_t *own, size_t count, size_t symptom)
+find_cause(fc_comparer *comparer, const size_t *causes, size_t count, size_t symptom)
 {
     fc_suspicion *suspicions = comparer->suspicions;
     for (size_t r = 0; r < FC_COUNT(relations); r++) {
         if (!id_matches(relations[r].symptoms, suspicions[symptom].id))
             continue;
         for (size_t c = 0; c < count; c++) {
-            if (own[c] == symptom || !may_be_cause(&suspicions[own[c]]) ||
-                !holds(comparer, &relations[r], &suspicions[own[c]], &suspicions[symptom]) ||
-                !explains(comparer, own[c], symptom))
+            if (causes[c] == symptom ||
+                !holds(comparer, &relations[r], &suspicions[causes[c]], &suspicions[symptom]) ||
+                !explains(comparer, causes[c], symptom))
                 continue;
-            suspicions[symptom].cause = own[c];
+            suspicions[symptom].cause = causes[c];
             return;
         }
     }
+}
+
+/* What comes from packets: facts and captures are in no relation. */
+static bool
+is_traffic(const fc_suspicion *suspicion)
+{
+    return suspicion->category != FC_CATEGORY_CONTEXT && suspicion->category != FC_CATEGORY_CAPTURE;
+}
+
+static void
+find_causes(fc_comparer *comparer, const size_t *own, size_t count)
+{
+    size_t *causes = fc_alloc_array(count + 1, sizeof *causes), found = 0;
+    for (size_t s = 0; s < count; s++)
+        if (is_traffic(&comparer->suspicions[own[s]]) && may_be_cause(&comparer->suspicions[own[s]]))
+            causes[found++] = own[s];
+    for (size_t s = 0; s < count && found > 0; s++)
+        if (is_traffic(&comparer->suspicions[own[s]]) && !comparer->suspicions[own[s]].shared)
+            find_cause(comparer, causes, found, own[s]);
+    free(causes);
 }
 
 /* An exclusive remote end belongs into the sentence of what goes wrong with it. */
@@ -366,9 +390,7 @@ link_symptoms(fc_comparer *comparer, const size_t *own, size_t count)
 static void
 fold_instance(fc_comparer *comparer, const size_t *own, size_t count)
 {
-    for (size_t s = 0; s < count; s++)
-        if (!comparer->suspicions[own[s]].shared)
-            find_cause(comparer, own, count, own[s]);
+    find_causes(comparer, own, count);
     mark_own_peers(comparer, own, count);
     mark_own_names(comparer, own, count);
     attach_facts(comparer, own, count);

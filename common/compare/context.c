@@ -29,6 +29,7 @@ typedef struct fact_key {
     } id;
     fc_section section;
     const char *key;               /* shown */
+    size_t users, first_user;      /* instances that have it */
     const fc_feature_fact **facts; /* owned; comparer->count; NULL = not there */
 } fact_key;
 
@@ -59,6 +60,8 @@ gather(const fc_comparer *comparer)
                 found->facts = fc_alloc_array(comparer->count, sizeof(const fc_feature_fact *));
                 HASH_ADD(hh, keys, id, sizeof found->id, found);
             }
+            if (found->facts[i] == NULL && found->users++ == 0)
+                found->first_user = i;
             found->facts[i] = fact;
         }
     return keys;
@@ -73,6 +76,42 @@ keys_free(fact_key *keys)
         free(found->facts);
         free(found);
     }
+}
+
+/* Per section, how many of the norm have keys there that no other has: their being odd is no oddity. */
+typedef struct own_keys {
+    bool *has[FC_SECTION_COUNT]; /* owned; per instance */
+    size_t count[FC_SECTION_COUNT];
+} own_keys;
+
+static void
+own_keys_init(own_keys *own, const fc_comparer *comparer, const fact_key *keys)
+{
+    *own = (own_keys){0};
+    for (size_t s = 0; s < FC_SECTION_COUNT; s++)
+        own->has[s] = fc_alloc_array(comparer->count, sizeof(bool));
+    for (const fact_key *key = keys; key != NULL; key = key->hh.next) {
+        if (key->users != 1)
+            continue;
+        size_t instance = key->first_user;
+        own->count[key->section] += comparer->norm[instance] && !own->has[key->section][instance];
+        own->has[key->section][instance] = true;
+    }
+}
+
+static void
+own_keys_fini(own_keys *own)
+{
+    for (size_t s = 0; s < FC_SECTION_COUNT; s++)
+        free(own->has[s]);
+}
+
+static bool
+own_keys_are_usual(const own_keys *own, const fc_comparer *comparer, fc_section section, size_t instance,
+                   size_t peers)
+{
+    size_t others = own->count[section] - (comparer->norm[instance] && own->has[section][instance]);
+    return (double)others > OTHERS_PART * (double)peers;
 }
 
 /* ---- values ---- */
@@ -119,6 +158,10 @@ count_votes(const fc_comparer *comparer, const fact_key *key, vote *scratch)
         size_t i = comparer->norms[k];
         scratch[result.voters] = (vote){plain_value(key->facts[i]), shown_value(key->facts[i]), k};
         result.voters += section_known(comparer, i, key->section);
+    }
+    if (2 * key->users < result.voters) { /* most do not have it at all: no need to sort */
+        result.most = result.voters - key->users;
+        return result;
     }
     qsort(scratch, result.voters, sizeof *scratch, compare_votes);
     for (size_t i = 0, end; i < result.voters; i = end) {
@@ -169,7 +212,8 @@ is_incidental(fc_section section, const char *key)
 }
 
 static void
-suspect_value(fc_comparer *comparer, const fact_key *key, size_t instance, const votes *usual, size_t peers)
+suspect_value(fc_comparer *comparer, const fact_key *key, const own_keys *own, size_t instance,
+              const votes *usual, size_t peers)
 {
     const fc_fact_rule *rule = &fc_fact_rules[key->section];
     const char *value = shown_value(key->facts[instance]);
@@ -177,7 +221,9 @@ suspect_value(fc_comparer *comparer, const fact_key *key, size_t instance, const
     fc_severity severity = rule->severity;
     if (peers < 2 && severity > FC_SEVERITY_NOTE)
         severity = FC_SEVERITY_NOTE;
-    if (is_incidental(key->section, shown_key))
+    bool only_here = value != NULL && usual->plain == NULL;
+    if (is_incidental(key->section, shown_key) ||
+        (only_here && own_keys_are_usual(own, comparer, key->section, instance, peers)))
         severity = FC_SEVERITY_INFO;
     fc_suspicion *suspicion =
         fc_suspicion_add(comparer, FC_SUSPICION_FACT, (int)key->section, rule->id, instance);
@@ -199,7 +245,7 @@ suspect_value(fc_comparer *comparer, const fact_key *key, size_t instance, const
 }
 
 static void
-judge_values(fc_comparer *comparer, const fact_key *key, vote *scratch)
+judge_values(fc_comparer *comparer, const fact_key *key, const own_keys *own, vote *scratch)
 {
     const fc_fact_rule *rule = &fc_fact_rules[key->section];
     votes usual = count_votes(comparer, key, scratch);
@@ -216,7 +262,7 @@ judge_values(fc_comparer *comparer, const fact_key *key, vote *scratch)
         bool absent = key->facts[i] == NULL || usual.plain == NULL;
         if (absent && !rule->absence)
             continue;
-        suspect_value(comparer, key, i, &usual, peers);
+        suspect_value(comparer, key, own, i, &usual, peers);
     }
 }
 
@@ -335,14 +381,17 @@ fc_judge_context(fc_comparer *comparer)
 {
     fact_key *keys = gather(comparer), *key, *next;
     vote *scratch = fc_alloc_array(comparer->norm_count + 1, sizeof *scratch);
+    own_keys own;
+    own_keys_init(&own, comparer, keys);
     HASH_ITER (hh, keys, key, next) {
         if (fc_section_names[key->section].compare == FC_COMPARE_COUNTER) {
             judge_growth(comparer, key);
             continue;
         }
-        judge_values(comparer, key, scratch);
+        judge_values(comparer, key, &own, scratch);
         judge_changes(comparer, key);
     }
+    own_keys_fini(&own);
     free(scratch);
     keys_free(keys);
 }

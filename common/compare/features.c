@@ -152,7 +152,8 @@ judge_trust(fc_instance_features *features, const char *problem)
     const uint64_t *counters = features->counters;
     uint64_t kept = counters[FC_COUNTER_PACKETS_IN] + counters[FC_COUNTER_PACKETS_OUT] +
                     counters[FC_COUNTER_PACKETS_UNORIENTED];
-    uint64_t dropped = counters[FC_COUNTER_CAPTURE_DROPPED] + counters[FC_COUNTER_CAPTURE_INTERFACE_DROPPED];
+    /* What the interface dropped before the filter may be of any traffic: verdict.c makes a caveat of it. */
+    uint64_t dropped = counters[FC_COUNTER_CAPTURE_DROPPED];
     uint64_t payload = counters[FC_COUNTER_TCP_DATA_BYTES_IN] + counters[FC_COUNTER_TCP_DATA_BYTES_OUT];
     double drops = share(dropped, kept), unseen = share(counters[FC_COUNTER_TCP_UNSEEN_BYTES], payload);
     double behind = share(counters[FC_COUNTER_CAPTURE_UNPROFILED], kept);

@@ -155,7 +155,9 @@ judge_tail(fc_comparer *comparer, sketch_judge *judge, size_t instance, size_t q
     double peers_late = ceil((1 - fc_quantile_part(peer_tails[r])) * (double)peer_n);
     if (fc_robust_more((uint64_t)late, own_n, (uint64_t)peers_late, peer_n) * judge->tests >= FC_RULES_ALPHA)
         return false;
-    suspect(comparer, instance, rule, FC_SEVERITY_NOTE, value, &peers, spread);
+    /* A quarter is no accident any more. */
+    suspect(comparer, instance, rule, own_tails[q] == FC_QUANTILE_75 ? rule->severity : FC_SEVERITY_NOTE,
+            value, &peers, spread);
     comparer->suspicions[comparer->suspicion_count - 1].detail =
         own_tails[q] == FC_QUANTILE_75 ? "the slowest quarter" : "the slowest tenth";
     return true;

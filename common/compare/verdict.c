@@ -11,6 +11,9 @@
 /* Windows that begin or end this much apart are a caveat. */
 #define WINDOW_SLACK_NS (5 * FC_NS_PER_S)
 
+/* More other outliers are counted, not named: it is one sentence. */
+enum { NAMED_MAX = 12 };
+
 /* ---- caveats of the whole ---- */
 
 static void
@@ -63,7 +66,7 @@ put_differences(const fc_comparer *comparer, fc_comparison *comparison)
 {
     const fc_profile_subject *first = NULL;
     bool filters = false, snaplens = false;
-    size_t evicted = 0, offline = 0;
+    size_t evicted = 0, offline = 0, interfaces = 0;
     for (size_t i = 0; i < comparer->count; i++) {
         const fc_instance_features *features = &comparer->features[i];
         const fc_profile_subject *subject = &features->subject;
@@ -77,6 +80,7 @@ put_differences(const fc_comparer *comparer, fc_comparison *comparison)
                           subject->filter != NULL ? subject->filter : "") != 0;
         snaplens |= first->snaplen_bytes != subject->snaplen_bytes;
         evicted += features->counters[FC_COUNTER_CONVERSATIONS_EVICTED] > 0;
+        interfaces += features->counters[FC_COUNTER_CAPTURE_INTERFACE_DROPPED] > 0;
     }
     if (filters)
         add_caveat(comparison,
@@ -88,6 +92,11 @@ put_differences(const fc_comparer *comparer, fc_comparison *comparison)
     if (evicted > 0)
         add_caveat(comparison, fc_sprintf("on %zu of %zu instances conversations were summed up early",
                                           evicted, comparer->count));
+    if (interfaces > 0)
+        add_caveat(
+            comparison,
+            fc_sprintf("on %zu of %zu instances an interface dropped packets before the filter saw them",
+                       interfaces, comparer->count));
     if (offline > 0)
         add_caveat(comparison, fc_sprintf("%zu of %zu instances gave no profile", offline, comparer->count));
 }
@@ -140,7 +149,9 @@ put_others(fc_buf *out, const fc_comparer *comparer, const fc_comparison *compar
     for (size_t i = 0; i < comparer->count; i++)
         if (comparison->standings[i] == FC_STANDING_OUTLIER && !mentions(first, i))
             which[count++] = i;
-    if (count > 0) {
+    if (count > NAMED_MAX) {
+        fc_buf_printf(out, "; %zu more stand out as well", count);
+    } else if (count > 0) {
         char *names = fc_instances_fold(comparer->instances, which, count);
         fc_buf_printf(out, "; %s %s out as well", names, count == 1 ? "stands" : "stand");
         free(names);

@@ -171,6 +171,25 @@ what_two_have_otherwise_is_told_once_and_the_same_each_time(void **state)
 }
 
 static void
+routes_that_everyone_has_of_its_own_are_no_difference(void **state)
+{
+    (void)state;
+    fleet all;
+    char key[32];
+    fleet_init(&all, 6, 31, 1);
+    fleet_add_contexts(&all);
+    for (size_t i = 0; i < 6; i++) {
+        (void)snprintf(key, sizeof key, "172.20.%zu.0/24", i);
+        fleet_set_fact(&all.instances[i].start, FC_SECTION_ROUTE, key, "unicast dev br0");
+        fleet_set_fact(&all.instances[i].stop, FC_SECTION_ROUTE, key, "unicast dev br0");
+    }
+    fc_comparison *comparison = fleet_compare(&all);
+    assert_says(comparison, "No difference worth naming between 6 instances");
+    fc_comparison_free(comparison);
+    fleet_fini(&all);
+}
+
+static void
 the_healthy_define_what_is_normal(void **state)
 {
     (void)state;
@@ -555,6 +574,7 @@ main(void)
         cmocka_unit_test(of_two_the_one_with_the_trouble_is_named),
         cmocka_unit_test(two_equal_instances_give_no_finding_above_note),
         cmocka_unit_test(what_two_have_otherwise_is_told_once_and_the_same_each_time),
+        cmocka_unit_test(routes_that_everyone_has_of_its_own_are_no_difference),
         cmocka_unit_test(the_healthy_define_what_is_normal),
         cmocka_unit_test(suspects_alone_are_compared_with_all_others),
         cmocka_unit_test(a_trouble_of_the_whole_fleet_is_told_as_such),
