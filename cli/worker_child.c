@@ -137,8 +137,30 @@ on_dns(void *user, const fc_dns_transaction *transaction)
     put_json(user, CLI_WIRE_DNS, fc_dns_transaction_to_json(transaction));
 }
 
+/* A file of another program need not say which side is local: its beginning is looked at for that. */
+static void
+guess_local(fc_analyzer *analyzer, fc_input *input)
+{
+    enum { LOOK_MAX = 4 << 20 };
+    fc_fail ignored = {0};
+    fc_guess guess = {0};
+    fc_input_event event = FC_INPUT_SECTION;
+    const fc_block *block;
+    fc_input_look(input);
+    while (event != FC_INPUT_END && fc_input_looked_bytes(input) < LOOK_MAX &&
+           fc_input_next(input, &event, &block, &ignored) == FC_OK)
+        if (event == FC_INPUT_FRAME && !fc_guess_frame(&guess, &block->frame))
+            break;
+    fc_input_rewind(input);
+    for (uint8_t family = 4; family <= 6; family += 2) {
+        fc_address local;
+        if (fc_guess_local(&guess, family, &local))
+            fc_analyzer_local_address(analyzer, &local);
+    }
+}
+
 static bool
-analyze_file(child *self, fc_analyzer *analyzer, const cli_worker_file *file, int fd)
+analyze_file(child *self, fc_analyzer *analyzer, const cli_worker_file *file, int fd, bool guess)
 {
     fc_input *input = NULL;
     fc_fail fail = {0};
@@ -147,6 +169,8 @@ analyze_file(child *self, fc_analyzer *analyzer, const cli_worker_file *file, in
         put_fail(self, &fail);
         return false;
     }
+    if (guess)
+        guess_local(analyzer, input);
     err = fc_analyzer_input(analyzer, input, file->name, &fail);
     if (err != FC_OK)
         put_fail(self, &fail);
@@ -160,38 +184,11 @@ analyze_file(child *self, fc_analyzer *analyzer, const cli_worker_file *file, in
     return true;
 }
 
-/* A file of another program need not say which side is local: its beginning is read for that, and then once more. */
-static void
-guess_local(fc_analyzer *analyzer, int fd, int again)
-{
-    fc_input *input = NULL;
-    fc_fail fail = {0};
-    fc_guess guess = {0};
-    fc_input_event event = FC_INPUT_SECTION;
-    const fc_block *block;
-    if (fc_input_open(again, "", &input, &fail) == FC_OK)
-        while (event != FC_INPUT_END && fc_input_next(input, &event, &block, &fail) == FC_OK)
-            if (event == FC_INPUT_FRAME && !fc_guess_frame(&guess, &block->frame))
-                break;
-    fc_input_free(input);
-    for (uint8_t family = 4; family <= 6; family += 2) {
-        fc_address local;
-        if (fc_guess_local(&guess, family, &local))
-            fc_analyzer_local_address(analyzer, &local);
-    }
-    (void)lseek(fd, 0, SEEK_SET); /* both descriptors share one position */
-}
-
 void
 cli_worker_analyze(const cli_worker_job *job, int *fds, const cli_worker_wish *wish, int out)
 {
     child self = {.out = out};
-    const cli_worker_file *first = job->files;
-    bool guesses = wish->local_count == 0 && first->may_be_read_twice && first->probe.identity == NULL;
-    int *all = fc_alloc_array(job->file_count + 1, sizeof *all);
-    memcpy(all, fds, job->file_count * sizeof *all);
-    all[job->file_count] = guesses && fds[0] >= 0 ? dup(fds[0]) : -1;
-    enter(&self, all, job->file_count + 1);
+    enter(&self, fds, job->file_count);
     const fc_analysis_observer observer = {wish->conversations ? on_conversation : NULL,
                                            wish->dns ? on_dns : NULL};
     const fc_analyzer_options options = {
@@ -201,12 +198,12 @@ cli_worker_analyze(const cli_worker_job *job, int *fds, const cli_worker_wish *w
     fc_analyzer *analyzer = fc_analyzer_new(&options);
     for (size_t i = 0; i < wish->local_count; i++)
         fc_analyzer_local_address(analyzer, &wish->local[i]);
-    if (all[job->file_count] >= 0)
-        guess_local(analyzer, fds[0], all[job->file_count]);
     bool any = false;
     for (size_t i = 0; i < job->file_count; i++)
-        if (fds[i] >= 0)
-            any = analyze_file(&self, analyzer, &job->files[i], fds[i]) || any;
+        if (fds[i] >= 0) {
+            bool guess = !any && wish->local_count == 0 && job->files[i].probe.identity == NULL;
+            any = analyze_file(&self, analyzer, &job->files[i], fds[i], guess) || any;
+        }
     if (any) {
         fc_buf packed = {0};
         fc_profile *profile = fc_profile_new();

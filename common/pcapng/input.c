@@ -69,6 +69,10 @@ struct fc_input {
     char *name;  /* owned */
     bool at_end; /* of the bytes; what is in the buffer is all there is */
     bool was_cut;
+    bool torn;    /* compressed, and the last frame of zstd is not whole */
+    bool looking; /* nothing is let go: from `first` on it will be read again */
+    size_t first;
+    fc_fail broken; /* what ended the reading; said again after a rewind */
     stage stage;
     uint64_t frames;
     uint64_t offset; /* of buffer[start] in what the file holds, decompressed */
@@ -135,7 +139,7 @@ decompress_some(fc_input *input, uint8_t *at, size_t size, size_t *ret_got, fc_f
         if (in->pos < in->size && in->pos > before)
             continue;
         if (file_ends) {
-            input->was_cut = input->was_cut || input->in_zstd_frame;
+            input->torn = input->in_zstd_frame;
             break;
         }
         fc_err err = read_some(input, input->compressed, READ_SIZE, &in->size, fail);
@@ -154,21 +158,24 @@ static fc_err
 need(fc_input *input, size_t size, fc_fail *fail)
 {
     while (input->end - input->start < size && !input->at_end) {
-        if (input->start > 0) {
+        if (input->broken.err != FC_OK)
+            return fc_fail_copy(fail, &input->broken);
+        if (input->start > 0 && !input->looking) {
             memmove(input->buffer, input->buffer + input->start, input->end - input->start);
             input->end -= input->start;
             input->start = 0;
         }
-        if (input->capacity < size + READ_SIZE) {
-            input->capacity = size + READ_SIZE;
+        if (input->capacity < input->start + size + READ_SIZE) {
+            input->capacity = input->start + size + READ_SIZE;
             input->buffer = fc_grow_array(input->buffer, input->capacity, 1);
         }
         size_t got;
-        fc_err err = input->zstd == NULL
-                         ? read_some(input, input->buffer + input->end, READ_SIZE, &got, fail)
-                         : decompress_some(input, input->buffer + input->end, READ_SIZE, &got, fail);
+        fc_err err =
+            input->zstd == NULL
+                ? read_some(input, input->buffer + input->end, READ_SIZE, &got, &input->broken)
+                : decompress_some(input, input->buffer + input->end, READ_SIZE, &got, &input->broken);
         if (err != FC_OK)
-            return err;
+            return fc_fail_copy(fail, &input->broken);
         input->at_end = got == 0;
         input->end += got;
     }
@@ -448,10 +455,40 @@ fc_input_next(fc_input *input, fc_input_event *ret_event, const fc_block **ret_b
     return err;
 }
 
+void
+fc_input_look(fc_input *input)
+{
+    input->looking = true;
+    input->first = input->start;
+}
+
+size_t
+fc_input_looked_bytes(const fc_input *input)
+{
+    return input->start - input->first;
+}
+
+void
+fc_input_rewind(fc_input *input)
+{
+    if (!input->looking)
+        return;
+    input->offset -= fc_input_looked_bytes(input);
+    input->start = input->first;
+    input->looking = false;
+    input->was_cut = false;
+    input->frames = 0;
+    input->stage = input->blocks != NULL ? STAGE_PACKETS : STAGE_SECTION;
+    if (input->blocks != NULL) {
+        fc_blocks_free(input->blocks);
+        input->blocks = fc_blocks_new();
+    }
+}
+
 bool
 fc_input_was_cut(const fc_input *input)
 {
-    return input->was_cut;
+    return input->was_cut || input->torn;
 }
 
 uint64_t

@@ -1,4 +1,5 @@
-/* Captures of any kind, on any bytes: read to the end in bounded steps, from a file and from a pipe alike. */
+/* Captures of any kind, on any bytes: read to the end in bounded steps, from a file and from a pipe, after a
+ * look at its beginning, alike. */
 #include "common/pcapng/input.h"
 
 #include <stdlib.h>
@@ -35,7 +36,7 @@ look_at(const fc_block *block, fc_input_event event, outcome *told)
 }
 
 static outcome
-read_all(int fd)
+read_all(int fd, bool look)
 {
     outcome told = {0};
     fc_input *input = NULL;
@@ -43,6 +44,15 @@ read_all(int fd)
     told.err = fc_input_open(fd, "fuzz", &input, &fail);
     fc_input_event event = FC_INPUT_SECTION;
     const fc_block *block = NULL;
+    if (input != NULL && look) {
+        fc_fail ignored = {0};
+        fc_input_look(input);
+        for (unsigned i = 0; i < 1000 && event != FC_INPUT_END; i++)
+            if (fc_input_next(input, &event, &block, &ignored) != FC_OK)
+                break;
+        fc_input_rewind(input);
+        event = FC_INPUT_SECTION;
+    }
     while (told.err == FC_OK && event != FC_INPUT_END && told.events < EVENTS_MAX) {
         told.err = fc_input_next(input, &event, &block, &fail);
         told.events++;
@@ -65,13 +75,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int ends[2], fd = memfd_create("fuzz", MFD_CLOEXEC);
     if (fd < 0 || write(fd, data, size) != (ssize_t) size || lseek(fd, 0, SEEK_SET) != 0)
         abort();
-    outcome from_file = read_all(fd);
+    outcome from_file = read_all(fd, false);
     if (size > 32768 || pipe(ends) != 0)
         return 0;
     if (write(ends[1], data, size) != (ssize_t) size)
         abort();
     close(ends[1]);
-    outcome from_pipe = read_all(ends[0]);
+    outcome from_pipe = read_all(ends[0], true);
     if (from_file.err != from_pipe.err || from_file.events != from_pipe.events ||
         from_file.frames != from_pipe.frames || from_file.sum != from_pipe.sum ||
         from_file.was_cut != from_pipe.was_cut)

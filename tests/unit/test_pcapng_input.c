@@ -222,6 +222,73 @@ zeros_at_the_end_are_a_cut_not_a_lie(void **state)
 }
 
 static void
+a_look_at_the_beginning_costs_nothing_of_it(void **state)
+{
+    (void) state;
+    for (unsigned kind = 0; kind < 6; kind++) {
+        ink to = {0};
+        fc_buf out = {0};
+        unsigned count = kind < 4 ? 500 : 60000;
+        if (kind < 2) {
+            put_pcap_header(&to, 0xa1b23c4d, 1);
+            for (unsigned i = 0; i < count; i++)
+                put_pcap_packet(&to, FIRST_S, 123456789 + i);
+        } else {
+            put_many(&to, count);
+        }
+        if (kind % 2 == 1)
+            compress(&to, 3, &out);
+        else
+            out = to.out;
+        fc_input *input = opened(kind < 4 ? pipe_of(fc_buf_bytes(&out), fc_buf_size(&out))
+                                          : file_of(fc_buf_bytes(&out), fc_buf_size(&out)));
+        fc_fail fail = {0};
+        fc_input_look(input);
+        if (kind % 3 == 0)
+            assert_int_equal(drain(input, &fail), FC_OK);
+        else
+            for (unsigned i = 0; i < 400; i++)
+                (void) expect(input, i == 0   ? FC_INPUT_SECTION
+                                     : i == 1 ? FC_INPUT_INTERFACE
+                                              : FC_INPUT_FRAME);
+        assert_true(fc_input_looked_bytes(input) > 300 * 20);
+        fc_input_rewind(input);
+        expect_many(input, count);
+        assert_false(fc_input_was_cut(input));
+        fc_input_free(input);
+        fc_buf_fini(&out);
+    }
+}
+
+static void
+what_a_look_found_broken_is_broken_again(void **state)
+{
+    (void) state;
+    ink to = {0};
+    fc_buf out = {0};
+    put_many(&to, 60000);
+    compress(&to, 4, &out);
+    size_t size = fc_buf_size(&out);
+    for (unsigned cut = 0; cut < 2; cut++) {
+        if (!cut)
+            memset(out.data + out.start + size / 2, 0xff, 64);
+        fc_input *input = opened(file_of(fc_buf_bytes(&out), cut ? size / 4 : size));
+        fc_fail first = {0}, again = {0};
+        fc_input_look(input);
+        fc_err err = drain(input, &first);
+        uint64_t frames = fc_input_frames(input);
+        assert_int_equal(err, cut ? FC_OK : FC_ERR_CORRUPT);
+        fc_input_rewind(input);
+        assert_int_equal(drain(input, &again), err);
+        assert_string_equal(again.text, first.text);
+        assert_int_equal(fc_input_frames(input), frames);
+        assert_int_equal(fc_input_was_cut(input), cut);
+        fc_input_free(input);
+    }
+    fc_buf_fini(&out);
+}
+
+static void
 what_is_no_capture_is_refused_with_its_name_and_why(void **state)
 {
     (void) state;
@@ -249,6 +316,8 @@ main(void)
         cmocka_unit_test(a_window_larger_than_128_mib_is_refused),
         cmocka_unit_test(what_is_cut_at_any_byte_ends_at_its_last_whole_packet),
         cmocka_unit_test(zeros_at_the_end_are_a_cut_not_a_lie),
+        cmocka_unit_test(a_look_at_the_beginning_costs_nothing_of_it),
+        cmocka_unit_test(what_a_look_found_broken_is_broken_again),
         cmocka_unit_test(what_is_no_capture_is_refused_with_its_name_and_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
