@@ -332,28 +332,66 @@ mark_own_names(fc_comparer *comparer, const size_t *own, size_t count)
     }
 }
 
+/* "10.0.0.0/8 is …": is the address in it? A subject that does not begin with a prefix is about all
+ * addresses. */
+static bool
+prefix_has(const char *subject, const char *peer)
+{
+    char host[FC_ADDRESS_TEXT];
+    size_t length = strcspn(subject, "/ ");
+    fc_address network, address;
+    uint16_t port;
+    if (subject[length] != '/' || length >= sizeof host || peer == NULL ||
+        !fc_endpoint_parse(peer, &address, &port))
+        return true;
+    memcpy(host, subject, length);
+    host[length] = '\0';
+    unsigned long bits = strtoul(subject + length + 1, NULL, 10);
+    if (!fc_address_parse(host, &network))
+        return true;
+    if (network.family != address.family || bits > (network.family == 4 ? 32 : 128))
+        return false;
+    for (unsigned long bit = 0; bit < bits; bit++)
+        if (((network.bytes[bit / 8] ^ address.bytes[bit / 8]) >> (7 - bit % 8) & 1) != 0)
+            return false;
+    return true;
+}
+
+static bool
+fact_tells(const fact_relation *rule, const fc_suspicion *fact, const fc_suspicion *symptom)
+{
+    return is_traffic(symptom) && symptom->severity > FC_SEVERITY_INFO && symptom->cause == SIZE_MAX &&
+           symptom->because == NULL && !symptom->shared && id_matches(rule->symptom, symptom->id) &&
+           (rule->section != FC_SECTION_ROUTE || prefix_has(fact->subject, symptom->peer));
+}
+
+/* The worst trouble that the fact goes with; SIZE_MAX = none. */
+static size_t
+find_symptom(const fc_comparer *comparer, const fc_suspicion *fact, const size_t *own, size_t count)
+{
+    size_t best = SIZE_MAX;
+    for (size_t r = 0; r < FC_COUNT(fact_relations); r++) {
+        const fact_relation *rule = &fact_relations[r];
+        if ((int)rule->section != fact->index || strstr(fact->subject, rule->word) == NULL)
+            continue;
+        for (size_t s = 0; s < count; s++)
+            if (fact_tells(rule, fact, &comparer->suspicions[own[s]]) &&
+                (best == SIZE_MAX ||
+                 comparer->suspicions[own[s]].severity > comparer->suspicions[best].severity))
+                best = own[s];
+    }
+    return best;
+}
+
 static void
 attach_facts(fc_comparer *comparer, const size_t *own, size_t count)
 {
     for (size_t f = 0; f < count; f++) {
         fc_suspicion *fact = &comparer->suspicions[own[f]];
-        if ((fact->kind != FC_SUSPICION_FACT && fact->kind != FC_SUSPICION_GROWTH &&
-             fact->kind != FC_SUSPICION_CHANGED) ||
-            fact->severity == FC_SEVERITY_INFO)
-            continue;
-        size_t best = SIZE_MAX;
-        for (size_t r = 0; r < FC_COUNT(fact_relations); r++) {
-            const fact_relation *rule = &fact_relations[r];
-            if ((int)rule->section != fact->index || strstr(fact->subject, rule->word) == NULL)
-                continue;
-            for (size_t s = 0; s < count; s++) {
-                const fc_suspicion *symptom = &comparer->suspicions[own[s]];
-                if (own[s] != own[f] && symptom->severity > FC_SEVERITY_INFO && symptom->cause == SIZE_MAX &&
-                    symptom->because == NULL && id_matches(rule->symptom, symptom->id) &&
-                    (best == SIZE_MAX || symptom->severity > comparer->suspicions[best].severity))
-                    best = own[s];
-            }
-        }
+        bool is_fact = fact->kind == FC_SUSPICION_FACT || fact->kind == FC_SUSPICION_GROWTH ||
+                       fact->kind == FC_SUSPICION_CHANGED;
+        size_t best = is_fact && fact->severity > FC_SEVERITY_INFO ? find_symptom(comparer, fact, own, count)
+                                                                   : SIZE_MAX;
         if (best == SIZE_MAX)
             continue;
         comparer->suspicions[best].because = fact->usual != NULL

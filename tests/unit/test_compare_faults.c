@@ -325,6 +325,16 @@ FAULT(different_mtu, "eth0 mtu is 1400|5 peers: 1500")
     set_both(all, FC_SECTION_LINK, "eth0 mtu", "1400");
 }
 
+FAULT(route_that_leads_nowhere,
+      "no answer|10.0.9.7:8080|in its configuration: 10.0.9.0/24 is unicast via 10.0.0.66")
+{
+    for (size_t i = 0; i < all->count; i++)
+        fleet_connections(all->instances[i].profile, "10.0.9.7", 8080, 12, i == FAULTY ? 0 : 300);
+    fleet_trouble(profile, FC_TROUBLE_TCP_NO_ANSWER, 12, 6, "10.0.9.7", 8080, NULL);
+    set_both(all, FC_SECTION_ROUTE, "10.77.0.0/24", "unicast via 10.0.0.67 dev eth0");
+    set_both(all, FC_SECTION_ROUTE, "10.0.9.0/24", "unicast via 10.0.0.66 dev eth0");
+}
+
 FAULT(different_sysctl, "net.ipv4.tcp_sack is 0|5 peers: 1")
 {
     (void)profile;
@@ -381,6 +391,7 @@ main(void)
         cmocka_unit_test(a_nothing_that_comes_back_is_named),
         cmocka_unit_test(a_dead_time_service_is_named),
         cmocka_unit_test(a_different_mtu_is_named),
+        cmocka_unit_test(a_route_that_leads_nowhere_is_named),
         cmocka_unit_test(a_different_sysctl_is_named),
         cmocka_unit_test(a_different_route_is_named),
         cmocka_unit_test(a_different_firewall_is_named),
