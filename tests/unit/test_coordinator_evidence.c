@@ -1,6 +1,7 @@
 /* The coordinator's evidence: what is taken, kept, stored in batches, and given back after a restart. */
 #include "test_coordinator_fixture.h"
 
+#include "common/base/mem.h"
 #include "common/profile/context.h"
 #include "common/profile/profile.h"
 
@@ -241,7 +242,18 @@ what_is_no_evidence_is_refused_and_counted(void **state)
     assert_int_equal(
         co_evidence_put(f.co, part, CO_EVIDENCE_CONTEXT_STOP, 1, bytes, 100, &no_wait, &stored, &fail),
         FC_ERR_INVALID);
-    assert_int_equal(f.co->counters.evidence_invalid, 4);
+    static const uint8_t cut[] = {0x08, 0x01, 0x12, 0x05, 'a'}, no_version[] = {0x12, 0x01, 'a'},
+                         group[] = {0x08, 0x01, 0x0b}, endless[] = {0x08, 0x81};
+    const struct {
+        const uint8_t *data;
+        size_t size;
+    } bad[] = {
+        {cut, sizeof cut}, {no_version, sizeof no_version}, {group, sizeof group}, {endless, sizeof endless}};
+    for (size_t i = 0; i < FC_COUNT(bad); i++)
+        assert_int_equal(co_evidence_put(f.co, part, CO_EVIDENCE_PROFILE, 1, bad[i].data, bad[i].size,
+                                         &no_wait, &stored, &fail),
+                         FC_ERR_INVALID);
+    assert_int_equal(f.co->counters.evidence_invalid, 4 + FC_COUNT(bad));
     assert_int_equal(f.co->counters.evidence_unstored_bytes, 0);
 }
 
