@@ -19,6 +19,7 @@
 /* Growth of an error counter: at least so much, and so many times the largest of the peers. */
 #define GROWTH_MIN   10.0
 #define GROWTH_RATIO 5.0
+#define GROWTH_MANY  100.0
 enum { EPHEMERAL_PORT = 32768 };
 
 /* A key of the fleet and what its instances have there. */
@@ -359,7 +360,9 @@ judge_growth(fc_comparer *comparer, const fact_key *key)
         if (peers.count == 0 || growth < GROWTH_RATIO * peers.median ||
             growth < GROWTH_RATIO * (peers.mad + 1) || growth < 2 * peers.max)
             continue;
-        bool link = key->section == FC_SECTION_LINK_COUNTER;
+        /* Interfaces drop what no protocol wants as well: some drops are no fault. */
+        bool link = key->section == FC_SECTION_LINK_COUNTER &&
+                    (growth >= GROWTH_MANY || strstr(key->key, "drop") == NULL);
         fc_suspicion *suspicion = fc_suspicion_add(comparer, FC_SUSPICION_GROWTH, (int)key->section,
                                                    fc_fact_rules[key->section].id, i);
         free(suspicion->subject);

@@ -113,7 +113,9 @@ add_caveats(const fc_comparer *comparer, fc_finding *finding, const gathered *gr
     if (first->peer_count == 1)
         add_caveat(finding,
                    fc_strdup("there is one peer only: which of the two is the normal one is not known"));
-    if (first->n > 0 && first->n < 10 && first->kind != FC_SUSPICION_SILENT)
+    bool counted = first->kind == FC_SUSPICION_TROUBLE || first->kind == FC_SUSPICION_RATE ||
+                   first->kind == FC_SUSPICION_LATENCY;
+    if (counted && first->n > 0 && first->n < 10)
         add_caveat(finding, fc_sprintf("few samples: %llu", (unsigned long long)first->n));
 }
 

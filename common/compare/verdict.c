@@ -106,7 +106,8 @@ fc_caveats_make(const fc_comparer *comparer, fc_comparison *comparison)
 {
     put_windows(comparer, comparison);
     put_differences(comparer, comparison);
-    if (comparer->mode == FC_MODE_PAIR)
+    bool differ = comparison->finding_count > 0 && comparison->findings[0].severity > FC_SEVERITY_INFO;
+    if (comparer->mode == FC_MODE_PAIR && differ)
         add_caveat(
             comparison,
             fc_strdup(
