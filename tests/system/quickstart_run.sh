@@ -18,6 +18,7 @@ that "it runs" bash -c './quickstart >"$TEST_DIR/first" 2>&1 </dev/null || { tai
 for instance in web-1 web-2 web-3 web-4; do
     that "the last table has $instance" grep -qE "^$instance +(eu|us) +[1-9]" "$TEST_DIR/first"
 done
+that "the verdict of fleetcap names the instance and its resolver" grep -q '^web-4 .*10\.99\.0\.53' "$TEST_DIR/first"
 equal "nothing is left behind" "" "$(left "$TEST_DIR/first")"
 equal "but build/" "" "$(git status --porcelain)"
 that "it runs again" bash -c './quickstart >"$TEST_DIR/second" 2>&1 </dev/null'
