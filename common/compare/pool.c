@@ -9,12 +9,15 @@
 
 typedef struct pool_entry {
     UT_hash_handle hh;
+    struct pool_entry *follower; /* what was asked for after it the last time: contexts come in the same order
+                                    again and again */
     bool may_have_address;
     char text[];
 } pool_entry;
 
 struct fc_pool {
     pool_entry *entries; /* owned */
+    pool_entry *last;    /* of the entries; NULL = none asked for yet */
 };
 
 fc_pool *
@@ -61,6 +64,10 @@ fc_pool_text(fc_pool *pool, const char *text)
     pool_entry *entry;
     if (text == NULL)
         return NULL;
+    if (pool->last != NULL && pool->last->follower != NULL && strcmp(pool->last->follower->text, text) == 0) {
+        pool->last = pool->last->follower;
+        return pool->last->text;
+    }
     size_t length = strlen(text);
     HASH_FIND(hh, pool->entries, text, length, entry);
     if (entry == NULL) {
@@ -69,5 +76,8 @@ fc_pool_text(fc_pool *pool, const char *text)
         entry->may_have_address = looks_like_address(entry->text);
         HASH_ADD_KEYPTR(hh, pool->entries, entry->text, length, entry);
     }
+    if (pool->last != NULL)
+        pool->last->follower = entry;
+    pool->last = entry;
     return entry->text;
 }
