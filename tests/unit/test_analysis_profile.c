@@ -65,8 +65,8 @@ hostile_identities_are_not_taken(void **state)
         "fleetcap capture ../dns (0123456789abcdef0123456789abcdef), instance web-1 (i-17)",
         "fleetcap capture dns (0123456789abcdef0123456789abcdef), instance <b> (i-17)",
         "fleetcap capture dns (0123456789abcdef0123456789abcdef), instance web-1 (",
-        "fleetcap capture dns (0123456789abcdef0123456789abcdef), instance "
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa (i-17)",
+        ("fleetcap capture dns (0123456789abcdef0123456789abcdef), instance "
+         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa (i-17)"),
     };
     packet_rig rig;
     rig_init(&rig, 0);
