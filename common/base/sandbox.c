@@ -33,6 +33,9 @@ static const int common_calls[] = {
     SCMP_SYS(mmap),
     SCMP_SYS(mprotect),
     SCMP_SYS(sigaltstack),
+    SCMP_SYS(rseq), /* ThreadSanitizer begins a thread after fork(2) */
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(gettimeofday),
     SCMP_SYS(sched_yield),
     SCMP_SYS(sched_getaffinity),
     SCMP_SYS(getrlimit),
