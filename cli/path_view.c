@@ -138,7 +138,7 @@ cli_path_table(const json_t *result, bool everything, bool exact)
     const json_t *conversations = json_object_get(result, "conversations");
     for (size_t i = 0; i < json_array_size(conversations); i++) {
         const json_t *conversation = json_array_get(conversations, i);
-        if (!everything && (json_is_true(json_object_get(conversation, "oneEndOnly")) ||
+        if (!everything && (json_is_true(json_object_get(conversation, "elsewhere")) ||
                             (!exact && i == CONVERSATIONS_SHOWN)))
             break; /* they are the last ones */
         for (int way = 0; way < 2; way++)
@@ -215,7 +215,7 @@ cli_path_tail(const cli_out *out, const json_t *result, bool everything, const f
     if (fc_buf_size(&losses) > 0)
         fc_buf_printf(text, "\n%s", fc_buf_text(&losses));
     fc_buf_fini(&losses);
-    uint64_t one_end = count_of(result, "oneEndOnly"), all = count_of(result, "conversationCount");
+    uint64_t one_end = count_of(result, "elsewhere"), all = count_of(result, "conversationCount");
     if (!everything && all - one_end > CONVERSATIONS_SHOWN)
         cli_prose(text, out, 0, 2, NULL,
                   "%" PRIu64 " conversations more are not worse than these: --all lists them.",
@@ -223,8 +223,8 @@ cli_path_tail(const cli_out *out, const json_t *result, bool everything, const f
     if (one_end > 0) {
         char *what = cli_count_text(one_end, "conversation");
         cli_prose(text, out, 0, 2, NULL,
-                  "%s %s seen at one end only and may be none of this path: --all lists them.", what,
-                  one_end == 1 ? "was" : "were");
+                  "%s %s not between the two (seen at one end only, or received by both): --all lists them.",
+                  what, one_end == 1 ? "was" : "were");
         free(what);
     }
     for (size_t i = 0; i < notes->count; i++)

@@ -61,6 +61,7 @@ typedef struct fc_path_stream {
     uint32_t next; /* of the hash chain */
     uint16_t mss;  /* of its SYN; 0 = none seen */
     bool leads;    /* not seen at the other end, although its addresses are of the two ends */
+    bool passes;   /* both ends receive it, or both send it: it is of neither */
 } fc_path_stream;
 
 enum { FC_PATH_WAY_UNKNOWN = 2 };

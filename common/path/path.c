@@ -189,6 +189,15 @@ keep_delays(work *w, const fc_path_match *match)
     total->bound_ns = match->worst_bound_ns > total->bound_ns ? match->worst_bound_ns : total->bound_ns;
 }
 
+/* Received by both ends, or sent by both: nothing of it went from one to the other. */
+static bool
+passes_by(const work *w, const fc_path_job *job)
+{
+    const fc_path_capture *a = &w->path->ends[0];
+    const fc_path_stream *stream = job->match.way == FC_PATH_A_TO_B ? job->sent : job->arrived;
+    return job->undecided && stream >= a->streams && stream < a->streams + a->stream_count && stream->passes;
+}
+
 static void
 run_job(work *w, fc_path_job *job)
 {
@@ -196,16 +205,18 @@ run_job(work *w, fc_path_job *job)
         return;
     describe_flow(job);
     count_sent(job);
-    if (job->sent != NULL && job->arrived != NULL)
+    if (passes_by(w, job))
+        job->flow->not_examined = job->flow->sent;
+    else if (job->sent != NULL && job->arrived != NULL)
         fc_path_match_stream(&job->match, job->sent, job->arrived);
-    if (!job->undecided)
+    if (!job->undecided) {
         keep_delays(w, &job->match);
-    sum_up_delay(job->match.delays, job->match.delay_count, job->match.relative, job->match.worst_bound_ns,
-                 &job->flow->delay);
+        sum_up_delay(job->match.delays, job->match.delay_count, job->match.relative,
+                     job->match.worst_bound_ns, &job->flow->delay);
+        fc_path_judge_misses(job, &w->trust);
+    }
     free(job->match.delays);
     job->match.delays = NULL;
-    if (!job->undecided)
-        fc_path_judge_misses(job, &w->trust);
 }
 
 /* ---- conversations ---- */
@@ -400,8 +411,8 @@ worse_first(const void *left, const void *right)
             counts[i][1] += flow->not_provable + flow->altered;
             counts[i][2] += flow->sent;
         }
-    if (a->one_end_only != b->one_end_only)
-        return a->one_end_only ? 1 : -1;
+    if (a->elsewhere != b->elsewhere)
+        return a->elsewhere ? 1 : -1;
     if (worst[0] != worst[1])
         return worst[0] < worst[1] ? -1 : 1;
     for (int i = 0; i < 3; i++)
@@ -420,16 +431,18 @@ judge_jobs(work *w)
         bool counts = false;
         for (int way = 0; way < 2; way++) {
             fc_path_job *job = &w->jobs[2 * i + (size_t)way];
-            counts = counts || (job->sent != NULL && (job->arrived != NULL || job->sent->leads)) ||
-                     (job->arrived != NULL && job->arrived->leads);
+            counts =
+                counts ||
+                (job->sent != NULL && !passes_by(w, job) && (job->arrived != NULL || job->sent->leads)) ||
+                (job->arrived != NULL && job->arrived->leads);
             if (job->flow != NULL)
                 fc_path_judge_flow(job, &w->trust);
             else
                 result->conversations[i].flows[way].verdict = FC_PATH_NOTHING;
             fc_path_match_fini(&job->match);
         }
-        result->conversations[i].one_end_only = !counts;
-        result->one_end_only += !counts;
+        result->conversations[i].elsewhere = !counts;
+        result->elsewhere += !counts;
         for (int way = 0; counts && way < 2; way++)
             add_to_total(&result->totals[way], &result->conversations[i].flows[way]);
     }

@@ -71,8 +71,7 @@ typedef enum fc_path_verdict {
     X(DIRECTION, "direction", "it is not known which end sends")                                             \
     X(CLOCK, "clock", "nothing relates the two clocks")                                                      \
     X(MULTICAST, "multicast", "it is for a group: not every receiver is on this path")                       \
-    X(INTERFACE, "interface", "the sending end shows it on several interfaces")                              \
-    X(UNCLEAR, "unclear", "packets like it cannot be told apart")
+    X(UNCLEAR, "unclear", "something else arrived about then that may be it in another shape")
 
 typedef enum fc_path_reason {
 #define X(name, text, meaning) FC_PATH_REASON_##name,
@@ -183,8 +182,8 @@ typedef struct fc_path_flow {
 
 typedef struct fc_path_conversation {
     uint8_t protocol;
-    bool translated;   /* addresses or ports differ between the ends */
-    bool one_end_only; /* seen at one end, and not known to lead to the other: listed last */
+    bool translated; /* addresses or ports differ between the ends */
+    bool elsewhere; /* seen at one end and not known to lead to the other, or received by both: listed last */
     char community_id[2][FC_COMMUNITY_ID_SIZE]; /* by end; "" = not seen there */
     int64_t first_ns;      /* on the clock of the end where it was seen first, A's if at both */
     fc_path_flow flows[2]; /* by fc_path_way */
@@ -195,8 +194,8 @@ typedef struct fc_path_result {
     fc_path_clock clock;
     fc_path_conversation *conversations; /* owned; worst first */
     size_t count;
-    uint64_t one_end_only;  /* conversations seen at one end, and not known to lead to the other: not in the
-                               totals */
+    uint64_t
+        elsewhere; /* conversations that are, so far as is known, not between the two: not in the totals */
     fc_path_flow totals[2]; /* counts and verdict; delays over all */
 } fc_path_result;
 

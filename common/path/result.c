@@ -116,9 +116,12 @@ put_doubts(fc_buf *text, const fc_path_result *result)
     uint64_t doubts = 0, reasons[FC_PATH_REASON_COUNT] = {0};
     size_t most = 0;
     for (int way = 0; way < 2; way++) {
-        doubts += result->totals[way].not_provable;
-        for (size_t i = 0; i < FC_PATH_REASON_COUNT; i++)
+        for (size_t i = 0; i < FC_PATH_REASON_COUNT; i++) {
+            if (i == FC_PATH_REASON_MULTICAST) /* nobody expects them all here */
+                continue;
+            doubts += result->totals[way].reasons[i];
             reasons[i] += result->totals[way].reasons[i];
+        }
     }
     for (size_t i = 1; i < FC_PATH_REASON_COUNT; i++)
         most = reasons[i] > reasons[most] ? i : most;

@@ -207,7 +207,7 @@ conversation_json(const fc_path_result *result, const fc_path_conversation *conv
 {
     json_t *tree = json_object();
     json_object_set_new(tree, "protocol", protocol_json(conversation->protocol));
-    json_object_set_new(tree, "oneEndOnly", json_boolean(conversation->one_end_only));
+    json_object_set_new(tree, "elsewhere", json_boolean(conversation->elsewhere));
     json_object_set_new(tree, "translated", json_boolean(conversation->translated));
     json_t *ids = json_array();
     for (int end = 0; end < 2; end++)
@@ -237,7 +237,7 @@ fc_path_result_to_json(const fc_path_result *result)
         json_object_set_new(totals, way == FC_PATH_A_TO_B ? "aToB" : "bToA", total);
     }
     json_object_set_new(tree, "totals", totals);
-    json_object_set_new(tree, "oneEndOnly", count_json(result->one_end_only));
+    json_object_set_new(tree, "elsewhere", count_json(result->elsewhere));
     json_object_set_new(tree, "conversationCount", count_json(result->count));
     for (size_t i = 0; i < result->count && i < FC_PATH_LISTED_MAX; i++)
         json_array_append_new(conversations, conversation_json(result, &result->conversations[i]));

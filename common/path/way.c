@@ -149,14 +149,16 @@ way_by_ttl(const fc_path_capture ends[2], const fc_path_stream *a)
 }
 
 static uint8_t
-way_of_pair(const fc_path_capture ends[2], const fc_path_stream *a)
+way_of_pair(const fc_path_capture ends[2], fc_path_stream *a)
 {
     uint8_t by_a = way_by_flags(a, FC_PATH_A), by_b = way_by_flags(&ends[1].streams[a->pair], FC_PATH_B);
-    if (by_a != FC_PATH_WAY_UNKNOWN && (by_b == by_a || by_b == FC_PATH_WAY_UNKNOWN))
-        return by_a;
-    if (by_a == FC_PATH_WAY_UNKNOWN && by_b != FC_PATH_WAY_UNKNOWN)
-        return by_b;
-    uint8_t way = way_by_times(ends, a);
+    if (by_a != FC_PATH_WAY_UNKNOWN && by_b != FC_PATH_WAY_UNKNOWN) {
+        a->passes = by_a != by_b;
+        return a->passes ? FC_PATH_WAY_UNKNOWN : by_a;
+    }
+    uint8_t way = by_a != FC_PATH_WAY_UNKNOWN ? by_a : by_b;
+    if (way == FC_PATH_WAY_UNKNOWN)
+        way = way_by_times(ends, a);
     return way != FC_PATH_WAY_UNKNOWN ? way : way_by_ttl(ends, a);
 }
 
@@ -238,7 +240,7 @@ settle(fc_path_capture ends[2], fc_path_end end, const residents *all)
             uint8_t flags = way_by_flags(stream, end);
             stream->leads = way != FC_PATH_WAY_UNKNOWN && (flags == FC_PATH_WAY_UNKNOWN || flags == way);
             stream->way = flags != FC_PATH_WAY_UNKNOWN ? flags : way;
-        } else if (end == FC_PATH_A && stream->way == FC_PATH_WAY_UNKNOWN) {
+        } else if (end == FC_PATH_A && stream->way == FC_PATH_WAY_UNKNOWN && !stream->passes) {
             set_way(ends, stream, way);
         }
     }

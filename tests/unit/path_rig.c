@@ -165,7 +165,9 @@ rig_show(rig *r, fc_path_end end, int64_t at_ns, const rig_packet *packet)
                              .link_type = r->link_type != 0 ? r->link_type : LINK_ETHERNET};
     if (packet->captured != 0 && packet->captured < block.frame.captured_bytes)
         block.frame.captured_bytes = packet->captured;
-    if (r->flags)
+    if (r->inbound)
+        block.frame.direction = FC_DIRECTION_INBOUND;
+    else if (r->flags)
         block.frame.direction =
             packet->from_b == (end == FC_PATH_B) ? FC_DIRECTION_OUTBOUND : FC_DIRECTION_INBOUND;
     /* Exactly what was captured, so that a read beyond it is seen. */

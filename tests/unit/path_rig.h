@@ -37,6 +37,7 @@ typedef struct rig {
     int64_t offset_ns; /* of B against A at RIG_START_NS */
     double skew_ppm;
     bool flags;         /* the captures know which way a packet goes */
+    bool inbound;       /* every frame comes in, wherever it is from */
     uint32_t interface; /* of the frames that come next */
     uint16_t link_type;
     uint64_t frames[2];

@@ -382,8 +382,37 @@ a_conversation_that_never_arrives_is_lost_only_if_it_leads_there(void **state)
     assert_int_equal(blocked->destination.bytes[3], 2);
     assert_int_equal(blocked->lost, 3);
     assert_int_equal(flow_of(result, 2, FC_PATH_A_TO_B)->reasons[FC_PATH_REASON_NOT_SEEN], 3);
-    assert_int_equal(result->one_end_only, 1);
+    assert_int_equal(result->elsewhere, 1);
     assert_int_equal(result->totals[0].lost, 3);
+    rig_end(&r);
+}
+
+static void
+what_both_ends_receive_is_not_between_them(void **state)
+{
+    (void)state;
+    rig r = {.flags = true};
+    rig_begin(&r, true, NULL);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        cross_pair(&r, i);
+        rig_packet stranger = question(5000 + i);
+        stranger.source = 50;
+        stranger.destination = 60;
+        stranger.from_b = true; /* inbound at A; the same again at B */
+        rig_show(&r, FC_PATH_A, RIG_MS(10 * i), &stranger);
+        r.flags = false;
+        r.inbound = true;
+        if (i != LOST)
+            rig_show(&r, FC_PATH_B, RIG_MS(10 * i) - RIG_US(30), &stranger);
+        r.inbound = false;
+        r.flags = true;
+    }
+    end_captures(&r);
+    const fc_path_result *result = rig_judge(&r);
+    assert_int_equal(result->elsewhere, 1);
+    assert_int_equal(result->totals[0].lost + result->totals[1].lost, 0);
+    assert_int_equal(result->totals[0].sent, COUNT);
+    assert_true(result->clock.known);
     rig_end(&r);
 }
 
@@ -523,6 +552,7 @@ main(void)
         cmocka_unit_test(what_routers_change_is_told),
         cmocka_unit_test(a_group_may_have_receivers_elsewhere),
         cmocka_unit_test(a_conversation_that_never_arrives_is_lost_only_if_it_leads_there),
+        cmocka_unit_test(what_both_ends_receive_is_not_between_them),
         cmocka_unit_test(with_one_way_only_and_no_flags_nothing_is_lost),
         cmocka_unit_test(one_way_with_flags_has_relative_delays_and_no_offset),
         cmocka_unit_test(offset_and_skew_are_found_within_their_bounds),
