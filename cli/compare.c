@@ -133,10 +133,10 @@ write_report(const cli_args *args, const cli_evidence_set *evidence, const fc_co
 }
 
 static void
-print_comparison(const cli_run *run, const cli_evidence_set *evidence, const fc_comparison *comparison)
+print_comparison(const cli_run *run, const cli_evidence_set *evidence, const fc_comparison *comparison,
+                 const char *page)
 {
     const bool everything = cli_args_has(&run->args, CLI_EVERYTHING);
-    const char *page = cli_args_text(&run->args, CLI_HTML);
     fc_buf text = {0};
     if (run->out.format == CLI_JSON) {
         json_t *tree = fc_comparison_to_json(comparison);
@@ -168,12 +168,14 @@ cli_compare(cli_run *run, fc_fail *fail)
         err = gather(run, &evidence, fail);
     if (err == FC_OK)
         err = cli_evidence_compare(&evidence, &comparison, fail);
-    if (err == FC_OK && page != NULL)
-        err = write_report(&run->args, &evidence, comparison, page, fail);
     if (err != FC_OK)
         goto out;
-    print_comparison(run, &evidence, comparison);
-    err = cli_evidence_verdict(&evidence, fail);
+    /* A page that cannot be written does not cost the answer. */
+    if (page != NULL)
+        err = write_report(&run->args, &evidence, comparison, page, fail);
+    print_comparison(run, &evidence, comparison, err == FC_OK ? page : NULL);
+    if (err == FC_OK)
+        err = cli_evidence_verdict(&evidence, fail);
     if (err == FC_OK && fail_on != FC_SEVERITY_INFO && comparison->severity >= fail_on)
         err = fc_fail_set(fail, FC_ERR_RANGE, "there is a finding of severity %s, and --fail-on says %s",
                           fc_severity_name(comparison->severity), fc_severity_name(fail_on));

@@ -60,6 +60,8 @@ done
 equal "saved profiles give the same verdict" "$(<said)" "$(verdict saved)"
 that "whom one suspects is compared with the healthy" grep -q web-4 <<<"$(verdict fleet --suspect web-4 --healthy 'web-[1-3]')"
 that "a healthy one that is suspected is no outlier" grep -qv "^web-2" <<<"$(verdict fleet --suspect web-2 --healthy 'web-[1,3]')"
+refused "a page that cannot be written" 3 'no/where.html' fleetcap compare fleet --html no/where.html
+that "does not cost the answer" grep -qF "$(<said)" <(fleetcap compare fleet --html no/where.html 2>/dev/null || true)
 refused "a finding can be a failure" 1 'severity' fleetcap compare fleet --fail-on warning
 refused "a suspect that is not there" 3 'web-9.*web-\[1-4\]' fleetcap compare fleet --suspect web-9
 refused "one that is healthy and suspect" 2 'web-4' fleetcap compare fleet --suspect web-4 --healthy 'web-*'
