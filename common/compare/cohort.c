@@ -27,6 +27,8 @@ fc_cohort_decide(fc_comparer *comparer)
     comparer->judged = fc_alloc_array(comparer->count, sizeof *comparer->judged);
     comparer->norm = fc_alloc_array(comparer->count, sizeof *comparer->norm);
     comparer->norms = fc_alloc_array(comparer->count, sizeof *comparer->norms);
+    comparer->votes = fc_alloc_array(comparer->count, sizeof *comparer->votes);
+    comparer->voters = fc_alloc_array(comparer->count, sizeof *comparer->voters);
     for (size_t i = 0; i < comparer->count; i++) {
         usable += comparer->features[i].has_profile || comparer->features[i].has_context;
         healthy += comparer->instances[i].cohort == FC_COHORT_HEALTHY;
@@ -40,8 +42,11 @@ fc_cohort_decide(fc_comparer *comparer)
         comparer->judged[i] = !comparer->cohorts_given || is_suspect;
         comparer->norm[i] = (!comparer->cohorts_given || is_healthy) && comparer->features[i].distrust == 0;
         comparer->judged_count += comparer->judged[i];
+        comparer->votes[i] = (!comparer->cohorts_given || is_healthy) && comparer->features[i].has_context;
         if (comparer->norm[i])
             comparer->norms[comparer->norm_count++] = i;
+        if (comparer->votes[i])
+            comparer->voters[comparer->voter_count++] = i;
     }
     if (comparer->norm_count == 0 || usable < 2)
         comparer->mode = FC_MODE_ALONE;

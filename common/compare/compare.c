@@ -69,6 +69,8 @@ fc_comparer_free(fc_comparer *comparer)
     free(comparer->judged);
     free(comparer->norm);
     free(comparer->norms);
+    free(comparer->votes);
+    free(comparer->voters);
     fc_pool_free(comparer->pool);
     free(comparer);
 }
@@ -108,9 +110,10 @@ judge(fc_comparer *comparer)
         fc_judge_latency(comparer);
         fc_judge_traffic(comparer);
         fc_judge_sets(comparer);
-        fc_judge_context(comparer);
         fc_judge_shared(comparer);
     }
+    if (comparer->voter_count > 0)
+        fc_judge_context(comparer);
     fc_judge_capture(comparer);
     fc_causes_fold(comparer);
 }

@@ -95,7 +95,7 @@ own_keys_init(own_keys *own, const fc_comparer *comparer, const fact_key *keys)
         if (key->users != 1)
             continue;
         size_t instance = key->first_user;
-        own->count[key->section] += comparer->norm[instance] && !own->has[key->section][instance];
+        own->count[key->section] += comparer->votes[instance] && !own->has[key->section][instance];
         own->has[key->section][instance] = true;
     }
 }
@@ -111,7 +111,7 @@ static bool
 own_keys_are_usual(const own_keys *own, const fc_comparer *comparer, fc_section section, size_t instance,
                    size_t peers)
 {
-    size_t others = own->count[section] - (comparer->norm[instance] && own->has[section][instance]);
+    size_t others = own->count[section] - (comparer->votes[instance] && own->has[section][instance]);
     return (double)others > OTHERS_PART * (double)peers;
 }
 
@@ -155,8 +155,8 @@ count_votes(const fc_comparer *comparer, const fact_key *key, vote *scratch)
 {
     votes result = {0};
     size_t first = 0;
-    for (size_t k = 0; k < comparer->norm_count; k++) {
-        size_t i = comparer->norms[k];
+    for (size_t k = 0; k < comparer->voter_count; k++) {
+        size_t i = comparer->voters[k];
         scratch[result.voters] = (vote){plain_value(key->facts[i]), shown_value(key->facts[i]), k};
         result.voters += section_known(comparer, i, key->section);
     }
@@ -183,8 +183,8 @@ peers_with(const fc_comparer *comparer, const fact_key *key, size_t instance)
 {
     size_t count = 0;
     const char *plain = plain_value(key->facts[instance]), *shown = shown_value(key->facts[instance]);
-    for (size_t k = 0; k < comparer->norm_count; k++) {
-        size_t i = comparer->norms[k];
+    for (size_t k = 0; k < comparer->voter_count; k++) {
+        size_t i = comparer->voters[k];
         if (i == instance || !section_known(comparer, i, key->section))
             continue;
         count +=
@@ -256,7 +256,7 @@ judge_values(fc_comparer *comparer, const fact_key *key, const own_keys *own, vo
         if (!comparer->judged[i] || !section_known(comparer, i, key->section) ||
             plain_value(key->facts[i]) == usual.plain)
             continue;
-        size_t own_vote = comparer->norm[i] ? 1 : 0, peers = usual.voters - own_vote;
+        size_t own_vote = comparer->votes[i] ? 1 : 0, peers = usual.voters - own_vote;
         if (peers == 0 || (double)usual.most < AGREED_PART * (double)peers ||
             (double)peers_with(comparer, key, i) > OTHERS_PART * (double)peers)
             continue;
@@ -282,7 +282,7 @@ judge_change(fc_comparer *comparer, const fact_key *key, size_t instance, size_t
     const fc_fact_rule *rule = &fc_fact_rules[key->section];
     if (!has_changed(fact))
         return;
-    bool counted = comparer->norm[instance];
+    bool counted = comparer->votes[instance];
     size_t peers = known - (counted && known > 0), others = changed - (counted && changed > 0);
     bool incidental = is_incidental(key->section, fact->key) || key->section == FC_SECTION_LISTENER;
     if (others * 5 > peers)
@@ -303,9 +303,9 @@ static void
 judge_changes(fc_comparer *comparer, const fact_key *key)
 {
     size_t changed = 0, known = 0;
-    for (size_t k = 0; k < comparer->norm_count; k++) {
-        known += section_known(comparer, comparer->norms[k], key->section);
-        changed += has_changed(key->facts[comparer->norms[k]]);
+    for (size_t k = 0; k < comparer->voter_count; k++) {
+        known += section_known(comparer, comparer->voters[k], key->section);
+        changed += has_changed(key->facts[comparer->voters[k]]);
     }
     for (size_t i = 0; i < comparer->count; i++)
         if (comparer->judged[i])
@@ -383,7 +383,7 @@ void
 fc_judge_context(fc_comparer *comparer)
 {
     fact_key *keys = gather(comparer), *key, *next;
-    vote *scratch = fc_alloc_array(comparer->norm_count + 1, sizeof *scratch);
+    vote *scratch = fc_alloc_array(comparer->voter_count + 1, sizeof *scratch);
     own_keys own;
     own_keys_init(&own, comparer, keys);
     HASH_ITER (hh, keys, key, next) {

@@ -83,6 +83,9 @@ struct fc_comparer {
     size_t *norms;       /* owned; the indices of the norm */
     size_t norm_count;
     size_t judged_count;
+    bool *votes;    /* owned; per instance: its context counts as normal, whatever its capture */
+    size_t *voters; /* owned; their indices */
+    size_t voter_count;
     fc_suspicion *suspicions; /* owned */
     size_t suspicion_count, suspicion_capacity;
 };
