@@ -1,11 +1,11 @@
 /* bench-capture: what a captured packet costs, against tcpdump and dumpcap, and what its profile costs.
  *
- *     bench-capture [--packets N] [--size BYTES] [--rounds N] [--dir DIRECTORY] [--ports N] [--json]
+ *     bench-capture [--packets N] [--size BYTES] [--rounds N] [--dir DIRECTORY] [--many] [--json]
  *
  * On a veth pair in namespaces of its own, trafgen sends the same packets for each program in turn, several
  * rounds; all have a ring of 64 MiB and the filter "udp" and write a file. CPU is user and system time of the
- * whole process (wait4), from start to sealed file; the medians are compared. --ports: so many conversations
- * take turns (1: all packets are of one).
+ * whole process (wait4), from start to sealed file; the medians are compared. --many:
+ * the packets are of 16,384 conversations in random order, instead of one.
  */
 #include "tests/system/capture_rig.h"
 
@@ -35,7 +35,8 @@ typedef struct cost_result {
 
 typedef struct cost_bench {
     rig_net net;
-    unsigned packets, size, rounds, ports;
+    unsigned packets, size, rounds;
+    bool many;
     bool json;
     const char *dir;
 } cost_bench;
@@ -59,16 +60,14 @@ take_usage(const struct rusage *usage, cost_result *result)
     result->system_s = (double)usage->ru_stime.tv_sec + (double)usage->ru_stime.tv_usec / 1e6;
 }
 
-/* trafgen's configuration: one UDP packet of the wanted size; with many ports, the source port counts up. */
+/* trafgen's configuration: one UDP packet of the wanted size; of many conversations, the source port changes.
+ */
 static void
 write_packet(const cost_bench *bench)
 {
     unsigned ip_bytes = bench->size - 14, udp_bytes = ip_bytes - 20;
     char path[256];
-    char port[64];
-    (void)snprintf(port, sizeof port, "dinc16(%u, %u)", 4000, 4000 + bench->ports - 1);
-    if (bench->ports == 1)
-        (void)snprintf(port, sizeof port, "c16(4000)");
+    const char *port = bench->many ? "dinc(64, 127), drnd(1)" : "c16(4000)";
     (void)snprintf(path, sizeof path, "%s/packet.cfg", bench->net.dir);
     FILE *file = fopen(path, "we");
     if (file == NULL) {
@@ -254,8 +253,9 @@ enum { TCPDUMP, DUMPCAP, FLEETCAP, PROFILED, TOOL_COUNT };
 static void
 print_table(const cost_bench *bench, const cost_tool tools[TOOL_COUNT])
 {
-    (void)printf("%u packets of %u bytes, %u rounds, ring %d MiB, filter udp, %u conversations\n\n",
-                 bench->packets, bench->size, bench->rounds, RING_MIB, bench->ports);
+    (void)printf("%u packets of %u bytes, %u rounds, ring %d MiB, filter udp, %s\n\n", bench->packets,
+                 bench->size, bench->rounds, RING_MIB,
+                 bench->many ? "many conversations" : "one conversation");
     (void)printf("%-18s %8s %8s %8s %10s %10s %10s %9s\n", "", "CPU s", "user", "system", "packets",
                  "dropped", "unprofiled", "MB");
     for (size_t i = 0; i < TOOL_COUNT; i++)
@@ -317,7 +317,7 @@ parse_options(cost_bench *bench, int argc, char **argv)
         {"size", required_argument, NULL, 's'},
         {"rounds", required_argument, NULL, 'r'},
         {"dir", required_argument, NULL, 'd'},
-        {"ports", required_argument, NULL, 'o'},
+        {"many", no_argument, NULL, 'm'},
         {"json", no_argument, NULL, 'j'},
         {NULL, 0, NULL, 0},
     };
@@ -328,8 +328,8 @@ parse_options(cost_bench *bench, int argc, char **argv)
             bench->size = number(optarg, 60, 1514);
         else if (option == 'r')
             bench->rounds = number(optarg, 1, ROUNDS_MAX);
-        else if (option == 'o')
-            bench->ports = number(optarg, 1, 50000);
+        else if (option == 'm')
+            bench->many = true;
         else if (option == 'd')
             bench->dir = optarg;
         else if (option == 'j')
@@ -339,7 +339,7 @@ parse_options(cost_bench *bench, int argc, char **argv)
     }
 }
 
-static cost_bench the_bench = {.packets = 3000000, .size = 128, .rounds = 5, .ports = 1};
+static cost_bench the_bench = {.packets = 3000000, .size = 128, .rounds = 5};
 
 static void
 clean_up(void)
