@@ -132,35 +132,54 @@ phase_text(const fc_conversation_summary *summary)
     return texts[summary->reset_phase];
 }
 
+/* One trouble of the conversation, that began at `at_ns` (0 = with the conversation). */
+static void
+trouble_at(fc_profile *profile, fc_trouble_id id, const fc_conversation_summary *summary, int64_t at_ns,
+           uint64_t value)
+{
+    fc_exemplar exemplar = fc_record_exemplar(summary);
+    if (at_ns != 0)
+        exemplar.at_ns = at_ns;
+    fc_record_trouble(profile, id, &exemplar, NULL, value);
+}
+
+static void
+loss_troubles(fc_profile *profile, const fc_told *told)
+{
+    const fc_conversation_summary *summary = &told->summary;
+    const fc_tcp_verdict *tcp = &told->tcp;
+    uint64_t out_again = summary->out.retransmitted, in_again = summary->in.retransmitted;
+    uint64_t late = summary->in.out_of_order + summary->out.out_of_order;
+    uint64_t *opener = summary->initiator == FC_SIDE_LOCAL ? &out_again : &in_again;
+    *opener -= tcp->syn_retransmitted < *opener ? tcp->syn_retransmitted : *opener;
+    if (out_again > 0)
+        trouble_at(profile, FC_TROUBLE_TCP_RETRANSMITS, summary, tcp->local_again_ns, out_again);
+    if (in_again > 0)
+        trouble_at(profile, FC_TROUBLE_TCP_LOSS_IN, summary, tcp->remote_again_ns, in_again);
+    if (late > 0)
+        trouble_at(profile, FC_TROUBLE_TCP_REORDERED, summary, 0, late);
+    if (summary->black_hole)
+        trouble_at(profile, FC_TROUBLE_TCP_BLACK_HOLE, summary, tcp->local_again_ns, tcp->black_hole_size);
+    else if (summary->outcome == FC_TCP_HALF_OPEN && tcp->silent == FC_SIDE_REMOTE)
+        trouble_at(profile, FC_TROUBLE_TCP_HALF_OPEN, summary, tcp->silent_ns, out_again);
+}
+
 static void
 tcp_troubles(fc_profile *profile, const fc_told *told)
 {
     const fc_conversation_summary *summary = &told->summary;
-    const fc_flow_counts *in = &summary->in, *out = &summary->out;
-    fc_exemplar exemplar = fc_record_exemplar(summary);
-    uint64_t out_again = out->retransmitted, in_again = in->retransmitted;
-    uint64_t *opener = summary->initiator == FC_SIDE_LOCAL ? &out_again : &in_again;
-    *opener -= told->tcp.syn_retransmitted < *opener ? told->tcp.syn_retransmitted : *opener;
-    if (out_again > 0)
-        fc_record_trouble(profile, FC_TROUBLE_TCP_RETRANSMITS, &exemplar, NULL, out_again);
-    if (in_again > 0)
-        fc_record_trouble(profile, FC_TROUBLE_TCP_LOSS_IN, &exemplar, NULL, in_again);
-    if (in->out_of_order + out->out_of_order > 0)
-        fc_record_trouble(profile, FC_TROUBLE_TCP_REORDERED, &exemplar, NULL,
-                          in->out_of_order + out->out_of_order);
-    if (told->tcp.local_stall_ns >= FC_TCP_STALL_NS)
-        fc_record_trouble(profile, FC_TROUBLE_TCP_ZERO_WINDOW_LOCAL, &exemplar, NULL,
-                          (uint64_t)told->tcp.local_stall_ns);
-    if (told->tcp.remote_stall_ns >= FC_TCP_STALL_NS)
-        fc_record_trouble(profile, FC_TROUBLE_TCP_ZERO_WINDOW_REMOTE, &exemplar, NULL,
-                          (uint64_t)told->tcp.remote_stall_ns);
-    if (summary->black_hole)
-        fc_record_trouble(profile, FC_TROUBLE_TCP_BLACK_HOLE, &exemplar, NULL, told->tcp.black_hole_size);
-    else if (summary->outcome == FC_TCP_HALF_OPEN)
-        fc_record_trouble(profile, FC_TROUBLE_TCP_HALF_OPEN, &exemplar, NULL, summary->out.retransmitted);
+    const fc_tcp_verdict *tcp = &told->tcp;
+    loss_troubles(profile, told);
+    if (tcp->local_stall_ns >= FC_TCP_STALL_NS)
+        trouble_at(profile, FC_TROUBLE_TCP_ZERO_WINDOW_LOCAL, summary, tcp->local_stalled_ns,
+                   (uint64_t)tcp->local_stall_ns);
+    if (tcp->remote_stall_ns >= FC_TCP_STALL_NS)
+        trouble_at(profile, FC_TROUBLE_TCP_ZERO_WINDOW_REMOTE, summary, tcp->remote_stalled_ns,
+                   (uint64_t)tcp->remote_stall_ns);
     /* Within a TLS handshake it is TLS's trouble; while closing it is how many programs close. */
     if (summary->outcome == FC_TCP_RESET && summary->reset_phase != FC_PHASE_CLOSING &&
         summary->reset_phase != FC_PHASE_TLS) {
+        fc_exemplar exemplar = fc_record_exemplar(summary);
         exemplar.at_ns = told->reset_ns;
         exemplar.frame = summary->reset_frame;
         exemplar.file = told->reset_file;

@@ -156,7 +156,7 @@ look_at_window(fc_tcp_side *self, const fc_tcp_side *other, const segment *s)
             self->zero_ns = s->unix_ns;
     } else if (UNLIKELY(self->zero_ns != 0)) {
         if (s->unix_ns - self->zero_ns > self->stall_ns)
-            self->stall_ns = s->unix_ns - self->zero_ns;
+            self->stalled_ns = self->zero_ns, self->stall_ns = s->unix_ns - self->zero_ns;
         self->zero_ns = 0;
     }
     if (s->window != 0 && repeats(self, s) && !other->kept_alive) {
@@ -203,6 +203,8 @@ static void
 count_again(fc_tcp_side *self, const segment *s, uint32_t size)
 {
     self->retransmitted++;
+    if (self->first_again_ns == 0 && (s->flags & FC_TCP_SYN) == 0)
+        self->first_again_ns = s->unix_ns;
     self->retransmitted_bytes += s->length;
     if (self->again_count > 0 && self->again_start == s->start) {
         if (self->again_count < UINT8_MAX)

@@ -36,9 +36,10 @@ typedef struct fc_tcp_side {
     int64_t last_ns;    /* of its last segment */
     int64_t sample_ns;  /* of the segment whose acknowledgement is waited for; 0 = none */
     uint32_t sample_end, sample_size;
-    int64_t zero_ns;  /* since when its window is closed; 0 = it is open */
-    int64_t stall_ns; /* the longest that it was */
-    int64_t again_ns; /* of the first transmission again that the other side has not reacted to */
+    int64_t zero_ns;              /* since when its window is closed; 0 = it is open */
+    int64_t stall_ns, stalled_ns; /* the longest that it was, and since when */
+    int64_t first_again_ns;       /* of the first transmission again but of the SYN; 0 = none */
+    int64_t again_ns;             /* of the first one that the other side has not reacted to */
     uint64_t data_bytes, retransmitted_bytes, unseen_bytes;
     uint32_t data_packets, retransmitted, out_of_order, zero_window, duplicate_acks;
     uint32_t again_start, again_size; /* what it sent again last */
@@ -112,13 +113,16 @@ fc_tcp_distance(uint32_t from, uint32_t to)
 
 /* What the end of a conversation makes of it, beside the numbers. */
 typedef struct fc_tcp_verdict {
-    bool open;           /* too young to be called unanswered */
-    bool begun;          /* its handshake was seen, or a part of it */
-    bool established;    /* all of it */
-    uint8_t silent_side; /* with FC_TCP_HALF_OPEN; FC_SIDE_UNKNOWN */
+    bool open;        /* too young to be called unanswered */
+    bool begun;       /* its handshake was seen, or a part of it */
+    bool established; /* all of it */
+    fc_side silent;   /* with FC_TCP_HALF_OPEN: who does not answer */
     uint32_t syn_retransmitted;
     uint32_t black_hole_size; /* bytes of the segments that do not get through; 0 = no black hole */
-    int64_t local_stall_ns, remote_stall_ns; /* the longest time that this end's window was closed */
+    int64_t local_stall_ns, remote_stall_ns;     /* the longest time that this end's window was closed */
+    int64_t local_stalled_ns, remote_stalled_ns; /* since when */
+    int64_t local_again_ns, remote_again_ns;     /* when this end first sent data again; 0 = never */
+    int64_t silent_ns;                           /* since when */
 } fc_tcp_verdict;
 
 #define FC_SILENCE_NS   (3 * 1000000000LL)

@@ -73,13 +73,16 @@ outcome(const fc_conversation *conversation, const fc_tcp *tcp, bool half_open)
     return from_start ? FC_TCP_ESTABLISHED : FC_TCP_UNKNOWN;
 }
 
-/* How long a side kept its window closed. What is closed to the end is a stall only while somebody waits. */
+/* How long a side kept its window closed, and since when. What is closed to the end is a stall only while
+ * somebody waits. */
 static int64_t
-stall(const fc_tcp *tcp, unsigned side, int64_t unix_ns)
+stall(const fc_tcp *tcp, unsigned side, int64_t unix_ns, int64_t *ret_since_ns)
 {
     const fc_tcp_side *self = &tcp->sides[side];
     bool waits = self->zero_ns != 0 && tcp->reset_side == FC_SIDE_UNKNOWN && tcp->fin_count < 2;
-    return waits && unix_ns - self->zero_ns > self->stall_ns ? unix_ns - self->zero_ns : self->stall_ns;
+    bool still = waits && unix_ns - self->zero_ns > self->stall_ns;
+    *ret_since_ns = still ? self->zero_ns : self->stalled_ns;
+    return still ? unix_ns - self->zero_ns : self->stall_ns;
 }
 
 static void
@@ -105,18 +108,22 @@ fc_tcp_judge(const fc_conversation *conversation, int64_t unix_ns, fc_conversati
     *ret_verdict = (fc_tcp_verdict){
         .begun = tcp->syn_count > 0 || tcp->syn_ack,
         .established = tcp->established,
-        .silent_side = FC_SIDE_UNKNOWN,
         .syn_retransmitted = tcp->syn_count > 1 ? tcp->syn_count - 1u : 0,
-        .local_stall_ns = stall(tcp, local, unix_ns),
-        .remote_stall_ns = stall(tcp, remote, unix_ns),
+        .local_again_ns = tcp->sides[local].first_again_ns,
+        .remote_again_ns = tcp->sides[remote].first_again_ns,
     };
+    ret_verdict->local_stall_ns = stall(tcp, local, unix_ns, &ret_verdict->local_stalled_ns);
+    ret_verdict->remote_stall_ns = stall(tcp, remote, unix_ns, &ret_verdict->remote_stalled_ns);
     flow(conversation, tcp, remote, &summary->in);
     flow(conversation, tcp, local, &summary->out);
     numbers(tcp, summary);
-    for (unsigned side = 0; side < 2; side++)
-        if (is_half_open(tcp, side, unix_ns))
-            ret_verdict->silent_side = (uint8_t)(1 - side);
-    summary->outcome = outcome(conversation, tcp, ret_verdict->silent_side != FC_SIDE_UNKNOWN);
+    for (unsigned side = 0; side < 2; side++) {
+        if (is_half_open(tcp, side, unix_ns)) {
+            ret_verdict->silent = side_name(conversation, 1 - side);
+            ret_verdict->silent_ns = tcp->sides[side].again_ns;
+        }
+    }
+    summary->outcome = outcome(conversation, tcp, ret_verdict->silent != FC_SIDE_NONE);
     summary->reset_by = side_name(conversation, tcp->reset_side);
     ret_verdict->open = summary->outcome == FC_TCP_NO_ANSWER && unix_ns - tcp->syn_first_ns < FC_SILENCE_NS;
     for (unsigned side = 0; side < 2; side++)

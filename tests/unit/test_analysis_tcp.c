@@ -151,6 +151,7 @@ data_sent_again_is_a_retransmission_and_no_sample(void **state)
     assert_int_equal(told->rtt_count, 1);
     assert_int_equal(told->rtt_min_ns, 7 * RIG_MS);
     assert_int_equal(trouble(&rig, FC_TROUBLE_TCP_RETRANSMITS), 1);
+    assert_int_equal(rig.profile->troubles[FC_TROUBLE_TCP_RETRANSMITS].first_ns, RIG_START_NS + 311 * RIG_MS);
     assert_int_equal(trouble(&rig, FC_TROUBLE_TCP_LOSS_IN), 0);
     rig_fini(&rig);
 }
