@@ -50,6 +50,11 @@ done
 
 captured equal
 equal "six that are equal: no finding above info" "" "$(loud equal)"
+fleetcap capture download equal --dir "$TEST_DIR/evidence" >/dev/null
+mapfile -t files < <(find "$TEST_DIR/evidence" -name '*.pcapng')
+equal "there is a file of each" 6 "${#files[@]}"
+that "tshark says the same of the live fleet's files" /usr/bin/python3 "$HERE/../oracle/oracle.py" --program "$BUILD/bin/fleetcap" \
+    --files "${files[@]}"
 
 victim=web-$((RANDOM % 6 + 1))
 fleet resolvers "$victim" "$STALE" "$services"
