@@ -177,7 +177,7 @@ const cli_command cli_commands[] = {
      "Exit status 4: some files could not be read, or not to their end.",
      "fleetcap analyze web-4.pcapng\n"
      "fleetcap analyze evidence/ -o json\n"
-     "tcpdump -w - port 53 | fleetcap analyze - --dns\n"
+     "ssh web-4 cat /var/captures/dns.pcap.zst | fleetcap analyze - --dns\n"
      "fleetcap analyze server.pcap --local 10.0.0.5 --conversations --save-profile server.fcprofile",
      LIST(CLI_CONVERSATIONS, CLI_QUESTIONS, CLI_LOCAL, CLI_SAVE_PROFILE), cli_analyze},
     {"compare", "CAPTURE|FILE…|DIR…", 1, -1, true,
