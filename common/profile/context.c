@@ -104,10 +104,20 @@ compare_facts(const void *a_, const void *b_)
     return order != 0 ? order : strcmp(a->value, b->value);
 }
 
+/* In order, each once? What was packed is: it need not be sorted again. */
+static bool
+is_sorted(const fc_context *context)
+{
+    for (size_t i = 1; i < context->fact_count; i++)
+        if (compare_facts(&context->facts[i - 1], &context->facts[i]) >= 0)
+            return false;
+    return true;
+}
+
 void
 fc_context_sort(fc_context *context)
 {
-    if (context->sorted || context->fact_count == 0) {
+    if (context->sorted || is_sorted(context)) {
         context->sorted = true;
         return;
     }
