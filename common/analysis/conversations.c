@@ -35,8 +35,8 @@ void
 fc_conversations_init(fc_conversations *table, size_t max, fc_conversation_ended *ended, void *user)
 {
     *table = (fc_conversations){.ended = ended, .user = user};
-    if (max > 1u << 24)
-        max = 1u << 24;
+    if (max > FC_CONVERSATION_PLACE_MASK)
+        max = FC_CONVERSATION_PLACE_MASK;
     if (max < FC_CONVERSATION_WAYS)
         max = FC_CONVERSATION_WAYS;
     uint32_t sets = 1;
@@ -94,7 +94,7 @@ static fc_conversation_set *
 set_of(const fc_conversations *table, const fc_flow_key *key, uint32_t *ret_tag)
 {
     uint64_t hash = fc_flow_key_hash(key);
-    *ret_tag = (uint32_t)(hash >> 32);
+    *ret_tag = (uint32_t)(hash >> 32) & ~(uint32_t)FC_CONVERSATION_PLACE_MASK;
     return &table->sets[hash & table->set_mask];
 }
 
@@ -105,8 +105,8 @@ fc_conversations_remove(fc_conversations *table, fc_conversation *conversation, 
     uint32_t tag, place = (uint32_t)(conversation - table->places);
     fc_conversation_set *set = set_of(table, &conversation->key, &tag);
     for (unsigned i = 0; i < FC_CONVERSATION_WAYS; i++)
-        if (set->places[i] == place)
-            set->places[i] = 0;
+        if (set->ways[i] == (tag | place))
+            set->ways[i] = 0;
     unlink_place(table, conversation);
     conversation->used = 0;
     conversation->newer = table->free_place;
@@ -136,14 +136,17 @@ evict_oldest(fc_conversations *table)
 static unsigned
 way_of(fc_conversations *table, const fc_conversation_set *set)
 {
+    fc_conversation *found = NULL;
     unsigned oldest = 0;
     for (unsigned i = 0; i < FC_CONVERSATION_WAYS; i++) {
-        if (set->places[i] == 0)
+        if (set->ways[i] == 0)
             return i;
-        if (table->places[set->places[i]].last_ns < table->places[set->places[oldest]].last_ns)
-            oldest = i;
+        fc_conversation *conversation = &table->places[set->ways[i] & FC_CONVERSATION_PLACE_MASK];
+        if (found != NULL && conversation->last_ns >= found->last_ns)
+            continue;
+        found = conversation;
+        oldest = i;
     }
-    fc_conversation *found = &table->places[set->places[oldest]];
     fc_conversations_remove(table, found, found->list == FC_LIST_FINISHED ? FC_END_IDLE : FC_END_EVICTED);
     return oldest;
 }
@@ -163,8 +166,7 @@ fc_conversations_add(fc_conversations *table, const fc_flow_key *key, fc_convers
     } else {
         place = ++table->places_used;
     }
-    set->tags[way] = tag;
-    set->places[way] = place;
+    set->ways[way] = tag | place;
     fc_conversation *conversation = &table->places[place];
     *conversation = (fc_conversation){
         .key = *key,

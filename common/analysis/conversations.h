@@ -75,9 +75,11 @@ _Static_assert(sizeof(fc_flow_key) == 40 && sizeof(fc_conversation) <= 128,
 
 typedef enum fc_conversation_end { FC_END_IDLE, FC_END_EVICTED, FC_END_REPLACED } fc_conversation_end;
 
+/* Half a cache line: 8 bits of the hash, and 24 of the index of a place; 0 = free. */
+enum { FC_CONVERSATION_PLACE_BITS = 24, FC_CONVERSATION_PLACE_MASK = (1 << FC_CONVERSATION_PLACE_BITS) - 1 };
+
 typedef struct fc_conversation_set {
-    uint32_t tags[FC_CONVERSATION_WAYS];
-    uint32_t places[FC_CONVERSATION_WAYS]; /* index plus one; 0 = free */
+    uint32_t ways[FC_CONVERSATION_WAYS];
 } fc_conversation_set;
 
 /* Called before the conversation's place is used again. */
@@ -181,12 +183,13 @@ static inline fc_conversation *
 fc_conversations_find(const fc_conversations *table, const fc_flow_key *key)
 {
     uint64_t hash = fc_flow_key_hash(key);
-    uint32_t tag = (uint32_t)(hash >> 32);
+    uint32_t tag = (uint32_t)(hash >> 32) & ~(uint32_t)FC_CONVERSATION_PLACE_MASK;
     const fc_conversation_set *set = &table->sets[hash & table->set_mask];
     for (unsigned i = 0; i < FC_CONVERSATION_WAYS; i++) {
-        if (set->tags[i] != tag || set->places[i] == 0)
+        uint32_t place = set->ways[i] ^ tag; /* the tag's bits are 0 where it is the same */
+        if (place > FC_CONVERSATION_PLACE_MASK || set->ways[i] == 0)
             continue;
-        fc_conversation *conversation = &table->places[set->places[i]];
+        fc_conversation *conversation = &table->places[place];
         if (fc_flow_key_equal(&conversation->key, key))
             return conversation;
     }
