@@ -379,7 +379,7 @@ def main():
     lab.sandbox()
     os.environ["TZ"] = "UTC"
     time.tzset()
-    seconds, loss = (20, 0.01) if long else (4, 0.03)
+    seconds, loss = (10, 0.01) if long else (4, 0.03)
     print("the router drops by", "netem" if has_netem() else "nftables: this kernel has no netem")
     for name, options in (("plain", {"offloads": True}), ("offloads off, source translated", {"offloads": False, "snat": True}),
                           ("source translated", {"snat": True}), ("offloads off", {"offloads": False})):
