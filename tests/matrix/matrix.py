@@ -80,8 +80,8 @@ def report(runs):
     quiet = sum(bool(run.said) and not run.findings(("note",) + LOUD) for run in without)
     precision = 100 * (loud - wrong) / loud if loud else 100
     recall = 100 * found / len(with_fault) if with_fault else 100
-    print(f"matrix: {len(with_fault)} faults on one of six, {found} found with their cause: recall {recall:.0f} %; {loud} findings above note, "
-          f"{wrong} about others: precision {precision:.1f} %; {quiet} of {len(without)} equal fleets quiet")
+    print(f"matrix: {len(with_fault)} faults on one of six, {found} found with their cause: recall {recall:.0f} %; "
+          f"{loud} findings above note, {wrong} about others: precision {precision:.1f} %; {quiet} of {len(without)} equal fleets quiet")
     return found == len(with_fault) and wrong == 0 and quiet == len(without)
 
 

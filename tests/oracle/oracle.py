@@ -8,7 +8,6 @@ import concurrent.futures
 import glob
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -36,9 +35,9 @@ RULES = {
 }
 
 # What the corpus must have something of, so that an equal zero is no success.
-NEEDED = ("handshake time", "first RST's frame", "retransmissions", "out of order", "zero windows", "duplicate ACKs", "DNS latency", "DNS rcode",
-          "DNS truncated", "TLS alert's name", "TLS alert is encrypted", "TLS version", "ICMP unreachable", "ICMP prohibited", "ICMP tooBig",
-          "ICMP timeExceeded", "ICMP MTU", "dns.time", "ack_rtt of the SYN-ACK")
+NEEDED = ("handshake time", "first RST's frame", "retransmissions", "out of order", "zero windows", "duplicate ACKs", "DNS latency",
+          "DNS rcode", "DNS truncated", "TLS alert's name", "TLS alert is encrypted", "TLS version", "ICMP unreachable",
+          "ICMP prohibited", "ICMP tooBig", "ICMP timeExceeded", "ICMP MTU", "dns.time", "ack_rtt of the SYN-ACK")
 ICMP_KINDS = ("unreachable", "prohibited", "tooBig", "timeExceeded")
 
 
