@@ -39,6 +39,7 @@ nd_instance_capture_context_run(fc_task *task)
         fc_log(FC_LOG_WARNING, "capture %s: no network context: %s", capture->want.name, fail.text);
     }
     nd_instance_capture_save_evidence(capture);
+    capture->env->changed(capture->env, capture, false);
     fc_buf_fini(&packed);
     fc_context_fini(&context);
 }
@@ -50,8 +51,11 @@ nd_instance_capture_profile(void *user, const void *bytes, size_t size)
     fc_loop *loop = capture->env->loop;
     fc_wall now = fc_clock_wall(fc_loop_clock(loop));
     fc_fail fail = {0};
-    if (nd_evidence_put_profile(&capture->evidence, bytes, size, now, &fail) != FC_OK)
+    if (nd_evidence_put_profile(&capture->evidence, bytes, size, now, &fail) != FC_OK) {
         fc_log(FC_LOG_WARNING, "capture %s: a profile was left out: %s", capture->want.name, fail.text);
-    else if (capture->save_timer.slot == 0)
+        return;
+    }
+    if (capture->save_timer.slot == 0)
         fc_loop_timer_after_ms(loop, &capture->save_timer, ND_SAVE_PROGRESS_MS);
+    capture->env->changed(capture->env, capture, false);
 }

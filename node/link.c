@@ -24,7 +24,8 @@ struct nd_link {
     fc_rpc_conn *conn; /* weak: cleared by on_close */
     bool ready;
     fc_rpc_call *hello, *report, *heartbeat, *evidence; /* weak: cleared by their on_closed */
-    bool no_evidence; /* this coordinator takes none */
+    bool no_evidence;      /* this coordinator takes none */
+    fc_mono evidence_from; /* not before: a fleet that is back at once must not tell all at once */
 
     uint32_t heartbeat_ms, report_interval_ms;
     fc_timer heartbeat_timer, report_timer, refused_timer, evidence_timer;
@@ -146,6 +147,7 @@ send_report(nd_link *link)
     link->report =
         fc_rpc_call_new(link->conn, FC_METHOD_REPORT, &report->base, ND_HELLO_MS, &report_ops, link);
     protobuf_c_message_free_unpacked(&report->base, NULL);
+    send_evidence(link);
 }
 
 static void
@@ -187,24 +189,30 @@ evidence_closed(fc_rpc_call *call, const fc_rpc_status *status)
     }
     if (status->code == FC_CODE_OK || for_good || link->no_evidence)
         send_evidence(link);
+    else if (link->ready)
+        fc_loop_timer_after_ms(link->loop, &link->evidence_timer, ND_EVIDENCE_MS);
 }
 
 static const fc_rpc_call_ops evidence_ops = {.on_closed = evidence_closed};
 
-/* The next item, unless there is something that matters more: that brings us back. */
+/* The next item, behind whatever is to be reported: so the last profile of a capture arrives with its end. */
 static void
 send_evidence(nd_link *link)
 {
-    if (!link->ready || link->evidence != NULL || link->report != NULL || link->urgent)
+    if (!link->ready || link->evidence != NULL || link->urgent)
         return;
     if (link->no_evidence || !nd_report_evidence_pending(link->node)) {
-        if (!nd_report_pending(link->node))
+        if (link->report == NULL && !nd_report_pending(link->node))
             flush_done(link);
         return;
     }
-    Fcpb__ReportEvidenceRequest *request = nd_report_evidence_next(link->node, fc_loop_now(link->loop));
-    if (request == NULL)
+    fc_mono now = fc_loop_now(link->loop);
+    bool wait = now.ns < link->evidence_from.ns && link->flushed == NULL;
+    Fcpb__ReportEvidenceRequest *request = wait ? NULL : nd_report_evidence_next(link->node, now);
+    if (request == NULL) { /* not yet */
+        fc_loop_timer_after_ms(link->loop, &link->evidence_timer, ND_EVIDENCE_MS);
         return;
+    }
     link->evidence = fc_rpc_call_new(link->conn, FC_METHOD_REPORT_EVIDENCE, &request->base, ND_HELLO_MS,
                                      &evidence_ops, link);
     protobuf_c_message_free_unpacked(&request->base, NULL);
@@ -213,10 +221,7 @@ send_evidence(nd_link *link)
 static void
 evidence_fire(fc_timer *timer)
 {
-    nd_link *link = FC_CONTAINER(timer, nd_link, evidence_timer);
-    fc_loop_timer_after_ms(link->loop, &link->evidence_timer, ND_EVIDENCE_MS);
-    if (!nd_report_pending(link->node))
-        send_evidence(link);
+    send_evidence(FC_CONTAINER(timer, nd_link, evidence_timer));
 }
 
 /* ---- heartbeats ---- */
@@ -263,12 +268,12 @@ hello_message(fc_rpc_call *call, const ProtobufCMessage *message)
     link->report_interval_ms = clamp_ms(hello->report_interval_ms, ND_REPORT_INTERVAL_MS);
     link->ready = true;
     link->no_evidence = false;
+    link->evidence_from = fc_mono_after_ms(fc_loop_now(link->loop), random_below(ND_EVIDENCE_SPREAD_MS));
     nd_node_renew_lease(link->node, hello->lease_ms);
     nd_node_set_connected(link->node, true);
     nd_report_all(link->node);
     /* The first heartbeats of a fleet that came back at once are spread. */
     fc_loop_timer_after_ms(link->loop, &link->heartbeat_timer, 1 + random_below(link->heartbeat_ms));
-    fc_loop_timer_after_ms(link->loop, &link->evidence_timer, 1 + random_below(ND_EVIDENCE_MS));
     fc_log(FC_LOG_INFO, "connected to coordinator %s of fleet %.63s", fc_rpc_conn_address(link->conn),
            hello->fleet_id);
     send_report(link);

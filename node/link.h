@@ -3,7 +3,7 @@
  * Life of a connection: dialled -> open -> (coordinator's addresses resolved) -> Hello answered -> ready ->
  * closed; then again, with jittered back-off, for ever. While ready: Reports (one at a time; a change of
  * state at once, counters at most every report_interval_ms), Heartbeats, and NodeService for the coordinator.
- * When there is nothing to report: evidence, one item at a time.
+ * Behind them evidence, one item at a time.
  */
 #ifndef ND_LINK_H
 #define ND_LINK_H
@@ -19,7 +19,8 @@ enum {
     ND_HEARTBEAT_MS = 15000,  /* unless Hello says otherwise, as the next */
     ND_REPORT_INTERVAL_MS = 1000,
     ND_COALESCE_MS = 100, /* counters wait this long for company */
-    ND_EVIDENCE_MS = 500, /* how often is looked for evidence to tell; again after a refusal */
+    ND_EVIDENCE_MS = 500, /* until evidence is looked at again that is not to be told yet, or was refused */
+    ND_EVIDENCE_SPREAD_MS = 3000, /* after Hello, at random: before, none is told */
     /* After a coordinator's restart the whole fleet is to be back within 5 s. */
     ND_BACKOFF_FIRST_MS = 250,
     ND_BACKOFF_MAX_MS = 3000,

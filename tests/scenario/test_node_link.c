@@ -568,6 +568,7 @@ an_old_coordinator_is_not_asked_again(void **state)
     world *w = *state;
     w->refuse_evidence = FC_ERR_UNSUPPORTED; /* as a method that is not served */
     run_and_stop(w);
+    UNTIL(w, w->evidence_refused == 1);
     int64_t from = now_ns();
     while (now_ns() - from < 1500 * FC_NS_PER_MS)
         fc_loop_step(w->loop, 5);
