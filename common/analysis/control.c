@@ -30,22 +30,26 @@ take_direction(const fc_analyzer *analyzer, fc_sighting *sighting, const fc_addr
 
 /* ---- neighbours ---- */
 
+/* Puts a request where it waits for its answer; kind, target, asker, token and from_local are the caller's.
+ */
 static void
-asked(fc_analyzer *analyzer, const fc_sighting *sighting, fc_pending_kind kind, const fc_address *asker,
-      const fc_address *target, uint32_t token)
+asked(fc_analyzer *analyzer, const fc_sighting *sighting, fc_pending_request request)
 {
-    const fc_pending_request request = {
-        .kind = kind,
-        .target = *target,
-        .asker = *asker,
-        .token = token,
-        .from_local = sighting->direction == FC_DIRECTION_OUTBOUND,
-        .asked_ns = sighting->unix_ns,
-        .asked_count = 1,
-        .file = fc_record_file(analyzer->file),
-        .frame = sighting->number,
-    };
+    request.asked_ns = sighting->unix_ns;
+    request.asked_count = 1;
+    request.file = fc_record_file(analyzer->file);
+    request.frame = sighting->number;
     fc_pending_asked(analyzer->pending, &request);
+}
+
+static void
+neighbour_asked(fc_analyzer *analyzer, const fc_sighting *sighting, const fc_address *asker,
+                const fc_address *target)
+{
+    bool from_local = sighting->direction == FC_DIRECTION_OUTBOUND;
+    asked(analyzer, sighting,
+          (fc_pending_request){
+              .kind = FC_PENDING_NEIGHBOUR, .target = *target, .asker = *asker, .from_local = from_local});
 }
 
 void
@@ -63,7 +67,7 @@ fc_control_arp(fc_analyzer *analyzer, fc_sighting *sighting)
     take_direction(analyzer, sighting, &sender, &target);
     /* An announcement or a probe for a conflict wants no answer (RFC 5227). */
     if (operation == ARP_REQUEST && !is_unspecified(&sender) && fc_address_compare(&sender, &target) != 0)
-        asked(analyzer, sighting, FC_PENDING_NEIGHBOUR, &sender, &target, 0);
+        neighbour_asked(analyzer, sighting, &sender, &target);
     else if (operation == ARP_REPLY)
         fc_pending_answered(analyzer->pending, FC_PENDING_NEIGHBOUR, &sender, 0, sighting->unix_ns);
 }
@@ -87,7 +91,12 @@ echo(fc_analyzer *analyzer, fc_sighting *sighting, const fc_icmp_message *messag
     if (sighting->direction == FC_DIRECTION_UNKNOWN && conversation->oriented)
         sighting->direction = conversation->local_side == side ? FC_DIRECTION_OUTBOUND : FC_DIRECTION_INBOUND;
     if (request && !conversation->to_many)
-        asked(analyzer, sighting, FC_PENDING_ECHO, &source, &destination, token);
+        asked(analyzer, sighting,
+              (fc_pending_request){.kind = FC_PENDING_ECHO,
+                                   .target = destination,
+                                   .asker = source,
+                                   .token = token,
+                                   .from_local = conversation->local_side == side});
     else if (!request)
         fc_pending_answered(analyzer->pending, FC_PENDING_ECHO, &source, token, sighting->unix_ns);
 }
@@ -160,7 +169,7 @@ fc_control_icmp(fc_analyzer *analyzer, fc_sighting *sighting)
     if (message.kind == FC_ICMP_ECHO_REQUEST || message.kind == FC_ICMP_ECHO_REPLY)
         echo(analyzer, sighting, &message);
     else if (message.kind == FC_ICMP_NEIGHBOUR_SOLICITATION && !is_unspecified(&source))
-        asked(analyzer, sighting, FC_PENDING_NEIGHBOUR, &source, &message.target, 0);
+        neighbour_asked(analyzer, sighting, &source, &message.target);
     else if (message.kind == FC_ICMP_NEIGHBOUR_ADVERTISEMENT)
         fc_pending_answered(analyzer->pending, FC_PENDING_NEIGHBOUR, &message.target, 0, sighting->unix_ns);
     else if (message.has_original && fc_error_kind_of(&message, &kind))

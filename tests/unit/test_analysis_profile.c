@@ -324,6 +324,33 @@ neighbours_that_do_not_answer_are_told(void **state)
 }
 
 static void
+echoes_are_matched_with_their_replies_even_in_a_foreign_file(void **state)
+{
+    (void)state;
+    packet_rig rig;
+    rig_init(&rig, 0);
+    rig.flagged = false;
+    for (uint8_t number = 0; number < 3; number++) {
+        const uint8_t request[16] = {8, 0, 0, 0, 0, 7, 0, number}, reply[16] = {0, 0, 0, 0, 0, 7, 0, number};
+        rig_ip(&rig, true, FC_IP_ICMP, request, sizeof request);
+        rig_after(&rig, 2 * RIG_MS);
+        if (number != 1)
+            rig_ip(&rig, false, FC_IP_ICMP, reply, sizeof reply);
+    }
+    rig_after(&rig, 5 * RIG_S);
+    rig_udp(&rig, true, 9, 9, "x", 1);
+    rig_judge(&rig);
+    assert_int_equal(counter(&rig, FC_COUNTER_ECHO_REQUESTS), 3);
+    assert_int_equal(counter(&rig, FC_COUNTER_ECHO_REPLIES), 2);
+    assert_int_equal(trouble(&rig, FC_TROUBLE_ECHO_UNANSWERED), 1);
+    assert_int_equal(rig.profile->sketches[FC_SKETCH_ECHO_LATENCY].max, 2 * RIG_MS);
+    assert_int_equal(rig.told[0].protocol, FC_IP_ICMP);
+    assert_int_equal(rig.told[0].out.packets, 3);
+    assert_int_equal(rig.told[0].in.packets, 2);
+    rig_fini(&rig);
+}
+
+static void
 fragments_that_do_not_all_come_are_told(void **state)
 {
     (void)state;
@@ -495,6 +522,7 @@ main(void)
         cmocka_unit_test(segments_out_of_order_are_put_in_order_for_dns),
         cmocka_unit_test(an_icmp_error_belongs_to_the_conversation_that_it_quotes),
         cmocka_unit_test(neighbours_that_do_not_answer_are_told),
+        cmocka_unit_test(echoes_are_matched_with_their_replies_even_in_a_foreign_file),
         cmocka_unit_test(fragments_that_do_not_all_come_are_told),
         cmocka_unit_test(conversations_are_bounded_and_what_gives_way_is_counted),
         cmocka_unit_test(silent_conversations_are_summed_up),
