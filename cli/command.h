@@ -75,6 +75,7 @@ typedef enum cli_option_id {
     CLI_FROM,
     CLI_TO,
     CLI_LOSSLESS,
+    CLI_KEEP_DIR,
     CLI_PKI_DIR,
     CLI_FLEET,
     CLI_OUT,

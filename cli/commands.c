@@ -75,6 +75,7 @@ const cli_option cli_options[CLI_OPTION_COUNT] = {
     /* path */
     [CLI_FROM] = {"from", 0, "INSTANCE", false, "the instance at the near end"},
     [CLI_TO] = {"to", 0, "INSTANCE", false, "the instance at the far end"},
+    [CLI_KEEP_DIR] = {"dir", 'd', "DIR", false, "keep the files that are fetched there (default: they are removed)"},
     [CLI_LOSSLESS] = {"lossless", 0, NULL, false,
                       "where a file does not say how much its capture dropped, take it that it dropped nothing"},
     /* pki */
@@ -204,7 +205,7 @@ const cli_command cli_commands[] = {
      "fleetcap path web-1.pcapng web-3.pcapng\n"
      "fleetcap path slow-jobs --from web-1 --to db-2\n"
      "fleetcap path evidence/ --from web-1 --to db-2 -o json",
-     LIST(CLI_FROM, CLI_TO, CLI_DOWNLOAD_DIR, CLI_LOSSLESS, CLI_EVERYTHING), cli_path},
+     LIST(CLI_FROM, CLI_TO, CLI_KEEP_DIR, CLI_LOSSLESS, CLI_EVERYTHING), cli_path},
     {"instance list", "", 0, 0, true,
      "list the instances, those that are offline first", NULL,
      "fleetcap instance list --region eu -l role=web",

@@ -57,7 +57,7 @@ static fc_err
 find_instances(cli_run *run, const char *what, cli_path_job *job, char **temporary, fc_fail *fail)
 {
     const char *const instances[2] = {cli_args_text(&run->args, CLI_FROM), cli_args_text(&run->args, CLI_TO)};
-    const char *directory = cli_args_text(&run->args, CLI_DOWNLOAD_DIR);
+    const char *directory = cli_args_text(&run->args, CLI_KEEP_DIR);
     struct stat status;
     if (instances[0] == NULL || instances[1] == NULL)
         return fc_fail_set(fail, FC_ERR_INVALID, "%s is missing: which instance of \"%.80s\" is the %s end",
@@ -88,7 +88,7 @@ find_files(cli_run *run, cli_path_job *job, char **temporary, fc_fail *fail)
     if (operands->count == 1)
         return find_instances(run, operands->items[0], job, temporary, fail);
     if (cli_args_has(&run->args, CLI_FROM) || cli_args_has(&run->args, CLI_TO) ||
-        cli_args_has(&run->args, CLI_DOWNLOAD_DIR))
+        cli_args_has(&run->args, CLI_KEEP_DIR))
         return fc_fail_set(
             fail, FC_ERR_INVALID,
             "--from, --to and --dir are for a capture; with two files the first one is the near end");

@@ -13,7 +13,7 @@
 #define FILES_APART_NS INT64_C(1000000)
 /* The same packet on two interfaces of a machine: at most so far apart. */
 #define REPEAT_NS INT64_C(50000000)
-enum { REPEAT_WINDOW = 16, COUNTERS_MAX = 4096, SEQUENCE_DIGITS_MAX = 9 };
+enum { REPEAT_WINDOW = 16, COUNTERS_MAX = 256, SEQUENCE_DIGITS_MAX = 9 };
 
 static void
 end_section(fc_path_capture *capture)

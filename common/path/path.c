@@ -350,7 +350,9 @@ static void
 describe_side(fc_path *path, fc_path_end end, fc_path_side *side)
 {
     fc_path_capture *capture = &path->ends[end];
-    side->name = fc_strdup(capture->instance[0] != '\0' ? capture->instance : path->names[end]);
+    /* The same instance twice: then by what the files are called. */
+    bool same = strcmp(path->ends[0].instance, path->ends[1].instance) == 0;
+    side->name = fc_strdup(capture->instance[0] != '\0' && !same ? capture->instance : path->names[end]);
     side->files = fc_alloc_array(capture->file_count + 1, sizeof *side->files);
     for (; side->file_count < capture->file_count; side->file_count++)
         side->files[side->file_count] = fc_strdup(capture->files[side->file_count].name);

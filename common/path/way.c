@@ -39,6 +39,12 @@ compare_samples(const void *left, const void *right)
 }
 
 static size_t
+samples_max(const fc_path_stream *stream)
+{
+    return stream->count < SAMPLES_MAX ? stream->count : SAMPLES_MAX;
+}
+
+static size_t
 take_samples(const fc_path_capture *capture, const fc_path_stream *stream, sample samples[SAMPLES_MAX])
 {
     size_t count = 0, kept = 0;
@@ -83,7 +89,7 @@ shifts_of(const fc_path_capture ends[2], const fc_path_stream *a, shift shifts[S
     size_t counts[2], count = 0;
     const fc_path_stream *streams[2] = {a, &ends[1].streams[a->pair]};
     for (int end = 0; end < 2; end++) {
-        samples[end] = fc_alloc_array(SAMPLES_MAX, sizeof *samples[end]);
+        samples[end] = fc_alloc_array(samples_max(streams[end]), sizeof *samples[end]);
         counts[end] = take_samples(&ends[end], streams[end], samples[end]);
     }
     for (size_t i = 0, j = 0; i < counts[0] && j < counts[1];) {
@@ -129,8 +135,8 @@ way_by_times(const fc_path_capture ends[2], const fc_path_stream *a)
     const fc_path_stream *back = a->reverse != FC_PATH_NONE ? &ends[0].streams[a->reverse] : NULL;
     if (back == NULL || back->pair == FC_PATH_NONE)
         return FC_PATH_WAY_UNKNOWN;
-    shift *shifts[2] = {fc_alloc_array(SAMPLES_MAX, sizeof **shifts),
-                        fc_alloc_array(SAMPLES_MAX, sizeof **shifts)};
+    shift *shifts[2] = {fc_alloc_array(samples_max(a), sizeof **shifts),
+                        fc_alloc_array(samples_max(back), sizeof **shifts)};
     size_t there_count = shifts_of(ends, a, shifts[0]), back_count = shifts_of(ends, back, shifts[1]);
     uint8_t way = way_by_shifts(shifts[0], there_count, shifts[1], back_count);
     free(shifts[0]);

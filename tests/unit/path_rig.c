@@ -43,7 +43,10 @@ void
 rig_section(rig *r, fc_path_end end, bool ours)
 {
     const fc_block section = {.kind = FC_BLOCK_SECTION,
-                              .comment = ours ? "fleetcap capture test (0), instance web-1 (web-1)" : NULL};
+                              .comment = !ours ? NULL
+                                         : end == FC_PATH_A
+                                             ? "fleetcap capture test (0), instance web-1 (1)"
+                                             : "fleetcap capture test (0), instance web-3 (3)"};
     block_of(r, end, &section);
 }
 
