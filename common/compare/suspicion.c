@@ -52,10 +52,10 @@ dominant(const fc_feature_table *table, uint64_t total)
                : NULL;
 }
 
-/* How often the instance went to that remote end at all, in the unit of the trouble's `per` counter; 0 = not
- * known. */
-static uint64_t
-total_with(const fc_instance_features *features, fc_counter per, const char *peer)
+/* What the table of an instance says of a remote end, in the unit of the trouble's `per` counter; NULL =
+ * nothing. */
+static const fc_table_entry *
+find_peer(const fc_instance_features *features, fc_counter per, const char *peer)
 {
     const fc_feature_table *table = NULL;
     fc_address wanted, address;
@@ -66,16 +66,29 @@ total_with(const fc_instance_features *features, fc_counter per, const char *pee
              per == FC_COUNTER_UDP_CONVERSATIONS)
         table = &features->tables[FC_TABLE_SERVICES];
     if (table == NULL || !fc_endpoint_parse(peer, &wanted, &wanted_port))
-        return 0;
+        return NULL;
     for (size_t i = 0; i < table->count; i++) {
         const fc_table_entry *entry = &table->entries[i];
         if (strcmp(entry->key, peer) == 0)
-            return entry->sum.count;
+            return entry;
         if (per == FC_COUNTER_DNS_QUERIES && fc_endpoint_parse(entry->key, &address, &port) &&
             fc_address_compare(&address, &wanted) == 0)
-            return entry->sum.count;
+            return entry;
     }
-    return 0;
+    return NULL;
+}
+
+/* How often the instance went to that remote end at all; 0 = not known. Questions that were still open when
+ * the capture ended are neither answered nor unanswered. */
+static uint64_t
+total_with(const fc_instance_features *features, const fc_suspicion *suspicion)
+{
+    fc_trouble_id trouble = (fc_trouble_id)suspicion->index;
+    const fc_table_entry *entry = find_peer(features, fc_trouble_names[trouble].per, suspicion->peer);
+    if (entry == NULL)
+        return 0;
+    return trouble == FC_TROUBLE_DNS_UNANSWERED ? entry->sum.latency_count + suspicion->peer_hits
+                                                : entry->sum.count;
 }
 
 void
@@ -91,6 +104,6 @@ fc_suspicion_focus(const fc_comparer *comparer, fc_suspicion *suspicion, const f
     suspicion->peer_hits = peer->sum.count <= suspicion->x ? peer->sum.count : suspicion->x;
     if (suspicion->kind != FC_SUSPICION_TROUBLE)
         return;
-    uint64_t total = total_with(features, fc_trouble_names[suspicion->index].per, peer->key);
+    uint64_t total = total_with(features, suspicion);
     suspicion->peer_total = total >= suspicion->peer_hits && total <= suspicion->n ? total : 0;
 }
