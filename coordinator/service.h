@@ -33,8 +33,8 @@ fc_rpc_conn *co_link_conn(const void *link);
 
 /* ---- shared by the rpc_*.c files ---- */
 
-/* The instance that speaks; NULL (and the call has failed) when it did not say Hello, or a newer connection took
- * over. */
+/* The instance that speaks; NULL (and the call has failed) when it did not say Hello, or a newer connection
+ * took over. */
 co_instance *co_speaker(fc_rpc_call *call, co_service *service);
 /* "operator/alice" of whoever calls. Returns text. */
 const char *co_caller(const fc_rpc_call *call, char text[FC_PRINCIPAL_TEXT_SIZE]);

@@ -105,8 +105,8 @@ FC_MUST_USE fc_err co_store_prune_requests(co_store *store, int64_t unix_ns, fc_
 /* The uid that an earlier request with this id made; FC_ERR_NOT_FOUND when there was none. */
 FC_MUST_USE fc_err co_store_find_request(co_store *store, const char *principal, const char *request_id,
                                          char ret_capture_uid[64], char ret_method[64], fc_fail *fail);
-/* Appends the bytes (out NULL = only the revision is wanted); FC_ERR_NOT_FOUND. Not part of a load: there may be
- * gigabytes of it. */
+/* Appends the bytes (out NULL = only the revision is wanted); FC_ERR_NOT_FOUND. Not part of a load: there may
+ * be gigabytes of it. */
 FC_MUST_USE fc_err co_store_get_evidence(co_store *store, const char *capture_uid, const char *instance_id,
                                          int kind, fc_buf *out, uint64_t *ret_revision, fc_fail *fail);
 /* Adds one to the number of starts and returns it: generations of different lives never meet. */

@@ -435,8 +435,8 @@ co_store_find_request(co_store *store, const char *principal, const char *reques
 }
 
 fc_err
-co_store_get_evidence(co_store *store, const char *capture_uid, const char *instance_id, int kind, fc_buf *out,
-                      uint64_t *ret_revision, fc_fail *fail)
+co_store_get_evidence(co_store *store, const char *capture_uid, const char *instance_id, int kind,
+                      fc_buf *out, uint64_t *ret_revision, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[out != NULL ? SQL_GET_EVIDENCE : SQL_GET_REVISION];
     bind_text(s, 1, capture_uid);

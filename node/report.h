@@ -1,5 +1,5 @@
-/* report.h: what the coordinator has not seen yet, as Reports that fit a frame. One is under way at a time; the
- * same of evidence, beside it.
+/* report.h: what the coordinator has not seen yet, as Reports that fit a frame. One is under way at a time;
+ * and the same of evidence, beside it.
  *
  * A Report repeats the head of each changed capture and the segments of it that have changed since the last
  * acknowledged Report; what does not fit follows in the next one, under a higher revision.
@@ -28,8 +28,8 @@ Fcpb__ReportRequest *nd_report_next(nd_node *node);
 bool nd_report_pending(const nd_node *node);
 void nd_report_acked(nd_node *node);
 void nd_report_lost(nd_node *node);
-/* A new connection: everything is to be told again, but evidence that was acknowledged after its capture's end:
- * that is stored. */
+/* A new connection: everything is to be told again, but evidence that was acknowledged after its capture's
+ * end: that is stored. */
 void nd_report_all(nd_node *node);
 
 /* One item of evidence, the longest untold first; NULL when there is none now. Freed and answered for as a

@@ -5,9 +5,11 @@
 #include "common/profile/context.h"
 #include "common/profile/profile.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { INSTANCES = 40 };
 
@@ -316,6 +318,36 @@ a_fleet_s_profiles_are_stored_in_batches(void **state)
     fc_buf_fini(&bytes);
 }
 
+static void
+a_database_from_before_there_was_evidence_is_migrated(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/fc-evidence.XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    co_store *store = NULL;
+    fc_fail fail = {0};
+    assert_int_equal(co_store_open(path, &store, &fail), FC_OK);
+    co_store_close(store);
+    sqlite3 *db = NULL; /* as it was: the same without the table */
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "DROP TABLE evidence; PRAGMA user_version = 1", NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    uint64_t revision = 0;
+    assert_int_equal(co_store_open(path, &store, &fail), FC_OK);
+    assert_int_equal(co_store_get_evidence(store, "x", "web-1", CO_EVIDENCE_PROFILE, NULL, &revision, &fail),
+                     FC_ERR_NOT_FOUND);
+    co_store_close(store);
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < FC_COUNT(ends); i++) {
+        char file[64];
+        (void)snprintf(file, sizeof file, "%s%s", path, ends[i]);
+        (void)unlink(file);
+    }
+}
+
 int
 main(void)
 {
@@ -328,6 +360,7 @@ main(void)
         TEST(what_is_no_evidence_is_refused_and_counted),
         TEST(evidence_goes_with_its_capture),
         TEST(a_fleet_s_profiles_are_stored_in_batches),
+        TEST(a_database_from_before_there_was_evidence_is_migrated),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -230,6 +230,42 @@ forgetting_keeps_the_files_and_purging_does_not(void **state)
 }
 
 static void
+evidence_lies_beside_the_journal_until_it_is_forgotten(void **state)
+{
+    disk *d = *state;
+    nd_storage *storage = d->storage;
+    fc_buf packed = {0}, read = {0};
+    fc_fail fail = {0};
+    put_spec(d);
+    assert_int_equal(storage->ops->load_evidence(storage, DIRECTORY, ND_EVIDENCE_PROFILE, &read, &fail),
+                     FC_ERR_NOT_FOUND);
+    fc_buf_append(&packed, "a profile", 9);
+    for (int kind = 0; kind < ND_EVIDENCE_FILES; kind++)
+        assert_int_equal(
+            storage->ops->save_evidence(storage, DIRECTORY, (nd_evidence_kind)kind, &packed, &fail), FC_OK);
+    assert_true(there(d, "profile.pb") && there(d, "context-start.pb") && there(d, "context-stop.pb"));
+    assert_int_equal(storage->ops->load_evidence(storage, DIRECTORY, ND_EVIDENCE_PROFILE, &read, &fail),
+                     FC_OK);
+    assert_string_equal(fc_buf_text(&read), "a profile");
+    fc_buf_clear(&packed); /* nothing takes it away */
+    assert_int_equal(storage->ops->save_evidence(storage, DIRECTORY, ND_EVIDENCE_LAST, &packed, &fail),
+                     FC_OK);
+    assert_false(there(d, FC_PROFILE_LAST_FILE));
+    memset(fc_buf_reserve(&packed, ND_EVIDENCE_BYTES_MAX + 1), 'x', ND_EVIDENCE_BYTES_MAX + 1);
+    fc_buf_commit(&packed, ND_EVIDENCE_BYTES_MAX + 1);
+    assert_int_equal(storage->ops->save_evidence(storage, DIRECTORY, ND_EVIDENCE_PROFILE, &packed, &fail),
+                     FC_OK);
+    fc_buf_clear(&read);
+    assert_int_equal(storage->ops->load_evidence(storage, DIRECTORY, ND_EVIDENCE_PROFILE, &read, &fail),
+                     FC_ERR_LIMIT); /* nobody of ours wrote that */
+    storage->ops->forget(storage, DIRECTORY, false);
+    assert_false(there(d, "profile.pb") || there(d, "context-start.pb") || there(d, "context-stop.pb") ||
+                 there(d, "profile-earlier.pb"));
+    fc_buf_fini(&packed);
+    fc_buf_fini(&read);
+}
+
+static void
 the_lease_is_remembered(void **state)
 {
     disk *d = *state;
@@ -549,6 +585,8 @@ main(void)
         cmocka_unit_test_setup_teardown(a_capture_is_found_again_with_its_journal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_spoilt_journal_or_a_foreign_spec_stops_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(forgetting_keeps_the_files_and_purging_does_not, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(evidence_lies_beside_the_journal_until_it_is_forgotten, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(the_lease_is_remembered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(segments_open_only_below_the_captures_directory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_dead_helper_left_is_cut_named_and_counted, set_up, tear_down),
