@@ -2,7 +2,7 @@
 #include "cli/analyze_view.h"
 #include "cli/compare_view.h"
 #include "cli/evidence.h"
-#include "cli/report.h"
+#include "cli/report/report.h"
 #include "cli/run.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"

@@ -6,7 +6,7 @@
  * SCALE 3 (the default) gives profiles of some 25 KiB packed. One instance has a fault. Prints times, sizes,
  * the resident memory at its highest and the verdict.
  */
-#include "cli/report.h"
+#include "cli/report/report.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "tests/unit/compare_fleet.h"

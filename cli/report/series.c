@@ -1,4 +1,4 @@
-#include "cli/report_series.h"
+#include "cli/report/series.h"
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"

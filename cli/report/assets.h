@@ -1,4 +1,4 @@
-/* report_assets.h: report.css and report.js as bytes, made at build time by embed.cmake. */
+/* assets.h: report.css and report.js as bytes, made at build time by embed.cmake. */
 #ifndef CLI_REPORT_ASSETS_H
 #define CLI_REPORT_ASSETS_H
 

@@ -1,8 +1,8 @@
-#include "cli/report.h"
+#include "cli/report/report.h"
 
-#include "cli/report_assets.h"
-#include "cli/report_html.h"
-#include "cli/report_view.h"
+#include "cli/report/assets.h"
+#include "cli/report/html.h"
+#include "cli/report/view.h"
 
 #include <errno.h>
 #include <mbedtls/base64.h>

@@ -1,10 +1,10 @@
-/* report_matrix.c: the fleet at a glance: instances x metrics, the more unusual the stronger; those that are
+/* matrix.c: the fleet at a glance: instances x metrics, the more unusual the stronger; those that are
  * alike are one row.
  *
  * How unusual is told by colour, by arrows, and in words (title): never by colour alone.
  */
-#include "cli/report_html.h"
-#include "cli/report_view.h"
+#include "cli/report/html.h"
+#include "cli/report/view.h"
 #include "common/base/mem.h"
 
 #include <math.h>

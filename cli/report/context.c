@@ -1,6 +1,6 @@
-/* report_context.c: how differently the instances are configured: facts that most share and some do not. */
-#include "cli/report_html.h"
-#include "cli/report_view.h"
+/* context.c: how differently the instances are configured: facts that most share and some do not. */
+#include "cli/report/html.h"
+#include "cli/report/view.h"
 #include "common/base/mem.h"
 
 #include <stdlib.h>

@@ -1,11 +1,11 @@
-/* report_waterfall.c: how long it takes from a name to the first byte of an answer, stage after stage:
+/* waterfall.c: how long it takes from a name to the first byte of an answer, stage after stage:
  * healthy and suspect.
  *
  * Each stage is the median (or the 95th percentile) of its own distribution; they are put end to end as if
  * one connection had them all.
  */
-#include "cli/report_html.h"
-#include "cli/report_view.h"
+#include "cli/report/html.h"
+#include "cli/report/view.h"
 #include "common/base/mem.h"
 
 #include <math.h>

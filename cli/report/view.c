@@ -1,6 +1,6 @@
-#include "cli/report_view.h"
+#include "cli/report/view.h"
 
-#include "cli/report_html.h"
+#include "cli/report/html.h"
 #include "common/base/mem.h"
 
 #include <math.h>

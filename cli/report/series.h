@@ -1,8 +1,8 @@
-/* report_series.h: series of many instances laid over one axis of time. */
+/* series.h: series of many instances laid over one axis of time. */
 #ifndef CLI_REPORT_SERIES_H
 #define CLI_REPORT_SERIES_H
 
-#include "cli/report_view.h"
+#include "cli/report/view.h"
 
 #include <stdbool.h>
 

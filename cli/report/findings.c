@@ -1,6 +1,6 @@
-/* report_findings.c: the verdict, who stands out, and why. */
-#include "cli/report_html.h"
-#include "cli/report_view.h"
+/* findings.c: the verdict, who stands out, and why. */
+#include "cli/report/html.h"
+#include "cli/report/view.h"
 #include "common/base/clock.h"
 
 #include <math.h>

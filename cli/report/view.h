@@ -1,9 +1,9 @@
-/* report_view.h: what all sections of a report share: who is healthy, who is shown singly, and the sections.
+/* view.h: what all sections of a report share: who is healthy, who is shown singly, and the sections.
  */
 #ifndef CLI_REPORT_VIEW_H
 #define CLI_REPORT_VIEW_H
 
-#include "cli/report.h"
+#include "cli/report/report.h"
 #include "common/base/buf.h"
 
 /* How much is shown; what is beyond is counted on the page. With these, 1,000 instances stay well below

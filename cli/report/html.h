@@ -1,4 +1,4 @@
-/* report_html.h: markup with every text escaped, and the numbers and times of a report.
+/* html.h: markup with every text escaped, and the numbers and times of a report.
  *
  * Texts come from packets, peers and files: nothing reaches the page but through cli_html and cli_html_text.
  */

@@ -1,7 +1,7 @@
-/* report_provenance.c: what all this is drawn from: the capture, what was lost where, whose clock says what,
+/* provenance.c: what all this is drawn from: the capture, what was lost where, whose clock says what,
  * the files. */
-#include "cli/report_html.h"
-#include "cli/report_view.h"
+#include "cli/report/html.h"
+#include "cli/report/view.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
 

@@ -1,13 +1,13 @@
-/* report_charts.c: small multiples: what the conspicuous instances did over time, the band of the healthy
+/* charts.c: small multiples: what the conspicuous instances did over time, the band of the healthy
  * ones behind.
  *
  * All charts have one axis of time, and all charts of one kind one scale, so that what is above another is.
  * The band goes from the 10th to the 90th percentile of the healthy instances in each bucket; it is drawn
  * once and referred to.
  */
-#include "cli/report_html.h"
-#include "cli/report_series.h"
-#include "cli/report_view.h"
+#include "cli/report/html.h"
+#include "cli/report/series.h"
+#include "cli/report/view.h"
 #include "common/base/mem.h"
 
 #include <math.h>

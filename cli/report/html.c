@@ -1,4 +1,4 @@
-#include "cli/report_html.h"
+#include "cli/report/html.h"
 
 #include "common/base/clock.h"
 #include "common/profile/clean.h"

@@ -4,8 +4,8 @@
  * (the charts are SVG made here). A small script adds copying and sorting. Every text of a packet or a peer
  * is escaped. At most CLI_REPORT_SIZE_MAX bytes for 1,000 instances.
  *
- * report.c puts the page together; report_html.c escapes; report_findings.c, report_matrix.c,
- * report_charts.c, report_waterfall.c and report_provenance.c make the sections; report.css and report.js are
+ * report.c puts the page together; html.c escapes; findings.c, matrix.c,
+ * charts.c, waterfall.c and provenance.c make the sections; report.css and report.js are
  * compiled in.
  */
 #ifndef CLI_REPORT_H
