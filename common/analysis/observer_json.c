@@ -123,7 +123,7 @@ tcp(const fc_conversation_summary *summary)
 static const char *
 role_side(const fc_conversation_summary *summary, unsigned role)
 {
-    bool is_client = role == FC_TLS_CLIENT;
+    bool is_client = role == FC_TLS_ROLE_CLIENT;
     return is_client == (summary->tls_client == FC_SIDE_LOCAL) ? "local" : "remote";
 }
 

@@ -206,7 +206,7 @@ fc_record_tls(fc_profile *profile, const fc_told *told)
     if (!failed)
         return;
     fc_series_add(&profile->series, FC_SERIES_TLS_FAILED, summary->last_ns, 1);
-    bool by_client = tls->end_role == FC_TLS_CLIENT;
+    bool by_client = tls->end_role == FC_TLS_ROLE_CLIENT;
     tls_trouble(profile, told, by_client == (summary->tls_client == FC_SIDE_LOCAL));
 }
 

@@ -32,7 +32,7 @@ fc_stream_take(fc_streams *streams, fc_stream_kind kind, unsigned client_side)
     stream->kind = (uint8_t)kind;
     stream->client_side = (uint8_t)client_side;
     if (kind == FC_STREAM_TLS)
-        fc_tls_init((fc_tls *)(void *)stream->tls);
+        fc_tls_init((fc_tls_reader *)(void *)stream->tls);
     return stream;
 }
 
@@ -97,8 +97,8 @@ push(fc_streams *streams, fc_stream *stream, unsigned side, int64_t unix_ns, uin
      const uint8_t *data, size_t size)
 {
     if (stream->kind == FC_STREAM_TLS) {
-        fc_tls_push((fc_tls *)(void *)stream->tls,
-                    side == stream->client_side ? FC_TLS_CLIENT : FC_TLS_SERVER, unix_ns, frame, data, size);
+        fc_tls_push((fc_tls_reader *)(void *)stream->tls,
+                    side == stream->client_side ? FC_TLS_ROLE_CLIENT : FC_TLS_ROLE_SERVER, unix_ns, frame, data, size);
         return;
     }
     message_sink sink = {streams, side, unix_ns, frame};
@@ -109,7 +109,7 @@ static void
 gap(fc_streams *streams, fc_stream *stream, unsigned side, int64_t unix_ns, uint64_t frame, size_t bytes)
 {
     if (stream->kind == FC_STREAM_TLS) {
-        fc_tls_gap((fc_tls *)(void *)stream->tls, side == stream->client_side ? FC_TLS_CLIENT : FC_TLS_SERVER,
+        fc_tls_gap((fc_tls_reader *)(void *)stream->tls, side == stream->client_side ? FC_TLS_ROLE_CLIENT : FC_TLS_ROLE_SERVER,
                    bytes);
         return;
     }
@@ -230,11 +230,11 @@ fc_stream_segment(fc_streams *streams, fc_stream *stream, unsigned side, const f
     }
     if (stream->kind != FC_STREAM_TLS)
         return;
-    fc_tls *tls = (fc_tls *)(void *)stream->tls;
+    fc_tls_reader *tls = (fc_tls_reader *)(void *)stream->tls;
     if ((packet->tcp_flags & (FC_TCP_FIN | FC_TCP_RST)) != 0 && !self->ended) {
         self->ended = true;
         fc_tls_ended(tls, (packet->tcp_flags & FC_TCP_RST) != 0 ? FC_TLS_END_RST : FC_TLS_END_FIN,
-                     side == stream->client_side ? FC_TLS_CLIENT : FC_TLS_SERVER);
+                     side == stream->client_side ? FC_TLS_ROLE_CLIENT : FC_TLS_ROLE_SERVER);
     }
     if (!stream->done && fc_tls_is_done(tls)) {
         stream->done = true;
@@ -255,15 +255,15 @@ void
 fc_stream_tls(const fc_stream *stream, bool silent, unsigned silent_side, fc_tls_summary *ret_summary)
 {
     if (!silent) {
-        fc_tls_get((const fc_tls *)(const void *)stream->tls, ret_summary);
+        fc_tls_get((const fc_tls_reader *)(const void *)stream->tls, ret_summary);
         return;
     }
     /* A parser is a plain value: its copy is told of the silence. */
     size_t size = fc_tls_size();
-    fc_tls *copy = fc_alloc(size);
+    fc_tls_reader *copy = fc_alloc(size);
     memcpy(copy, stream->tls, size);
     fc_tls_ended(copy, FC_TLS_END_SILENCE,
-                 silent_side == stream->client_side ? FC_TLS_CLIENT : FC_TLS_SERVER);
+                 silent_side == stream->client_side ? FC_TLS_ROLE_CLIENT : FC_TLS_ROLE_SERVER);
     fc_tls_get(copy, ret_summary);
     free(copy);
 }

@@ -39,33 +39,33 @@ fc_tls_looks_like(const uint8_t *data, size_t size)
 size_t
 fc_tls_size(void)
 {
-    return sizeof(fc_tls);
+    return sizeof(fc_tls_reader);
 }
 
 void
-fc_tls_init(fc_tls *tls)
+fc_tls_init(fc_tls_reader *tls)
 {
-    *tls = (fc_tls){0};
+    *tls = (fc_tls_reader){0};
 }
 
 bool
-fc_tls_is_done(const fc_tls *tls)
+fc_tls_is_done(const fc_tls_reader *tls)
 {
     /* What was sent before a FIN may still come: it was lost on the way, and is sent again. */
     bool ended = tls->summary.end != FC_TLS_END_NONE && tls->summary.end != FC_TLS_END_FIN;
     return ended || tls->summary.stage == FC_TLS_DATA || tls->closing ||
-           (tls->sides[FC_TLS_CLIENT].stopped && tls->sides[FC_TLS_SERVER].stopped);
+           (tls->sides[FC_TLS_ROLE_CLIENT].stopped && tls->sides[FC_TLS_ROLE_SERVER].stopped);
 }
 
 void
-fc_tls_get(const fc_tls *tls, fc_tls_summary *ret_summary)
+fc_tls_get(const fc_tls_reader *tls, fc_tls_summary *ret_summary)
 {
     *ret_summary = tls->summary;
 }
 
 /* The next byte of a header; a record begins when it is complete. */
 static void
-header_byte(fc_tls *tls, const fc_tls_sighting *at, uint8_t byte)
+header_byte(fc_tls_reader *tls, const fc_tls_sighting *at, uint8_t byte)
 {
     fc_tls_side *side = &tls->sides[at->from];
     side->header[side->header_size++] = byte;
@@ -82,7 +82,7 @@ header_byte(fc_tls *tls, const fc_tls_sighting *at, uint8_t byte)
 }
 
 static void
-content(fc_tls *tls, const fc_tls_sighting *at, const uint8_t *data, size_t size)
+content(fc_tls_reader *tls, const fc_tls_sighting *at, const uint8_t *data, size_t size)
 {
     fc_tls_side *side = &tls->sides[at->from];
     uint16_t length = (uint16_t)(side->header[3] << 8 | side->header[4]);
@@ -96,7 +96,7 @@ content(fc_tls *tls, const fc_tls_sighting *at, const uint8_t *data, size_t size
 }
 
 void
-fc_tls_push(fc_tls *tls, fc_tls_role from, int64_t unix_ns, uint64_t frame, const uint8_t *data, size_t size)
+fc_tls_push(fc_tls_reader *tls, fc_tls_role from, int64_t unix_ns, uint64_t frame, const uint8_t *data, size_t size)
 {
     const fc_tls_sighting at = {.from = from, .unix_ns = unix_ns, .frame = frame};
     fc_tls_side *side = &tls->sides[from];
@@ -116,7 +116,7 @@ fc_tls_push(fc_tls *tls, fc_tls_role from, int64_t unix_ns, uint64_t frame, cons
 }
 
 void
-fc_tls_gap(fc_tls *tls, fc_tls_role from, size_t missing_bytes)
+fc_tls_gap(fc_tls_reader *tls, fc_tls_role from, size_t missing_bytes)
 {
     fc_tls_side *side = &tls->sides[from];
     if (missing_bytes == 0 || side->stopped || fc_tls_is_done(tls))
@@ -139,7 +139,7 @@ fc_tls_gap(fc_tls *tls, fc_tls_role from, size_t missing_bytes)
 }
 
 void
-fc_tls_ended(fc_tls *tls, fc_tls_end how, fc_tls_role by)
+fc_tls_ended(fc_tls_reader *tls, fc_tls_end how, fc_tls_role by)
 {
     fc_tls_summary *summary = &tls->summary;
     if (summary->stage == FC_TLS_NONE || summary->end != FC_TLS_END_NONE || fc_tls_is_done(tls))
@@ -148,7 +148,7 @@ fc_tls_ended(fc_tls *tls, fc_tls_end how, fc_tls_role by)
         return;
     /* A client that has finished a TLS 1.3 handshake need not hear of the server again. */
     if (fc_tls_is_complete(tls, by) || (how == FC_TLS_END_SILENCE && tls->client_finished)) {
-        bool knows = !tls->sides[FC_TLS_CLIENT].missed_records && !tls->sides[FC_TLS_SERVER].missed_records;
+        bool knows = !tls->sides[FC_TLS_ROLE_CLIENT].missed_records && !tls->sides[FC_TLS_ROLE_SERVER].missed_records;
         summary->over = how != FC_TLS_END_SILENCE;
         tls->closing = how == FC_TLS_END_RST || (how == FC_TLS_END_FIN && knows);
         return;

@@ -34,7 +34,7 @@ typedef enum fc_tls_end {
 } fc_tls_end;
 
 /* Which end of the TLS connection. */
-typedef enum fc_tls_role { FC_TLS_CLIENT, FC_TLS_SERVER } fc_tls_role;
+typedef enum fc_tls_role { FC_TLS_ROLE_CLIENT, FC_TLS_ROLE_SERVER } fc_tls_role;
 
 enum { FC_TLS_NAME_MAX = 95, FC_TLS_ALPN_MAX = 15 };
 
@@ -65,22 +65,22 @@ const char *fc_tls_suite_name(uint16_t suite, char text[48]);       /* IANA's na
 const char *fc_tls_stage_name(fc_tls_stage stage);                  /* "clientHello" */
 const char *fc_tls_end_name(fc_tls_end end);                        /* "alert" */
 
-typedef struct fc_tls fc_tls;
+typedef struct fc_tls_reader fc_tls_reader;
 /* True when bytes that begin a connection look like a ClientHello record; at least 3 are needed. */
 bool fc_tls_looks_like(const uint8_t *data, size_t size);
-size_t fc_tls_size(void); /* of one fc_tls, for pools */
-/* A fc_tls is a plain value without pointers: copying its bytes copies the parser. */
-void fc_tls_init(fc_tls *tls);
+size_t fc_tls_size(void); /* of one fc_tls_reader, for pools */
+/* A fc_tls_reader is a plain value without pointers: copying its bytes copies the parser. */
+void fc_tls_init(fc_tls_reader *tls);
 /* The next bytes of one side, in order. */
-void fc_tls_push(fc_tls *tls, fc_tls_role from, int64_t unix_ns, uint64_t frame, const uint8_t *data, size_t size);
+void fc_tls_push(fc_tls_reader *tls, fc_tls_role from, int64_t unix_ns, uint64_t frame, const uint8_t *data, size_t size);
 /* Bytes of that side are missing (lost to the capture, or cut by the snap length): the parser finds its way again at record borders if
  * the number of missing bytes is known, else it stops reading that side. */
-void fc_tls_gap(fc_tls *tls, fc_tls_role from, size_t missing_bytes);
+void fc_tls_gap(fc_tls_reader *tls, fc_tls_role from, size_t missing_bytes);
 /* The transport's end: RST, FIN or SILENCE. Counts only while the handshake is not complete; bytes from before a FIN may still come (sent again,
  * or out of order), and what they say counts more. */
-void fc_tls_ended(fc_tls *tls, fc_tls_end how, fc_tls_role by);
+void fc_tls_ended(fc_tls_reader *tls, fc_tls_end how, fc_tls_role by);
 /* True when nothing more will be learned: the bytes need not be kept in order any longer. */
-bool fc_tls_is_done(const fc_tls *tls);
-void fc_tls_get(const fc_tls *tls, fc_tls_summary *ret_summary);
+bool fc_tls_is_done(const fc_tls_reader *tls);
+void fc_tls_get(const fc_tls_reader *tls, fc_tls_summary *ret_summary);
 
 #endif

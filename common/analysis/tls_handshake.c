@@ -44,14 +44,14 @@ is_new(uint16_t version)
 }
 
 static void
-advance(fc_tls *tls, fc_tls_stage stage)
+advance(fc_tls_reader *tls, fc_tls_stage stage)
 {
     if (stage > tls->summary.stage)
         tls->summary.stage = stage;
 }
 
 static void
-reach_data(fc_tls *tls, int64_t unix_ns)
+reach_data(fc_tls_reader *tls, int64_t unix_ns)
 {
     advance(tls, FC_TLS_DATA);
     tls->summary.data_ns = unix_ns;
@@ -60,7 +60,7 @@ reach_data(fc_tls *tls, int64_t unix_ns)
 
 /* The connection is closed, and its handshake was complete. */
 static void
-close_properly(fc_tls *tls)
+close_properly(fc_tls_reader *tls)
 {
     tls->closing = true;
     tls->summary.over = true;
@@ -68,7 +68,7 @@ close_properly(fc_tls *tls)
 }
 
 static void
-alert_seen(fc_tls *tls, const fc_tls_sighting *at, uint8_t level, uint8_t description, bool encrypted)
+alert_seen(fc_tls_reader *tls, const fc_tls_sighting *at, uint8_t level, uint8_t description, bool encrypted)
 {
     fc_tls_summary *summary = &tls->summary;
     summary->has_alert = true;
@@ -88,18 +88,18 @@ alert_seen(fc_tls *tls, const fc_tls_sighting *at, uint8_t level, uint8_t descri
 }
 
 bool
-fc_tls_is_complete(const fc_tls *tls, fc_tls_role by)
+fc_tls_is_complete(const fc_tls_reader *tls, fc_tls_role by)
 {
-    const fc_tls_side *client = &tls->sides[FC_TLS_CLIENT], *server = &tls->sides[FC_TLS_SERVER];
+    const fc_tls_side *client = &tls->sides[FC_TLS_ROLE_CLIENT], *server = &tls->sides[FC_TLS_ROLE_SERVER];
     if (client->missed_records || server->missed_records)
         return true;
     if (is_new(tls->summary.version))
-        return tls->client_finished && by == FC_TLS_CLIENT;
+        return tls->client_finished && by == FC_TLS_ROLE_CLIENT;
     return client->changed_cipher && server->changed_cipher;
 }
 
 bool
-fc_tls_is_encrypted(const fc_tls *tls, fc_tls_role from, uint8_t type, uint16_t length)
+fc_tls_is_encrypted(const fc_tls_reader *tls, fc_tls_role from, uint8_t type, uint16_t length)
 {
     uint16_t version = tls->summary.version;
     if (type == FC_TLS_ALERT && length != ALERT_SIZE)
@@ -110,7 +110,7 @@ fc_tls_is_encrypted(const fc_tls *tls, fc_tls_role from, uint8_t type, uint16_t 
 }
 
 static void
-change_cipher_seen(fc_tls *tls, fc_tls_role from)
+change_cipher_seen(fc_tls_reader *tls, fc_tls_role from)
 {
     /* In TLS 1.3 it means nothing (RFC 8446 appendix D.4), and before the ServerHello the version is not
      * known. */
@@ -119,9 +119,9 @@ change_cipher_seen(fc_tls *tls, fc_tls_role from)
     tls->sides[from].changed_cipher = true;
     if (tls->sides[1 - from].changed_cipher)
         tls->summary.end = FC_TLS_END_NONE; /* what came before a FIN, and later than it */
-    if (from == FC_TLS_CLIENT && is_old(tls->summary.version))
+    if (from == FC_TLS_ROLE_CLIENT && is_old(tls->summary.version))
         advance(tls, FC_TLS_CLIENT_FINISHED);
-    if (from == FC_TLS_SERVER && is_old(tls->summary.version)) {
+    if (from == FC_TLS_ROLE_SERVER && is_old(tls->summary.version)) {
         advance(tls, FC_TLS_SERVER_FINISHED);
         if (!tls->server_flight && !tls->sides[from].has_gaps)
             tls->summary.resumed = true;
@@ -130,36 +130,36 @@ change_cipher_seen(fc_tls *tls, fc_tls_role from)
 
 /* Only TLS 1.2 and before does what was just seen. */
 static void
-learn_old(fc_tls *tls)
+learn_old(fc_tls_reader *tls)
 {
     /* What looks like a ServerHello, and was cut early, may have been a HelloRetryRequest of TLS 1.3. */
-    if (tls->summary.version != 0 || !tls->server_hello || !tls->sides[FC_TLS_SERVER].hello.random_read)
+    if (tls->summary.version != 0 || !tls->server_hello || !tls->sides[FC_TLS_ROLE_SERVER].hello.random_read)
         return;
-    uint16_t legacy = tls->sides[FC_TLS_SERVER].hello.legacy_version;
+    uint16_t legacy = tls->sides[FC_TLS_ROLE_SERVER].hello.legacy_version;
     tls->summary.version = legacy;
-    if (tls->sides[FC_TLS_CLIENT].changed_cipher && is_old(legacy))
+    if (tls->sides[FC_TLS_ROLE_CLIENT].changed_cipher && is_old(legacy))
         advance(tls, FC_TLS_CLIENT_FINISHED);
 }
 
 /* TLS 1.2 and before: application data may come when both have changed to encryption; the client's a little
  * before (RFC 7918). A side that was not seen wholly has changed too when it sends data. */
 static void
-old_data(fc_tls *tls, const fc_tls_sighting *at)
+old_data(fc_tls_reader *tls, const fc_tls_sighting *at)
 {
     const fc_tls_side *own = &tls->sides[at->from];
-    const fc_tls_side *other = &tls->sides[at->from == FC_TLS_CLIENT ? FC_TLS_SERVER : FC_TLS_CLIENT];
+    const fc_tls_side *other = &tls->sides[at->from == FC_TLS_ROLE_CLIENT ? FC_TLS_ROLE_SERVER : FC_TLS_ROLE_CLIENT];
     if ((own->changed_cipher || own->missed_records) && (other->changed_cipher || other->missed_records))
         reach_data(tls, at->unix_ns);
 }
 
 static size_t
-seal_size(const fc_tls *tls)
+seal_size(const fc_tls_reader *tls)
 {
     return tls->summary.suite == AES_128_CCM_8_SHA256 ? SEAL_CCM_8 : SEAL;
 }
 
 static bool
-is_finished_size(const fc_tls *tls, size_t content)
+is_finished_size(const fc_tls_reader *tls, size_t content)
 {
     uint16_t suite = tls->summary.suite;
     return (content == FINISHED_SHA256 && suite != AES_256_GCM_SHA384) ||
@@ -168,9 +168,9 @@ is_finished_size(const fc_tls *tls, size_t content)
 
 /* The client, until its Finished is seen. */
 static void
-new_client_flight(fc_tls *tls, const fc_tls_sighting *at, size_t content)
+new_client_flight(fc_tls_reader *tls, const fc_tls_sighting *at, size_t content)
 {
-    bool missed = tls->sides[FC_TLS_CLIENT].missed_records;
+    bool missed = tls->sides[FC_TLS_ROLE_CLIENT].missed_records;
     if (content == ALERT_SIZE && missed) {
         close_properly(tls);
     } else if (content == ALERT_SIZE && !tls->client_certificate) {
@@ -195,9 +195,9 @@ new_client_flight(fc_tls *tls, const fc_tls_sighting *at, size_t content)
 }
 
 static void
-new_client_data(fc_tls *tls, const fc_tls_sighting *at, size_t content)
+new_client_data(fc_tls_reader *tls, const fc_tls_sighting *at, size_t content)
 {
-    if (tls->client_certificate || tls->sides[FC_TLS_CLIENT].missed_records) {
+    if (tls->client_certificate || tls->sides[FC_TLS_ROLE_CLIENT].missed_records) {
         /* The server may still refuse its certificate: what it says next tells. */
         if (content != ALERT_SIZE && tls->waiting_data_ns == 0)
             tls->waiting_data_ns = at->unix_ns;
@@ -209,12 +209,12 @@ new_client_data(fc_tls *tls, const fc_tls_sighting *at, size_t content)
 }
 
 static void
-new_server_data(fc_tls *tls, const fc_tls_sighting *at, size_t content)
+new_server_data(fc_tls_reader *tls, const fc_tls_sighting *at, size_t content)
 {
     bool client_answered = tls->client_finished || tls->client_certificate;
     if (!client_answered) {
         /* Its flight, from EncryptedExtensions to Finished: no message of it is as short as an alert. */
-        if (content == ALERT_SIZE && tls->sides[FC_TLS_CLIENT].missed_records)
+        if (content == ALERT_SIZE && tls->sides[FC_TLS_ROLE_CLIENT].missed_records)
             close_properly(tls);
         else if (content == ALERT_SIZE)
             alert_seen(tls, at, 0, 0, true);
@@ -225,14 +225,14 @@ new_server_data(fc_tls *tls, const fc_tls_sighting *at, size_t content)
     advance(tls, FC_TLS_CLIENT_FINISHED);
     if (content != ALERT_SIZE)
         reach_data(tls, tls->waiting_data_ns != 0 ? tls->waiting_data_ns : at->unix_ns);
-    else if (tls->client_certificate && !tls->sides[FC_TLS_SERVER].missed_records)
+    else if (tls->client_certificate && !tls->sides[FC_TLS_ROLE_SERVER].missed_records)
         alert_seen(tls, at, 0, 0, true);
     else
         close_properly(tls);
 }
 
 static void
-application_data_seen(fc_tls *tls, const fc_tls_sighting *at, uint16_t length)
+application_data_seen(fc_tls_reader *tls, const fc_tls_sighting *at, uint16_t length)
 {
     fc_tls_summary *summary = &tls->summary;
     if (is_old(summary->version)) {
@@ -240,18 +240,18 @@ application_data_seen(fc_tls *tls, const fc_tls_sighting *at, uint16_t length)
             old_data(tls, at);
         return;
     }
-    if (!tls->server_hello && !tls->sides[FC_TLS_SERVER].missed_records) {
+    if (!tls->server_hello && !tls->sides[FC_TLS_ROLE_SERVER].missed_records) {
         tls->early_data = true;
         return;
     }
     /* No older server encrypts before the client does. */
-    if (summary->version == 0 && tls->server_hello && at->from == FC_TLS_SERVER &&
-        !tls->sides[FC_TLS_CLIENT].changed_cipher && !tls->sides[FC_TLS_CLIENT].missed_records)
+    if (summary->version == 0 && tls->server_hello && at->from == FC_TLS_ROLE_SERVER &&
+        !tls->sides[FC_TLS_ROLE_CLIENT].changed_cipher && !tls->sides[FC_TLS_ROLE_CLIENT].missed_records)
         summary->version = TLS_1_3;
     size_t seal = seal_size(tls);
     if (length <= seal)
         return;
-    if (at->from == FC_TLS_SERVER)
+    if (at->from == FC_TLS_ROLE_SERVER)
         new_server_data(tls, at, length - seal);
     else if (tls->client_finished)
         new_client_data(tls, at, length - seal);
@@ -260,7 +260,7 @@ application_data_seen(fc_tls *tls, const fc_tls_sighting *at, uint16_t length)
 }
 
 void
-fc_tls_record_seen(fc_tls *tls, const fc_tls_sighting *at, uint8_t type, uint16_t length)
+fc_tls_record_seen(fc_tls_reader *tls, const fc_tls_sighting *at, uint8_t type, uint16_t length)
 {
     fc_tls_side *side = &tls->sides[at->from];
     bool encrypted = fc_tls_is_encrypted(tls, at->from, type, length);
@@ -293,7 +293,7 @@ fc_tls_record_seen(fc_tls *tls, const fc_tls_sighting *at, uint8_t type, uint16_
 }
 
 void
-fc_tls_alert_push(fc_tls *tls, const fc_tls_sighting *at, const uint8_t *data, size_t size)
+fc_tls_alert_push(fc_tls_reader *tls, const fc_tls_sighting *at, const uint8_t *data, size_t size)
 {
     fc_tls_side *side = &tls->sides[at->from];
     for (size_t i = 0; i < size && tls->summary.end != FC_TLS_END_ALERT; i++) {
@@ -306,10 +306,10 @@ fc_tls_alert_push(fc_tls *tls, const fc_tls_sighting *at, const uint8_t *data, s
 }
 
 static void
-server_hello_ended(fc_tls *tls, bool whole)
+server_hello_ended(fc_tls_reader *tls, bool whole)
 {
     fc_tls_summary *summary = &tls->summary;
-    const fc_tls_hello *hello = &tls->sides[FC_TLS_SERVER].hello;
+    const fc_tls_hello *hello = &tls->sides[FC_TLS_ROLE_SERVER].hello;
     if (whole || hello->version != 0)
         summary->version = fc_tls_hello_version(hello);
     if (hello->suite != 0)
@@ -322,21 +322,21 @@ server_hello_ended(fc_tls *tls, bool whole)
     advance(tls, FC_TLS_SERVER_HELLO);
     if (is_new(summary->version)) {
         summary->resumed = hello->has_psk;
-        tls->sides[FC_TLS_CLIENT].changed_cipher = false;
+        tls->sides[FC_TLS_ROLE_CLIENT].changed_cipher = false;
     } else if (whole) {
         if (!hello->has_alpn)
             summary->alpn[0] = '\0';
-        if (tls->sides[FC_TLS_CLIENT].changed_cipher)
+        if (tls->sides[FC_TLS_ROLE_CLIENT].changed_cipher)
             advance(tls, FC_TLS_CLIENT_FINISHED);
     }
 }
 
 /* A hello is over, or what is left of it is missing. */
 static void
-hello_ended(fc_tls *tls, fc_tls_role from, bool whole)
+hello_ended(fc_tls_reader *tls, fc_tls_role from, bool whole)
 {
     const fc_tls_hello *hello = &tls->sides[from].hello;
-    if (from == FC_TLS_SERVER)
+    if (from == FC_TLS_ROLE_SERVER)
         server_hello_ended(tls, whole);
     else if (whole || hello->version != 0)
         tls->summary.client_version = fc_tls_hello_version(hello);
@@ -345,15 +345,15 @@ hello_ended(fc_tls *tls, fc_tls_role from, bool whole)
 static bool
 is_hello(fc_tls_role from, uint8_t type)
 {
-    return type == (from == FC_TLS_CLIENT ? CLIENT_HELLO : SERVER_HELLO);
+    return type == (from == FC_TLS_ROLE_CLIENT ? CLIENT_HELLO : SERVER_HELLO);
 }
 
 static void
-hello_began(fc_tls *tls, const fc_tls_sighting *at)
+hello_began(fc_tls_reader *tls, const fc_tls_sighting *at)
 {
     fc_tls_summary *summary = &tls->summary;
-    fc_tls_hello_init(&tls->sides[at->from].hello, at->from == FC_TLS_SERVER);
-    if (at->from == FC_TLS_SERVER)
+    fc_tls_hello_init(&tls->sides[at->from].hello, at->from == FC_TLS_ROLE_SERVER);
+    if (at->from == FC_TLS_ROLE_SERVER)
         return;
     summary->server_name[0] = '\0';
     summary->alpn[0] = '\0';
@@ -364,7 +364,7 @@ hello_began(fc_tls *tls, const fc_tls_sighting *at)
 }
 
 static void
-server_message_began(fc_tls *tls, uint8_t type)
+server_message_began(fc_tls_reader *tls, uint8_t type)
 {
     switch (type) {
     case CERTIFICATE:
@@ -399,7 +399,7 @@ is_message(const fc_tls_side *side)
 }
 
 static void
-message_began(fc_tls *tls, const fc_tls_sighting *at)
+message_began(fc_tls_reader *tls, const fc_tls_sighting *at)
 {
     fc_tls_side *side = &tls->sides[at->from];
     const uint8_t *header = side->message_header;
@@ -411,14 +411,14 @@ message_began(fc_tls *tls, const fc_tls_sighting *at)
     }
     if (is_hello(at->from, side->message_type))
         hello_began(tls, at);
-    else if (at->from == FC_TLS_SERVER)
+    else if (at->from == FC_TLS_ROLE_SERVER)
         server_message_began(tls, side->message_type);
     else if (side->message_type == CERTIFICATE)
         advance(tls, FC_TLS_CLIENT_CERTIFICATE);
 }
 
 static void
-message_ended(fc_tls *tls, fc_tls_role from)
+message_ended(fc_tls_reader *tls, fc_tls_role from)
 {
     fc_tls_side *side = &tls->sides[from];
     side->message_header_size = 0;
@@ -427,7 +427,7 @@ message_ended(fc_tls *tls, fc_tls_role from)
 }
 
 void
-fc_tls_handshake_push(fc_tls *tls, const fc_tls_sighting *at, const uint8_t *data, size_t size)
+fc_tls_handshake_push(fc_tls_reader *tls, const fc_tls_sighting *at, const uint8_t *data, size_t size)
 {
     fc_tls_side *side = &tls->sides[at->from];
     while (size > 0 && !side->message_lost) {
@@ -451,7 +451,7 @@ fc_tls_handshake_push(fc_tls *tls, const fc_tls_sighting *at, const uint8_t *dat
 }
 
 void
-fc_tls_handshake_gap(fc_tls *tls, fc_tls_role from, size_t missing_bytes)
+fc_tls_handshake_gap(fc_tls_reader *tls, fc_tls_role from, size_t missing_bytes)
 {
     fc_tls_side *side = &tls->sides[from];
     bool in_message = side->message_header_size == FC_TLS_MESSAGE_HEADER && !side->message_lost;

@@ -1,4 +1,4 @@
-/* tls_state.h: the inside of a fc_tls, shared by tls.c (records) and tls_handshake.c (what they mean). */
+/* tls_state.h: the inside of a fc_tls_reader, shared by tls.c (records) and tls_handshake.c (what they mean). */
 #ifndef FC_ANALYSIS_TLS_STATE_H
 #define FC_ANALYSIS_TLS_STATE_H
 
@@ -41,7 +41,7 @@ typedef struct fc_tls_side {
     fc_tls_hello hello;
 } fc_tls_side;
 
-struct fc_tls {
+struct fc_tls_reader {
     fc_tls_summary summary;
     fc_tls_side sides[2]; /* by fc_tls_role */
     bool server_hello;    /* a real one, no retry */
@@ -64,20 +64,20 @@ typedef struct fc_tls_sighting {
 
 /* A record begins; length: of its content. */
 void
-fc_tls_record_seen(fc_tls *tls, const fc_tls_sighting *at, uint8_t type, uint16_t length);
+fc_tls_record_seen(fc_tls_reader *tls, const fc_tls_sighting *at, uint8_t type, uint16_t length);
 /* Content of a plaintext handshake or alert record. */
 void
-fc_tls_handshake_push(fc_tls *tls, const fc_tls_sighting *at, const uint8_t *data, size_t size);
+fc_tls_handshake_push(fc_tls_reader *tls, const fc_tls_sighting *at, const uint8_t *data, size_t size);
 void
-fc_tls_alert_push(fc_tls *tls, const fc_tls_sighting *at, const uint8_t *data, size_t size);
+fc_tls_alert_push(fc_tls_reader *tls, const fc_tls_sighting *at, const uint8_t *data, size_t size);
 /* Content is missing within the record, or more than it. */
 void
-fc_tls_handshake_gap(fc_tls *tls, fc_tls_role from, size_t missing_bytes);
+fc_tls_handshake_gap(fc_tls_reader *tls, fc_tls_role from, size_t missing_bytes);
 /* True when the content of this record is not for reading. */
 bool
-fc_tls_is_encrypted(const fc_tls *tls, fc_tls_role from, uint8_t type, uint16_t length);
+fc_tls_is_encrypted(const fc_tls_reader *tls, fc_tls_role from, uint8_t type, uint16_t length);
 /* True when a side that ends the connection now does not break off a handshake, or when too little was seen to say that it does. */
 bool
-fc_tls_is_complete(const fc_tls *tls, fc_tls_role by);
+fc_tls_is_complete(const fc_tls_reader *tls, fc_tls_role by);
 
 #endif

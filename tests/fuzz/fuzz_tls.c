@@ -21,7 +21,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char whole[512], cut[512];
-    fc_tls *tls = malloc(fc_tls_size());
+    fc_tls_reader *tls = malloc(fc_tls_size());
     bool has_gap = tls_recording_play(tls, data, size, 0, 0);
     tls_recording_text(tls, whole);
     fc_tls_summary summary;

@@ -5,7 +5,7 @@
 enum { PIECE_HEADER = 3, NS_PER_PIECE = 1000000 };
 
 static void
-push(fc_tls *tls, fc_tls_role from, uint64_t frame, const uint8_t *data, size_t size, size_t chunk)
+push(fc_tls_reader *tls, fc_tls_role from, uint64_t frame, const uint8_t *data, size_t size, size_t chunk)
 {
     while (size > 0) {
         size_t part = chunk > 0 && chunk < size ? chunk : size;
@@ -16,21 +16,21 @@ push(fc_tls *tls, fc_tls_role from, uint64_t frame, const uint8_t *data, size_t 
 }
 
 static void
-end(fc_tls *tls, uint8_t kind)
+end(fc_tls_reader *tls, uint8_t kind)
 {
     if (kind == TLS_PIECE_SILENCE) {
-        fc_tls_ended(tls, FC_TLS_END_SILENCE, FC_TLS_SERVER);
+        fc_tls_ended(tls, FC_TLS_END_SILENCE, FC_TLS_ROLE_SERVER);
         return;
     }
     fc_tls_end how =
         kind == TLS_PIECE_CLIENT_RST || kind == TLS_PIECE_SERVER_RST ? FC_TLS_END_RST : FC_TLS_END_FIN;
     fc_tls_role by =
-        kind == TLS_PIECE_CLIENT_RST || kind == TLS_PIECE_CLIENT_FIN ? FC_TLS_CLIENT : FC_TLS_SERVER;
+        kind == TLS_PIECE_CLIENT_RST || kind == TLS_PIECE_CLIENT_FIN ? FC_TLS_ROLE_CLIENT : FC_TLS_ROLE_SERVER;
     fc_tls_ended(tls, how, by);
 }
 
 bool
-tls_recording_play(fc_tls *tls, const uint8_t *data, size_t size, size_t chunk, size_t snap)
+tls_recording_play(fc_tls_reader *tls, const uint8_t *data, size_t size, size_t chunk, size_t snap)
 {
     bool has_gap = false;
     fc_tls_init(tls);
@@ -41,11 +41,11 @@ tls_recording_play(fc_tls *tls, const uint8_t *data, size_t size, size_t chunk, 
         size -= PIECE_HEADER;
         if (kind == TLS_PIECE_CLIENT_GAP || kind == TLS_PIECE_SERVER_GAP) {
             has_gap = true;
-            fc_tls_gap(tls, kind == TLS_PIECE_CLIENT_GAP ? FC_TLS_CLIENT : FC_TLS_SERVER, length);
+            fc_tls_gap(tls, kind == TLS_PIECE_CLIENT_GAP ? FC_TLS_ROLE_CLIENT : FC_TLS_ROLE_SERVER, length);
         } else if (kind > TLS_PIECE_SERVER_GAP) {
             end(tls, kind);
         } else {
-            fc_tls_role from = kind == TLS_PIECE_CLIENT ? FC_TLS_CLIENT : FC_TLS_SERVER;
+            fc_tls_role from = kind == TLS_PIECE_CLIENT ? FC_TLS_ROLE_CLIENT : FC_TLS_ROLE_SERVER;
             length = length < size ? length : size;
             size_t seen = snap > 0 && snap < length ? snap : length;
             push(tls, from, frame, data, seen, chunk);
@@ -61,7 +61,7 @@ tls_recording_play(fc_tls *tls, const uint8_t *data, size_t size, size_t chunk, 
 }
 
 void
-tls_recording_text(const fc_tls *tls, char *text)
+tls_recording_text(const fc_tls_reader *tls, char *text)
 {
     fc_tls_summary s;
     char client[16], version[16], suite[48], alert[32];

@@ -28,10 +28,10 @@ enum {
  * `snap` bytes are seen (0 = all), the rest is a gap. The n-th piece, from 1, is frame n at n ms. True when
  * there was a gap. */
 bool
-tls_recording_play(fc_tls *tls, const uint8_t *data, size_t size, size_t chunk, size_t snap);
+tls_recording_play(fc_tls_reader *tls, const uint8_t *data, size_t size, size_t chunk, size_t snap);
 
 /* The conclusions in one line; text holds 512 bytes. */
 void
-tls_recording_text(const fc_tls *tls, char *text);
+tls_recording_text(const fc_tls_reader *tls, char *text);
 
 #endif

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 typedef struct fixture {
-    fc_tls *tls;
+    fc_tls_reader *tls;
     char text[512];
     fc_buf recording;
 } fixture;
@@ -190,7 +190,7 @@ whoever_breaks_off_a_handshake_is_named_with_the_stage(void **state)
     for (size_t i = 0; i < FC_COUNT(rows) * FC_COUNT(ends) * 2; i++) {
         size_t row = i / FC_COUNT(ends) / 2;
         fc_tls_end how = ends[i / 2 % FC_COUNT(ends)];
-        fc_tls_role by = i % 2 == 0 ? FC_TLS_CLIENT : FC_TLS_SERVER;
+        fc_tls_role by = i % 2 == 0 ? FC_TLS_ROLE_CLIENT : FC_TLS_ROLE_SERVER;
         load(f, rows[row].name);
         (void)tls_recording_play(f->tls, fc_buf_bytes(&f->recording), size_of_pieces(f, rows[row].pieces), 0,
                                  0);
@@ -198,7 +198,7 @@ whoever_breaks_off_a_handshake_is_named_with_the_stage(void **state)
         fc_tls_summary summary;
         fc_tls_get(f->tls, &summary);
         bool counts = how == FC_TLS_END_SILENCE ? rows[row].counts_silence
-                      : by == FC_TLS_CLIENT     ? rows[row].counts_by_client
+                      : by == FC_TLS_ROLE_CLIENT     ? rows[row].counts_by_client
                                                 : rows[row].counts_by_server;
         assert_int_equal(summary.stage, rows[row].stage);
         assert_int_equal(summary.end, counts ? how : FC_TLS_END_NONE);
@@ -231,10 +231,10 @@ records_are_found_again_after_missing_bytes(void **state)
     const uint8_t *data = fc_buf_bytes(&f->recording);
     size_t hello = size_of_pieces(f, 1), flight = size_of_pieces(f, 2), total = fc_buf_size(&f->recording);
     fc_tls_init(f->tls);
-    fc_tls_push(f->tls, FC_TLS_CLIENT, 1, 1, data + 3, hello - 3);
+    fc_tls_push(f->tls, FC_TLS_ROLE_CLIENT, 1, 1, data + 3, hello - 3);
     /* 60 bytes of the server's flight, the rest of it not, then everything. */
-    fc_tls_push(f->tls, FC_TLS_SERVER, 2, 2, data + hello + 3, 60);
-    fc_tls_gap(f->tls, FC_TLS_SERVER, flight - hello - 3 - 60);
+    fc_tls_push(f->tls, FC_TLS_ROLE_SERVER, 2, 2, data + hello + 3, 60);
+    fc_tls_gap(f->tls, FC_TLS_ROLE_SERVER, flight - hello - 3 - 60);
     for (size_t at = flight; at < total && data[at] <= TLS_PIECE_SERVER;) {
         size_t length = (size_t)(data[at + 1] << 8 | data[at + 2]);
         fc_tls_push(f->tls, (fc_tls_role)data[at], 3, 3, data + at + 3, length);
@@ -250,7 +250,7 @@ records_are_found_again_after_missing_bytes(void **state)
 
 /* A record of TLS 1.3 whose content has this size, as far as anybody can see. */
 static void
-push_sealed(fc_tls *tls, fc_tls_role from, int64_t unix_ns, size_t content)
+push_sealed(fc_tls_reader *tls, fc_tls_role from, int64_t unix_ns, size_t content)
 {
     size_t length = content + 1 + 16;
     uint8_t *record = fc_alloc(5 + length);
@@ -281,11 +281,11 @@ a_client_flight_in_one_record_is_judged_by_the_servers_answer(void **state)
     load(f, "data-1.3");
     for (size_t i = 0; i < FC_COUNT(rows); i++) {
         (void)tls_recording_play(f->tls, fc_buf_bytes(&f->recording), size_of_pieces(f, 2), 0, 0);
-        push_sealed(f->tls, FC_TLS_CLIENT, 10, 900);
+        push_sealed(f->tls, FC_TLS_ROLE_CLIENT, 10, 900);
         if (rows[i].client != 0)
-            push_sealed(f->tls, FC_TLS_CLIENT, 11, rows[i].client);
+            push_sealed(f->tls, FC_TLS_ROLE_CLIENT, 11, rows[i].client);
         if (rows[i].server != 0)
-            push_sealed(f->tls, FC_TLS_SERVER, 12, rows[i].server);
+            push_sealed(f->tls, FC_TLS_ROLE_SERVER, 12, rows[i].server);
         fc_tls_summary summary;
         fc_tls_get(f->tls, &summary);
         assert_int_equal(summary.stage, rows[i].stage);
@@ -320,11 +320,11 @@ an_alert_counts_after_missing_records_and_a_fin(void **state)
     const uint8_t *data = fc_buf_bytes(&f->recording);
     size_t before = size_of_pieces(f, 2), after = size_of_pieces(f, 3);
     (void)tls_recording_play(f->tls, data, before, 0, 70);
-    fc_tls_ended(f->tls, FC_TLS_END_FIN, FC_TLS_SERVER);
+    fc_tls_ended(f->tls, FC_TLS_END_FIN, FC_TLS_ROLE_SERVER);
     fc_tls_summary summary;
     fc_tls_get(f->tls, &summary);
     assert_int_equal(summary.end, FC_TLS_END_NONE);
-    fc_tls_push(f->tls, FC_TLS_CLIENT, 9, 9, data + before + 3, after - before - 3);
+    fc_tls_push(f->tls, FC_TLS_ROLE_CLIENT, 9, 9, data + before + 3, after - before - 3);
     fc_tls_get(f->tls, &summary);
     assert_int_equal(summary.end, FC_TLS_END_ALERT);
     assert_int_equal(summary.alert_description, 48);
@@ -397,8 +397,8 @@ names_after_a_large_key_share_are_read(void **state)
     size_t size = fc_buf_size(&f->recording);
     assert_true(size > 1460);
     assert_true(fc_tls_looks_like(data, size));
-    fc_tls_push(f->tls, FC_TLS_CLIENT, 1, 1, data, 1000);
-    fc_tls_push(f->tls, FC_TLS_CLIENT, 2, 2, data + 1000, size - 1000);
+    fc_tls_push(f->tls, FC_TLS_ROLE_CLIENT, 1, 1, data, 1000);
+    fc_tls_push(f->tls, FC_TLS_ROLE_CLIENT, 2, 2, data + 1000, size - 1000);
     fc_tls_summary summary;
     fc_tls_get(f->tls, &summary);
     assert_string_equal(summary.server_name, "www.ex?mple");
@@ -444,9 +444,9 @@ what_is_no_tls_is_not_read_further(void **state)
     size_t hello = size_of_pieces(f, 1);
     (void)tls_recording_play(f->tls, fc_buf_bytes(&f->recording), hello, 0, 0);
     static const uint8_t answer[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
-    fc_tls_push(f->tls, FC_TLS_SERVER, 2, 2, answer, sizeof answer);
+    fc_tls_push(f->tls, FC_TLS_ROLE_SERVER, 2, 2, answer, sizeof answer);
     assert_false(fc_tls_is_done(f->tls));
-    fc_tls_push(f->tls, FC_TLS_CLIENT, 3, 3, answer, sizeof answer);
+    fc_tls_push(f->tls, FC_TLS_ROLE_CLIENT, 3, 3, answer, sizeof answer);
     assert_true(fc_tls_is_done(f->tls));
     tls_recording_text(f->tls, f->text);
     assert_ptr_equal(strstr(f->text, "clientHello | TLS 1.2, 0x0000, 0x0000"), f->text);
@@ -456,7 +456,7 @@ static void
 what_was_lost_before_a_fin_and_sent_again_counts(void **state)
 {
     static const char *const names[] = {"client-rejects-1.2", "no-client-certificate-1.3", "data-1.3"};
-    static const fc_tls_role by[] = {FC_TLS_CLIENT, FC_TLS_SERVER, FC_TLS_SERVER};
+    static const fc_tls_role by[] = {FC_TLS_ROLE_CLIENT, FC_TLS_ROLE_SERVER, FC_TLS_ROLE_SERVER};
     static const fc_tls_end ends[] = {FC_TLS_END_ALERT, FC_TLS_END_ALERT, FC_TLS_END_NONE};
     fixture *f = *state;
     for (size_t i = 0; i < FC_COUNT(names); i++) {
@@ -484,9 +484,9 @@ a_copy_goes_its_own_way(void **state)
     fixture *f = *state;
     load(f, "data-1.3");
     (void)tls_recording_play(f->tls, fc_buf_bytes(&f->recording), size_of_pieces(f, 2), 0, 0);
-    fc_tls *copy = fc_alloc(fc_tls_size());
+    fc_tls_reader *copy = fc_alloc(fc_tls_size());
     memcpy(copy, f->tls, fc_tls_size());
-    fc_tls_ended(copy, FC_TLS_END_SILENCE, FC_TLS_SERVER);
+    fc_tls_ended(copy, FC_TLS_END_SILENCE, FC_TLS_ROLE_SERVER);
     assert_true(fc_tls_is_done(copy));
     assert_false(fc_tls_is_done(f->tls));
     free(copy);
