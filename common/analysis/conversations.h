@@ -123,29 +123,29 @@ static inline unsigned
 fc_flow_key_make(fc_flow_key *ret_key, uint8_t protocol, uint8_t family, const uint8_t *source,
                  uint16_t source_port, const uint8_t *destination, uint16_t destination_port)
 {
-    uint64_t from[2] = {0, 0}, to[2] = {0, 0};
+    uint64_t from = 0, from_rest = 0, to = 0, to_rest = 0;
     if (__builtin_expect(family == 4, 1)) {
-        uint32_t a, b;
-        memcpy(&a, source, 4);
-        memcpy(&b, destination, 4);
-        from[0] = a;
-        to[0] = b;
+        memcpy(&from, source, 4);
+        memcpy(&to, destination, 4);
     } else {
-        memcpy(from, source, 16);
-        memcpy(to, destination, 16);
+        memcpy(&from, source, 8);
+        memcpy(&from_rest, source + 8, 8);
+        memcpy(&to, destination, 8);
+        memcpy(&to_rest, destination + 8, 8);
     }
-    unsigned side = from[0] != to[0]   ? from[0] > to[0]
-                    : from[1] != to[1] ? from[1] > to[1]
+    bool high = from != to             ? from > to
+                : from_rest != to_rest ? from_rest > to_rest
                                        : source_port > destination_port;
-    const uint64_t *low = side == 0 ? from : to, *high = side == 0 ? to : from;
-    *ret_key = (fc_flow_key){
-        .low = {low[0], low[1]},
-        .high = {high[0], high[1]},
-        .low_port = side == 0 ? source_port : destination_port,
-        .high_port = side == 0 ? destination_port : source_port,
-        .protocol = protocol,
-        .family = family,
-    };
+    unsigned side = high;
+    ret_key->low[0] = high ? to : from;
+    ret_key->low[1] = high ? to_rest : from_rest;
+    ret_key->high[0] = high ? from : to;
+    ret_key->high[1] = high ? from_rest : to_rest;
+    ret_key->low_port = high ? destination_port : source_port;
+    ret_key->high_port = high ? source_port : destination_port;
+    ret_key->protocol = protocol;
+    ret_key->family = family;
+    ret_key->zero = 0;
     return side;
 }
 
