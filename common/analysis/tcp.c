@@ -232,7 +232,7 @@ take_ack(fc_tcp *tcp, fc_tcp_side *other, const segment *s, fc_tcp_news *news)
         other->sample_ns = 0;
         if (other->sample_size > other->acked_size)
             other->acked_size = other->sample_size;
-        if (rtt >= 0) {
+        if (rtt >= 0 && rtt < ANSWER_MAX_NS && tcp->rtt_sum_ns < INT64_MAX - ANSWER_MAX_NS) {
             news->rtt_ns = rtt;
             tcp->rtt_min_ns = tcp->rtt_count == 0 || rtt < tcp->rtt_min_ns ? rtt : tcp->rtt_min_ns;
             tcp->rtt_max_ns = rtt > tcp->rtt_max_ns ? rtt : tcp->rtt_max_ns;

@@ -460,8 +460,15 @@ times_from_nowhere_do_no_harm(void **state)
         rig_udp(&rig, i % 2 == 0, 5000, 53, question, sizeof question);
         rig_tcp(&rig, (rig_segment){.out = i % 2 == 0, .flags = ACK, .sequence = 1, .ack = 1, .length = 10});
     }
+    for (uint32_t i = 0; i < 8; i++) { /* round trips of a century */
+        rig.now_ns = 0;
+        rig_tcp(&rig,
+                (rig_segment){.out = true, .flags = ACK, .sequence = 100 + 10 * i, .ack = 1, .length = 10});
+        rig.now_ns = INT64_MAX;
+        rig_tcp(&rig, (rig_segment){.flags = ACK, .sequence = 1, .ack = 110 + 10 * i});
+    }
     rig_judge(&rig);
-    assert_int_equal(counter(&rig, FC_COUNTER_IPV4_PACKETS), 2 * sizeof times / sizeof times[0]);
+    assert_int_equal(counter(&rig, FC_COUNTER_IPV4_PACKETS), 2 * sizeof times / sizeof times[0] + 16);
     rig_fini(&rig);
 }
 
