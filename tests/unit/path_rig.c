@@ -131,16 +131,11 @@ put_datagram(uint8_t *at, const rig_packet *packet)
     return 8 + packet->length;
 }
 
-void
-rig_show(rig *r, fc_path_end end, int64_t at_ns, const rig_packet *packet)
+static void
+put_ipv4(uint8_t *ip, const rig_packet *packet)
 {
-    uint8_t *bytes = fc_alloc(ETHERNET + IP + 60 + packet->length + 8), *ip = bytes + ETHERNET,
-            *transport = ip + IP;
-    uint8_t a[4] = {10, 0, 0, packet->source != 0 ? packet->source : 1};
-    uint8_t b[4] = {10, 0, 1, packet->destination != 0 ? packet->destination : 2};
-    uint16_t a_port = packet->source_port != 0 ? packet->source_port : 40000;
-    uint16_t b_port = packet->destination_port != 0 ? packet->destination_port : 443;
-    put16(bytes + 12, 0x0800);
+    const uint8_t a[4] = {10, 0, 0, packet->source != 0 ? packet->source : 1};
+    const uint8_t b[4] = {10, 0, 1, packet->destination != 0 ? packet->destination : 2};
     ip[0] = 0x45;
     ip[1] = packet->tos;
     put16(ip + 4, packet->id);
@@ -148,6 +143,32 @@ rig_show(rig *r, fc_path_end end, int64_t at_ns, const rig_packet *packet)
     ip[9] = packet->protocol;
     memcpy(ip + 12, packet->from_b ? b : a, 4);
     memcpy(ip + 16, packet->from_b ? a : b, 4);
+}
+
+/* fd00::a:SOURCE and fd00::b:DESTINATION. */
+static void
+put_ipv6(uint8_t *ip, const rig_packet *packet)
+{
+    const uint8_t a[2] = {0xa, packet->source}, b[2] = {0xb, packet->destination};
+    ip[0] = (uint8_t)(0x60 | packet->tos >> 4);
+    ip[1] = (uint8_t)(packet->tos << 4);
+    ip[6] = packet->protocol;
+    ip[7] = packet->ttl != 0 ? packet->ttl : 64;
+    ip[8] = ip[24] = 0xfd;
+    memcpy(ip + 22, packet->from_b ? b : a, 2);
+    memcpy(ip + 38, packet->from_b ? a : b, 2);
+}
+
+void
+rig_show(rig *r, fc_path_end end, int64_t at_ns, const rig_packet *packet)
+{
+    const uint32_t header = packet->v6 ? 40 : IP;
+    uint8_t *bytes = fc_alloc(ETHERNET + 40 + 60 + packet->length + 8), *ip = bytes + ETHERNET,
+            *transport = ip + header;
+    uint16_t a_port = packet->source_port != 0 ? packet->source_port : 40000;
+    uint16_t b_port = packet->destination_port != 0 ? packet->destination_port : 443;
+    put16(bytes + 12, packet->v6 ? 0x86dd : 0x0800);
+    (packet->v6 ? put_ipv6 : put_ipv4)(ip, packet);
     uint32_t size = packet->protocol == 6 ? put_tcp(transport, packet) : put_datagram(transport, packet);
     if (packet->protocol != 1) {
         put16(transport, packet->from_b ? b_port : a_port);
@@ -158,12 +179,15 @@ rig_show(rig *r, fc_path_end end, int64_t at_ns, const rig_packet *packet)
         memmove(transport, transport + packet->fragment, size);
         put16(ip + 6, (uint32_t)packet->fragment / 8 | (packet->more ? 0x2000u : 0));
     }
-    put16(ip + 2, IP + size > 0xffff ? 0 : IP + size);
+    if (packet->v6)
+        put16(ip + 4, size > 0xffff ? 0 : size);
+    else
+        put16(ip + 2, IP + size > 0xffff ? 0 : IP + size);
     fc_block block = {.kind = FC_BLOCK_FRAME};
     block.frame = (fc_frame){.unix_ns = end == FC_PATH_A ? RIG_START_NS + at_ns : rig_b_time(r, at_ns),
                              .data = bytes,
-                             .captured_bytes = ETHERNET + IP + size,
-                             .original_bytes = ETHERNET + IP + size,
+                             .captured_bytes = ETHERNET + header + size,
+                             .original_bytes = ETHERNET + header + size,
                              .interface = r->interface,
                              .link_type = r->link_type != 0 ? r->link_type : LINK_ETHERNET};
     if (packet->captured != 0 && packet->captured < block.frame.captured_bytes)

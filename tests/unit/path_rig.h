@@ -12,7 +12,8 @@
 /* One packet, as one end shows it. Fields that are 0 have the usual value. */
 typedef struct rig_packet {
     uint8_t protocol; /* 6, 17, 1 */
-    bool from_b;      /* source and destination change places */
+    bool v6;
+    bool from_b; /* source and destination change places */
     uint8_t source,
         destination; /* last byte of the address of A (10.0.0.x, default 1) and of B (10.0.1.x, default 2) */
     uint16_t source_port, destination_port; /* of A (default 40000) and B (default 443) */

@@ -417,6 +417,44 @@ what_both_ends_receive_is_not_between_them(void **state)
 }
 
 static void
+ipv6_is_no_exception(void **state)
+{
+    (void)state;
+    rig r = {0};
+    rig_begin(&r, true, NULL);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        rig_packet there = {.v6 = true,
+                            .protocol = 6,
+                            .sequence = 100 + 500 * i,
+                            .length = 500,
+                            .timestamp = 5 + i,
+                            .ttl = 64};
+        rig_packet arrived = there, back = there;
+        arrived.ttl = 62;
+        arrived.tos = 3; /* a router saw congestion */
+        back.from_b = true;
+        back.length = 0;
+        back.sequence = 7;
+        back.acknowledgement = 100; /* of nothing */
+        rig_show(&r, FC_PATH_A, RIG_MS(10 * i), &there);
+        if (i != LOST)
+            rig_show(&r, FC_PATH_B, RIG_MS(10 * i) + RIG_US(300), &arrived);
+        rig_cross(&r, RIG_MS(10 * i) + RIG_MS(1), RIG_US(700), &back);
+    }
+    end_captures(&r);
+    const fc_path_flow *flow = flow_of(rig_judge(&r), 0, FC_PATH_A_TO_B);
+    assert_int_equal(flow->source.family, 6);
+    assert_int_equal(flow->lost, 1);
+    assert_int_equal(flow->lost_bytes, 500);
+    assert_int_equal(flow->compared, COUNT - 1);
+    assert_int_equal(flow->altered, 0);
+    assert_int_equal(flow->hops, 2);
+    assert_int_equal(flow->tos_changed, COUNT - 1);
+    assert_int_equal(flow->tos_arrived, 3);
+    rig_end(&r);
+}
+
+static void
 with_one_way_only_and_no_flags_nothing_is_lost(void **state)
 {
     (void)state;
@@ -553,6 +591,7 @@ main(void)
         cmocka_unit_test(a_group_may_have_receivers_elsewhere),
         cmocka_unit_test(a_conversation_that_never_arrives_is_lost_only_if_it_leads_there),
         cmocka_unit_test(what_both_ends_receive_is_not_between_them),
+        cmocka_unit_test(ipv6_is_no_exception),
         cmocka_unit_test(with_one_way_only_and_no_flags_nothing_is_lost),
         cmocka_unit_test(one_way_with_flags_has_relative_delays_and_no_offset),
         cmocka_unit_test(offset_and_skew_are_found_within_their_bounds),
