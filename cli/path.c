@@ -108,7 +108,7 @@ print_text(const cli_run *run, const json_t *result, const fc_strings *notes)
         cli_out_table(&run->out, cli_path_table(result, everything, true));
         return;
     }
-    cli_path_head(&run->out, result, &text);
+    cli_path_head(&run->out, result, cli_args_has(&run->args, CLI_LOSSLESS), &text);
     cli_out_write(&text);
     cli_table *table = cli_path_table(result, everything, false);
     if (cli_table_rows(table) > 0)

@@ -149,7 +149,7 @@ cli_path_table(const json_t *result, bool everything, bool exact)
 }
 
 void
-cli_path_head(const cli_out *out, const json_t *result, fc_buf *text)
+cli_path_head(const cli_out *out, const json_t *result, bool lossless, fc_buf *text)
 {
     const json_t *totals = json_object_get(result, "totals");
     const char *color = "green";
@@ -168,8 +168,10 @@ cli_path_head(const cli_out *out, const json_t *result, fc_buf *text)
                       end_name(result, end), dropped);
         else if (!json_is_true(json_object_get(side, "dropsKnown")))
             cli_prose(text, out, 0, 2, "yellow",
-                      "The files of %s do not say whether packets were dropped: with --lossless they are "
-                      "taken to be complete.",
+                      lossless ? "The files of %s do not say whether packets were dropped: by --lossless they "
+                                 "are taken to be complete."
+                               : "The files of %s do not say whether packets were dropped: with --lossless "
+                                 "they are taken to be complete.",
                       end_name(result, end));
     }
     fc_buf_printf(text, "\n");

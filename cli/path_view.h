@@ -11,9 +11,9 @@
  */
 cli_table *
 cli_path_table(const json_t *result, bool everything, bool exact);
-/* What stands above the table, and below it. Appended. */
+/* What stands above the table, and below it. lossless: the files were taken to be complete. Appended. */
 void
-cli_path_head(const cli_out *out, const json_t *result, fc_buf *text);
+cli_path_head(const cli_out *out, const json_t *result, bool lossless, fc_buf *text);
 void
 cli_path_tail(const cli_out *out, const json_t *result, bool everything, const fc_strings *notes,
               fc_buf *text);
