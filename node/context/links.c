@@ -76,16 +76,26 @@ static void
 add_speed(const link_reader *reader, const char *name)
 {
     char key[FC_CONTEXT_KEY_MAX + 1];
-    struct ethtool_link_settings settings = {.cmd = ETHTOOL_GLINKSETTINGS};
-    if (!ethtool(reader->socket, name, &settings) || settings.speed == 0 ||
-        settings.speed == (uint32_t)SPEED_UNKNOWN)
+    union {
+        struct ethtool_link_settings head;
+        uint32_t words[sizeof(struct ethtool_link_settings) / sizeof(uint32_t) + 3 * INT8_MAX];
+    } answer = {.head = {.cmd = ETHTOOL_GLINKSETTINGS}};
+    const struct ethtool_link_settings *settings = &answer.head;
+    /* The first answer says only how long the three masks behind the settings are, as a negative number
+     * (linux/ethtool.h). */
+    if (!ethtool(reader->socket, name, &answer) || settings->link_mode_masks_nwords >= 0)
+        return;
+    answer.head = (struct ethtool_link_settings){
+        .cmd = ETHTOOL_GLINKSETTINGS, .link_mode_masks_nwords = (int8_t)-settings->link_mode_masks_nwords};
+    if (!ethtool(reader->socket, name, &answer) || settings->speed == 0 ||
+        settings->speed == (uint32_t)SPEED_UNKNOWN)
         return;
     (void)snprintf(key, sizeof key, "%s speed", name);
-    fc_context_addf(reader->context, FC_SECTION_LINK, key, "%u Mb/s", settings.speed);
-    if (settings.duplex == DUPLEX_UNKNOWN)
+    fc_context_addf(reader->context, FC_SECTION_LINK, key, "%u Mb/s", settings->speed);
+    if (settings->duplex == DUPLEX_UNKNOWN)
         return;
     (void)snprintf(key, sizeof key, "%s duplex", name);
-    fc_context_add(reader->context, FC_SECTION_LINK, key, settings.duplex == DUPLEX_FULL ? "full" : "half");
+    fc_context_add(reader->context, FC_SECTION_LINK, key, settings->duplex == DUPLEX_FULL ? "full" : "half");
 }
 
 static void
