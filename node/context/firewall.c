@@ -26,7 +26,7 @@ family_name(uint32_t family)
     return "other";
 }
 
-/* How many packets the rule's counter has seen. */
+/* How many packets the rule's counters have seen. */
 static int
 take_counter(struct nftnl_expr *expression, void *user)
 {
@@ -37,14 +37,15 @@ take_counter(struct nftnl_expr *expression, void *user)
     return 0;
 }
 
-/* The rule's text says nothing of where its counter stands: it is compared. */
+/* The rule's text says nothing of where its counters stand: it is compared. */
 static void
-cut_counter(char *text)
+cut_counters(char *text)
 {
-    char *counter = strstr(text, "[ counter pkts ");
-    char *end = counter != NULL ? strchr(counter, ']') : NULL;
-    if (end != NULL)
-        memmove(counter + strlen("[ counter "), end, strlen(end) + 1);
+    for (char *counter = text, *end; (counter = strstr(counter, "[ counter pkts ")) != NULL;) {
+        counter += strlen("[ counter ");
+        if ((end = strchr(counter, ']')) != NULL)
+            memmove(counter, end, strlen(end) + 1);
+    }
 }
 
 static void
@@ -64,7 +65,7 @@ add_rule(fc_context *context, const struct nftnl_rule *rule)
     if (strstr(text, "[ counter pkts ") != NULL) {
         packets = 0;
         (void)nftnl_expr_foreach((struct nftnl_rule *)(uintptr_t)rule, take_counter, &packets);
-        cut_counter(text);
+        cut_counters(text);
     }
     for (char *c = text; *c != '\0'; c++)
         if (*c == '\n')
