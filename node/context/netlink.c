@@ -12,7 +12,7 @@ fc_err
 nd_netlink_open(nd_netlink *netlink, int bus, fc_fail *fail)
 {
     const struct timeval patience = {.tv_sec = RECEIVE_SECONDS};
-    *netlink = (nd_netlink){.sequence = (uint32_t)time(NULL)};
+    *netlink = (nd_netlink){.bus = bus, .sequence = (uint32_t)time(NULL)};
     netlink->socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
     if (netlink->socket == NULL || mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
         fc_err err = fc_fail_errno(fail, errno, "no netlink socket");
@@ -32,21 +32,47 @@ nd_netlink_close(nd_netlink *netlink)
     netlink->socket = NULL;
 }
 
-fc_err
-nd_netlink_dump(nd_netlink *netlink, struct nlmsghdr *request, mnl_cb_t each, void *user)
+/* Receives until the dump is over. */
+static fc_err
+receive(nd_netlink *netlink, mnl_cb_t each, void *user)
 {
     uint8_t buffer[RECEIVE_BYTES];
     int more = MNL_CB_OK;
-    request->nlmsg_seq = ++netlink->sequence;
-    if (mnl_socket_sendto(netlink->socket, request, request->nlmsg_len) < 0)
-        return fc_err_from_errno(errno);
     for (int parts = 0; more > MNL_CB_STOP && parts < ND_NETLINK_MESSAGES_MAX; parts++) {
         ssize_t size = mnl_socket_recvfrom(netlink->socket, buffer, sizeof buffer);
         if (size < 0)
             return fc_err_from_errno(errno);
         more = mnl_cb_run(buffer, (size_t)size, netlink->sequence, netlink->port, each, user);
     }
-    return more < 0 ? fc_err_from_errno(errno) : FC_OK;
+    if (more < 0)
+        return fc_err_from_errno(errno);
+    return more == MNL_CB_STOP ? FC_OK : FC_ERR_LIMIT;
+}
+
+/* What is left of a dump that was not read to its end (a change in the middle of it ends it: NLM_F_DUMP_INTR)
+ * would be taken for the beginning of the next one's answer. */
+static void
+forget_the_rest(nd_netlink *netlink)
+{
+    int bus = netlink->bus;
+    nd_netlink_close(netlink);
+    (void)!nd_netlink_open(netlink, bus, NULL); /* without a socket the next dump fails, and says so */
+}
+
+fc_err
+nd_netlink_dump(nd_netlink *netlink, struct nlmsghdr *request, mnl_cb_t each, void *user)
+{
+    fc_err err = FC_OK;
+    if (netlink->socket == NULL)
+        return FC_ERR_IO;
+    request->nlmsg_seq = ++netlink->sequence;
+    if (mnl_socket_sendto(netlink->socket, request, request->nlmsg_len) < 0)
+        err = fc_err_from_errno(errno);
+    else
+        err = receive(netlink, each, user);
+    if (err != FC_OK)
+        forget_the_rest(netlink);
+    return err;
 }
 
 typedef struct attribute_list {

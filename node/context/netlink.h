@@ -11,7 +11,8 @@
 enum { ND_NETLINK_MESSAGES_MAX = 1 << 16 }; /* of one dump: a router with a full table is not waited for */
 
 typedef struct nd_netlink {
-    struct mnl_socket *socket; /* owned */
+    struct mnl_socket *socket; /* owned; NULL = none */
+    int bus;
     unsigned port;
     uint32_t sequence;
 } nd_netlink;
@@ -21,7 +22,7 @@ nd_netlink_open(nd_netlink *netlink, int bus, fc_fail *fail);
 void
 nd_netlink_close(nd_netlink *netlink);
 /* Sends the request (its sequence is set here) and hands every message of the answer to `each` until that
- * returns other than MNL_CB_OK. FC_ERR_DENIED, FC_ERR_IO. */
+ * returns other than MNL_CB_OK. Also after a failure the next dump can be asked for. FC_ERR_DENIED, FC_ERR_IO. */
 FC_MUST_USE fc_err
 nd_netlink_dump(nd_netlink *netlink, struct nlmsghdr *request, mnl_cb_t each, void *user);
 

@@ -1,7 +1,9 @@
-/* The context's files, parsed. */
+/* The context's files, parsed; and dumps. */
 #include "common/profile/context.h"
 #include "node/context/readers.h"
 
+#include <errno.h>
+#include <linux/rtnetlink.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,6 +62,48 @@ kernel_counters_are_pairs_of_lines(void **state)
     fc_context_fini(&c);
 }
 
+static int
+give_up(const struct nlmsghdr *message, void *user)
+{
+    (void)message;
+    (void)user;
+    errno = EINTR;
+    return MNL_CB_ERROR;
+}
+
+static int
+count_message(const struct nlmsghdr *message, void *user)
+{
+    (void)message;
+    ++*(unsigned *)user;
+    return MNL_CB_OK;
+}
+
+static fc_err
+dump_links(nd_netlink *route, mnl_cb_t each, void *user)
+{
+    uint8_t buffer[256];
+    struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+    request->nlmsg_type = RTM_GETLINK;
+    request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+    struct ifinfomsg *link = mnl_nlmsg_put_extra_header(request, sizeof *link);
+    link->ifi_family = AF_UNSPEC;
+    return nd_netlink_dump(route, request, each, user);
+}
+
+static void
+a_dump_that_breaks_off_does_not_spoil_the_next(void **state)
+{
+    (void)state;
+    nd_netlink route;
+    unsigned links = 0;
+    assert_int_equal(nd_netlink_open(&route, NETLINK_ROUTE, NULL), FC_OK);
+    assert_int_not_equal(dump_links(&route, give_up, NULL), FC_OK);
+    assert_int_equal(dump_links(&route, count_message, &links), FC_OK);
+    assert_true(links > 0);
+    nd_netlink_close(&route);
+}
+
 int
 main(void)
 {
@@ -67,6 +111,7 @@ main(void)
         cmocka_unit_test(a_resolver_file_becomes_servers_in_order_search_and_options),
         cmocka_unit_test(a_hosts_file_becomes_names_without_every_machines_own),
         cmocka_unit_test(kernel_counters_are_pairs_of_lines),
+        cmocka_unit_test(a_dump_that_breaks_off_does_not_spoil_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
