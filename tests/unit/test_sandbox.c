@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,18 +77,29 @@ fork_again(void)
     (void)!fork();
 }
 
+static pid_t parent;
+
+static void
+signal_the_parent(void)
+{
+    (void)!syscall(SYS_tgkill, parent, parent, 0);
+}
+
 static void
 what_libraries_do_is_allowed(void **state)
 {
     (void)state;
     assert_int_equal(inside(sort_much), 0);
     assert_int_equal(inside(take_and_give_memory), 0);
+    assert_int_equal(inside(abort), 128 + SIGABRT);
 }
 
 static void
 what_nobody_needs_kills(void **state)
 {
     (void)state;
+    parent = getpid();
+    assert_int_equal(inside(signal_the_parent), 128 + SIGSYS);
     assert_int_equal(inside(open_a_socket), 128 + SIGSYS);
     assert_int_equal(inside(run_a_program), 128 + SIGSYS);
     assert_int_equal(inside(fork_again), 128 + SIGSYS);
