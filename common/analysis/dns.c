@@ -294,6 +294,7 @@ answer_seen(fc_dns *dns, const fc_dns_message *message, const fc_dns_sighting *s
         asked->answered_ns = 1;
     asked->rcode = message->rcode;
     asked->truncated = message->truncated;
+    asked->answer_file = sighting->file;
     asked->answer_frame = sighting->frame;
     finish(dns, slot);
 }

@@ -54,8 +54,8 @@ typedef struct fc_dns_transaction {
     uint8_t rcode;                     /* of the answer */
     bool truncated;
     bool open;                         /* no answer, but too young to say that none comes */
-    uint32_t file;
-    uint64_t frame, answer_frame;      /* of the first question; of the answer, 0 = none */
+    uint32_t file, answer_file;        /* of the first question; of the answer, if there is one */
+    uint64_t frame, answer_frame;      /* the same; 0 = none */
 } fc_dns_transaction;
 
 const char *fc_dns_type_name(uint16_t type, char text[16]);   /* "AAAA"; "TYPE65280" */

@@ -56,6 +56,7 @@ dns_troubles(fc_profile *profile, const fc_dns_transaction *transaction)
         return;
     if (latency > DNS_SLOW_NS)
         fc_record_trouble(profile, FC_TROUBLE_DNS_SLOW, &exemplar, detail, latency);
+    exemplar.file = transaction->answer_file;
     exemplar.frame = transaction->answer_frame;
     if (transaction->rcode != 0)
         fc_record_trouble(profile, rcode_trouble(transaction->rcode), &exemplar, detail, transaction->rcode);

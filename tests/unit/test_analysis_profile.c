@@ -236,6 +236,32 @@ dns_is_read_over_udp(void **state)
     rig_fini(&rig);
 }
 
+static void
+an_answer_in_the_next_file_is_shown_there(void **state)
+{
+    (void)state;
+    uint8_t answer[sizeof question];
+    memcpy(answer, question, sizeof answer);
+    answer[2] = 0x81;
+    answer[3] = 0x83; /* NXDOMAIN */
+    packet_rig rig;
+    rig_init(&rig, 0);
+    fc_analyzer_file(rig.analyzer, "first.pcapng");
+    rig_udp(&rig, true, 5000, 53, question, sizeof question);
+    rig_after(&rig, 1500 * RIG_MS);
+    fc_analyzer_file(rig.analyzer, "second.pcapng");
+    rig_udp(&rig, false, 5000, 53, answer, sizeof answer);
+    rig_judge(&rig);
+    const fc_exemplar *slow = &rig.profile->troubles[FC_TROUBLE_DNS_SLOW].exemplars[0];
+    const fc_exemplar *wrong = &rig.profile->troubles[FC_TROUBLE_DNS_NXDOMAIN].exemplars[0];
+    assert_int_equal(trouble(&rig, FC_TROUBLE_DNS_SLOW), 1);
+    assert_int_equal(trouble(&rig, FC_TROUBLE_DNS_NXDOMAIN), 1);
+    assert_string_equal(rig.profile->subject.files[slow->file], "first.pcapng");
+    assert_string_equal(rig.profile->subject.files[wrong->file], "second.pcapng");
+    assert_int_equal(wrong->frame, 1);
+    rig_fini(&rig);
+}
+
 /* DNS over TCP from port 40000 to 53: the rig's connection goes to 443, so these segments are made here. */
 static void
 dns_tcp(packet_rig *rig, bool out, uint8_t flags, uint32_t sequence, uint32_t ack, const uint8_t *payload,
@@ -526,6 +552,7 @@ main(void)
         cmocka_unit_test(directions_come_from_flags_else_from_addresses_else_they_are_not_known),
         cmocka_unit_test(a_datagram_without_answer_is_a_trouble_but_not_to_a_group),
         cmocka_unit_test(dns_is_read_over_udp),
+        cmocka_unit_test(an_answer_in_the_next_file_is_shown_there),
         cmocka_unit_test(segments_out_of_order_are_put_in_order_for_dns),
         cmocka_unit_test(an_icmp_error_belongs_to_the_conversation_that_it_quotes),
         cmocka_unit_test(neighbours_that_do_not_answer_are_told),
