@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -155,6 +156,17 @@ processors(void)
     return count < 1 ? 1 : (size_t)count;
 }
 
+/* A job's files are all open when its child begins, and a ring may have left thousands. */
+static void
+raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* else the file that cannot be opened says so */
+}
+
 /* Keeps `limit` children busy until every one of `workers` is at its end. */
 static fc_err
 run_all(worker *workers, size_t count, size_t limit, const cli_worker_wish *wish, fc_fail *fail)
@@ -164,6 +176,7 @@ run_all(worker *workers, size_t count, size_t limit, const cli_worker_wish *wish
     size_t next = 0, alive = 0;
     fc_err err = FC_OK;
     warm_up();
+    raise_descriptor_limit();
     while (alive > 0 || (next < count && err == FC_OK)) {
         while (alive < limit && next < count && err == FC_OK) {
             err = start_worker(&workers[next], wish, fail);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -125,6 +126,33 @@ segments_of_one_instance_become_one_item_in_their_order(void **state)
     fc_profile_free(profile);
     assert_int_equal(evidence.file_count, 4);
     assert_true(evidence.files[0].size_bytes > 0);
+    cli_evidence_fini(&evidence);
+}
+
+static void
+an_instance_may_have_more_files_than_the_soft_limit_of_open_ones(void **state)
+{
+    (void)state;
+    enum { FILES = 100 };
+    cli_evidence_set evidence;
+    fc_fail fail;
+    struct rlimit limit;
+    for (unsigned i = 0; i < FILES; i++) {
+        char *path = fc_sprintf("%u.pcapng", i);
+        write_capture(path, first_identity, 2, 1764000000000000000 + i);
+        free(path);
+    }
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    if (limit.rlim_max <= 2 * FILES)
+        skip();
+    const struct rlimit tight = {FILES / 2, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    const char *paths[] = {"."};
+    assert_int_equal(gather(paths, 1, &evidence, &fail), FC_OK);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(evidence.failed_count, 0);
+    assert_int_equal(evidence.count, 1);
+    assert_int_equal(packets_of(&evidence.items[0]), 2 * FILES);
     cli_evidence_fini(&evidence);
 }
 
@@ -430,6 +458,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(segments_of_one_instance_become_one_item_in_their_order,
+                                        enter_directory, leave_directory),
+        cmocka_unit_test_setup_teardown(an_instance_may_have_more_files_than_the_soft_limit_of_open_ones,
                                         enter_directory, leave_directory),
         cmocka_unit_test_setup_teardown(a_file_that_cannot_be_read_does_not_cost_the_others, enter_directory,
                                         leave_directory),
