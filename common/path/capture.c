@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Files of one capture follow each other without a gap when their names say so, or when this is all that lies
- * between. */
+/* Files of one run of a capture follow each other without a gap when their names say so, or when this is all
+ * that lies between. */
 #define FILES_APART_NS INT64_C(1000000)
 /* The same packet on two interfaces of a machine: at most so far apart. */
 #define REPEAT_NS INT64_C(50000000)
@@ -167,11 +167,14 @@ sequence_of(const char *name)
     return at < end && at > name && at[-1] == '_' ? strtol(at, NULL, 10) : -1;
 }
 
+/* Names go on counting when a capture goes on after its node was restarted, and nobody watched meanwhile: what
+ * began at another time is another run. A file without statistics was not ended by its run. */
 static bool
 follows(const fc_path_file_row *before, const fc_path_file_row *file, int64_t gap_ns)
 {
     long first = sequence_of(before->name), second = sequence_of(file->name);
-    return gap_ns <= FILES_APART_NS || (first >= 0 && second == first + 1);
+    return gap_ns <= FILES_APART_NS ||
+           (first >= 0 && second == first + 1 && before->start_ns > 0 && before->start_ns == file->start_ns);
 }
 
 /* Each file covers the time from its first to its last frame; the first and the last one what their

@@ -380,6 +380,40 @@ a_missing_segment_file_is_no_loss(void **state)
 }
 
 static void
+what_was_sent_while_a_capture_was_restarted_is_no_loss(void **state)
+{
+    (void)state;
+    for (int restarted = 0; restarted < 2; restarted++) {
+        fc_fail fail = {0};
+        rig r = {0};
+        rig_begin(&r, true, NULL);
+        for (uint32_t i = 0; i < SEGMENTS; i++) {
+            rig_packet there = {.protocol = 17, .length = 100, .content = i, .id = (uint16_t)(i + 1)};
+            rig_packet back = {
+                .protocol = 17, .from_b = true, .length = 90, .content = i, .id = (uint16_t)(i + 9000)};
+            if (i == 0 || i == 60) {
+                const char *name = i == 0 ? "web_0001.pcapng" : "web_0002.pcapng";
+                assert_int_equal(fc_path_file(r.path, FC_PATH_B, name, &fail), FC_OK);
+                rig_section(&r, FC_PATH_B, true);
+            }
+            rig_show(&r, FC_PATH_A, RIG_MS(10 * i), &there);
+            if (i == 29)
+                rig_statistics(&r, FC_PATH_B, 0, -RIG_MS(500), RIG_MS(295));
+            if (i >= 30 && i < 60)
+                continue;
+            rig_show(&r, FC_PATH_B, RIG_MS(10 * i) + RIG_US(100), &there);
+            rig_cross(&r, RIG_MS(10 * i) + RIG_US(200), RIG_US(90), &back);
+        }
+        rig_statistics(&r, FC_PATH_A, 0, -RIG_MS(500), RIG_MS(2000));
+        rig_statistics(&r, FC_PATH_B, 0, restarted ? RIG_MS(595) : -RIG_MS(500), RIG_MS(2000));
+        const fc_path_flow *flow = only_flow(rig_judge(&r), FC_PATH_A_TO_B);
+        assert_int_equal(flow->lost, restarted ? 0 : 30);
+        assert_int_equal(flow->reasons[FC_PATH_REASON_WINDOW], restarted ? 30 : 0);
+        rig_end(&r);
+    }
+}
+
+static void
 headers_that_the_snap_length_cut_prove_nothing_and_payload_is_not_needed(void **state)
 {
     (void)state;
@@ -568,6 +602,7 @@ main(void)
         cmocka_unit_test(what_was_acknowledged_and_not_sent_again_arrived),
         cmocka_unit_test(what_may_arrive_outside_the_receivers_window_is_not_lost),
         cmocka_unit_test(a_missing_segment_file_is_no_loss),
+        cmocka_unit_test(what_was_sent_while_a_capture_was_restarted_is_no_loss),
         cmocka_unit_test(headers_that_the_snap_length_cut_prove_nothing_and_payload_is_not_needed),
         cmocka_unit_test(a_filter_that_shows_none_of_a_kind_may_exclude_it),
         cmocka_unit_test(lost_acknowledgements_count_as_what_they_are),
