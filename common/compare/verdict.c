@@ -217,6 +217,10 @@ fc_verdict_make(const fc_comparer *comparer, fc_comparison *comparison)
         comparison->severity = first->severity;
         fc_buf_printf(&out, "%s", first->title);
         put_others(&out, comparer, comparison, first);
+        if (shared != NULL && shared->severity > first->severity) {
+            comparison->severity = shared->severity;
+            fc_buf_printf(&out, "; and %s", shared->title);
+        }
     } else if (shared != NULL) {
         comparison->severity = shared->severity;
         put_nothing(&out, comparer);

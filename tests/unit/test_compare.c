@@ -250,6 +250,24 @@ a_trouble_of_the_whole_fleet_is_told_as_such(void **state)
 }
 
 static void
+a_mere_note_on_one_does_not_hide_what_the_whole_fleet_has(void **state)
+{
+    (void)state;
+    fleet all;
+    fleet_init(&all, 6, 11, 1);
+    for (size_t i = 0; i < 6; i++)
+        fleet_trouble(all.instances[i].profile, FC_TROUBLE_DNS_SERVFAIL, 200, 17, "10.0.9.2", 53,
+                      "a.example A");
+    fleet_dns(all.instances[3].profile, "10.0.9.2", "elsewhere.example", 60, 300, false);
+    fc_comparison *comparison = fleet_compare(&all);
+    assert_says(comparison, "web-4");
+    assert_says(comparison, "; and all 6 instances");
+    assert_int_equal(comparison->severity, FC_SEVERITY_WARNING);
+    fc_comparison_free(comparison);
+    fleet_fini(&all);
+}
+
+static void
 two_instances_with_one_fault_are_one_finding(void **state)
 {
     (void)state;
@@ -578,6 +596,7 @@ main(void)
         cmocka_unit_test(the_healthy_define_what_is_normal),
         cmocka_unit_test(suspects_alone_are_compared_with_all_others),
         cmocka_unit_test(a_trouble_of_the_whole_fleet_is_told_as_such),
+        cmocka_unit_test(a_mere_note_on_one_does_not_hide_what_the_whole_fleet_has),
         cmocka_unit_test(two_instances_with_one_fault_are_one_finding),
         cmocka_unit_test(two_different_faults_are_both_in_the_verdict),
         cmocka_unit_test(an_instance_that_lost_packets_is_not_called_an_outlier),
