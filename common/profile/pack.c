@@ -13,7 +13,8 @@
 #include <string.h>
 
 enum {
-    COUNTER_ROOM = 16, /* what PROFILE_TRIMMED takes at most */
+    /* What PROFILE_TRIMMED takes at most, and what the numbers of evicted keys grow by. */
+    TRIMMED_ROOM = 16 + 4 * FC_TABLE_COUNT,
     LISTS = FC_TABLE_COUNT + 3 * FC_TROUBLE_COUNT,
 };
 
@@ -21,6 +22,7 @@ enum {
 typedef struct tail {
     size_t *count;            /* borrowed from the message */
     ProtobufCMessage **items; /* borrowed from the message */
+    uint64_t *evicted;        /* borrowed from the message; NULL = it does not tell of its own */
     bool exemplars;
 } tail;
 
@@ -192,13 +194,13 @@ put_series(packing *p)
 }
 
 static void
-add_tail(packing *p, size_t *count, ProtobufCMessage **items, bool exemplars)
+add_tail(packing *p, size_t *count, ProtobufCMessage **items, uint64_t *evicted, bool exemplars)
 {
-    p->tails[p->tail_count++] = (tail){count, items, exemplars};
+    p->tails[p->tail_count++] = (tail){count, items, evicted, exemplars};
 }
 
 static void
-put_entries(packing *p, fc_table *from, size_t *ret_count, Fcpb__TableEntry ***ret_entries)
+put_entries(packing *p, fc_table *from, uint64_t *evicted, size_t *ret_count, Fcpb__TableEntry ***ret_entries)
 {
     fc_table_sort(from);
     *ret_entries = &p->entry_list[p->entry_count];
@@ -220,7 +222,7 @@ put_entries(packing *p, fc_table *from, size_t *ret_count, Fcpb__TableEntry ***r
         to->last_unix_ns = entry->sum.last_ns;
         p->entry_list[p->entry_count++] = to;
     }
-    add_tail(p, ret_count, (ProtobufCMessage **)(void *)*ret_entries, false);
+    add_tail(p, ret_count, (ProtobufCMessage **)(void *)*ret_entries, evicted, false);
 }
 
 static void
@@ -235,7 +237,7 @@ put_tables(packing *p, fc_profile *profile)
         fcpb__table_value__init(to);
         to->id = id;
         to->evicted = from->evicted;
-        put_entries(p, from, &to->n_entries, &to->entries);
+        put_entries(p, from, &to->evicted, &to->n_entries, &to->entries);
         p->table_list[p->message.n_tables++] = to;
     }
 }
@@ -269,7 +271,7 @@ put_exemplars(packing *p, fc_trouble *from, size_t file_count, Fcpb__TroubleValu
         out->value = exemplar->value;
         p->exemplar_list[p->exemplar_count++] = out;
     }
-    add_tail(p, &to->n_exemplars, (ProtobufCMessage **)(void *)to->exemplars, true);
+    add_tail(p, &to->n_exemplars, (ProtobufCMessage **)(void *)to->exemplars, NULL, true);
 }
 
 static void
@@ -286,8 +288,8 @@ put_troubles(packing *p, fc_profile *profile)
         to->count = from->count;
         to->first_unix_ns = from->first_ns;
         to->last_unix_ns = from->last_ns;
-        put_entries(p, &from->details, &to->n_details, &to->details);
-        put_entries(p, &from->peers, &to->n_peers, &to->peers);
+        put_entries(p, &from->details, NULL, &to->n_details, &to->details);
+        put_entries(p, &from->peers, NULL, &to->n_peers, &to->peers);
         put_exemplars(p, from, profile->subject.file_count, to);
         p->trouble_list[p->message.n_troubles++] = to;
     }
@@ -321,6 +323,8 @@ cut_tails(packing *p, bool exemplars, size_t floor, size_t over)
         size += 1 + varint_size(size);
         over -= size < over ? size : over;
         p->trimmed++;
+        if (longest->evicted != NULL) /* for who reads it, a key that is not there may have been */
+            *longest->evicted = fc_sum(*longest->evicted, 1);
     }
     return over;
 }
@@ -357,7 +361,7 @@ coarsen_sketch(packing *p, const fc_profile *profile)
 static size_t
 size_over(const packing *p)
 {
-    size_t size = fcpb__profile__get_packed_size(&p->message) + COUNTER_ROOM;
+    size_t size = fcpb__profile__get_packed_size(&p->message) + TRIMMED_ROOM;
     return size > FC_PROFILE_PACKED_MAX ? size - FC_PROFILE_PACKED_MAX : 0;
 }
 

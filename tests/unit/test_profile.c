@@ -237,8 +237,11 @@ packed_profile_never_exceeds_its_bound(void **state)
         assert_int_equal(profile->counters[FC_COUNTER_PROFILE_TRIMMED], 5);
         assert_int_equal(again->troubles[0].count, 200);
         assert_int_equal(again->subject.file_count, FC_PROFILE_FILES_MAX);
-        for (size_t t = 0; t < FC_TABLE_COUNT; t++)
-            assert_true(again->tables[t].count > 0);
+        for (size_t t = 0; t < FC_TABLE_COUNT; t++) {
+            const fc_table *before = &profile->tables[t], *after = &again->tables[t];
+            assert_true(after->count > 0);
+            assert_int_equal(after->evicted + after->count, before->evicted + before->count);
+        }
         fc_profile_free(profile);
         fc_profile_free(again);
     }
