@@ -63,6 +63,10 @@ that "a healthy one that is suspected is no outlier" grep -qv "^web-2" <<<"$(ver
 refused "a page that cannot be written" 3 'no/where.html' fleetcap compare fleet --html no/where.html
 that "does not cost the answer" grep -qF "$(<said)" <(fleetcap compare fleet --html no/where.html 2>/dev/null || true)
 refused "a finding can be a failure" 1 'severity' fleetcap compare fleet --fail-on warning
+mkdir everywhere
+for i in 1 2 3 4; do capture everywhere/web-$i.pcap 10.0.0.1$i $STALE:unanswered 40 10.0.0.2 4; done
+sed -i s/corp/corq/g everywhere/web-4.pcap # a mere note on one, beside what is worse on all
+refused "one of the whole fleet, too" 1 'severity warning' fleetcap compare everywhere --fail-on warning
 refused "a suspect that is not there" 3 'web-9.*web-\[1-4\]' fleetcap compare fleet --suspect web-9
 refused "one that is healthy and suspect" 2 'web-4' fleetcap compare fleet --suspect web-4 --healthy 'web-*'
 refused "labels of files" 2 'role=web' fleetcap compare fleet --suspect role=web
