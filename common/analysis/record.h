@@ -17,7 +17,7 @@
 typedef struct fc_told {
     fc_conversation_summary summary; /* community_id is empty */
     fc_tcp_verdict tcp;              /* with TCP */
-    uint32_t reset_file;
+    uint32_t reset_file, alert_file;
     int64_t reset_ns;
     const fc_errors *errors; /* borrowed; NULL = none */
     bool is_dns, to_many;

@@ -155,6 +155,7 @@ tls_trouble(fc_profile *profile, const fc_told *told, bool by_local)
                        tls->encrypted_alert ? "an encrypted alert"
                                             : fc_tls_alert_name(tls->alert_description, alert),
                        stage);
+        exemplar.file = told->alert_file;
         exemplar.frame = tls->alert_frame;
         fc_record_trouble(profile, by_local ? FC_TROUBLE_TLS_ALERT_BY_LOCAL : FC_TROUBLE_TLS_ALERT_BY_REMOTE,
                           &exemplar, detail, tls->alert_description);

@@ -81,39 +81,46 @@ fc_stream_begin(fc_stream *stream, unsigned side, uint32_t sequence)
 typedef struct message_sink {
     fc_streams *streams;
     unsigned side;
-    int64_t unix_ns;
-    uint64_t frame;
+    const fc_stream_held *segment;
 } message_sink;
 
 static void
 pass_message(void *user, const uint8_t *data, size_t size)
 {
     const message_sink *sink = user;
-    sink->streams->message(sink->streams->user, sink->side, sink->unix_ns, sink->frame, data, size);
+    sink->streams->message(sink->streams->user, sink->side, sink->segment, data, size);
 }
 
+static fc_tls_role
+role_of(const fc_stream *stream, unsigned side)
+{
+    return side == stream->client_side ? FC_TLS_ROLE_CLIENT : FC_TLS_ROLE_SERVER;
+}
+
+/* Bytes of the segment. */
 static void
-push(fc_streams *streams, fc_stream *stream, unsigned side, int64_t unix_ns, uint64_t frame,
+push(fc_streams *streams, fc_stream *stream, unsigned side, const fc_stream_held *segment,
      const uint8_t *data, size_t size)
 {
     if (stream->kind == FC_STREAM_TLS) {
-        fc_tls_push((fc_tls_reader *)(void *)stream->tls,
-                    side == stream->client_side ? FC_TLS_ROLE_CLIENT : FC_TLS_ROLE_SERVER, unix_ns, frame, data, size);
+        fc_tls_reader *tls = (fc_tls_reader *)(void *)stream->tls;
+        if (fc_tls_push(tls, role_of(stream, side), segment->unix_ns, segment->frame, data, size))
+            stream->alert_file = segment->file;
         return;
     }
-    message_sink sink = {streams, side, unix_ns, frame};
+    message_sink sink = {streams, side, segment};
     fc_dns_stream_push(&stream->dns[side], data, size, pass_message, &sink);
 }
 
+/* Bytes that are missing in the segment, or before it. */
 static void
-gap(fc_streams *streams, fc_stream *stream, unsigned side, int64_t unix_ns, uint64_t frame, size_t bytes)
+gap(fc_streams *streams, fc_stream *stream, unsigned side, const fc_stream_held *segment, size_t bytes)
 {
     if (stream->kind == FC_STREAM_TLS) {
-        fc_tls_gap((fc_tls_reader *)(void *)stream->tls, side == stream->client_side ? FC_TLS_ROLE_CLIENT : FC_TLS_ROLE_SERVER,
-                   bytes);
+        fc_tls_gap((fc_tls_reader *)(void *)stream->tls, role_of(stream, side), bytes);
         return;
     }
-    message_sink sink = {streams, side, unix_ns, frame};
+    message_sink sink = {streams, side, segment};
     fc_dns_stream_gap(&stream->dns[side], bytes, pass_message, &sink);
 }
 
@@ -126,11 +133,10 @@ deliver(fc_streams *streams, fc_stream *stream, unsigned side, const fc_stream_h
     if (known >= segment->bytes)
         return;
     if (known < segment->captured)
-        push(streams, stream, side, segment->unix_ns, segment->frame, segment->data + known,
-             segment->captured - known);
+        push(streams, stream, side, segment, segment->data + known, segment->captured - known);
     uint32_t cut_from = known > segment->captured ? known : segment->captured;
     if (cut_from < segment->bytes)
-        gap(streams, stream, side, segment->unix_ns, segment->frame, segment->bytes - cut_from);
+        gap(streams, stream, side, segment, segment->bytes - cut_from);
     self->next = segment->start + segment->bytes;
 }
 
@@ -152,7 +158,7 @@ give_up_waiting(fc_streams *streams, fc_stream *stream, unsigned side)
 {
     fc_stream_side *self = &stream->sides[side];
     const fc_stream_held *first = &self->held[0];
-    gap(streams, stream, side, first->unix_ns, first->frame, first->start - self->next);
+    gap(streams, stream, side, first, first->start - self->next);
     self->next = first->start;
     deliver_held(streams, stream, side);
 }
@@ -201,7 +207,7 @@ data_segment(fc_streams *streams, fc_stream *stream, unsigned side, const fc_str
         return;
     }
     if (early > 0) {
-        gap(streams, stream, side, segment->unix_ns, segment->frame, (uint32_t)early);
+        gap(streams, stream, side, segment, (uint32_t)early);
         self->next = segment->start;
     }
     deliver(streams, stream, side, segment);
@@ -210,7 +216,7 @@ data_segment(fc_streams *streams, fc_stream *stream, unsigned side, const fc_str
 
 void
 fc_stream_segment(fc_streams *streams, fc_stream *stream, unsigned side, const fc_packet *packet,
-                  int64_t unix_ns, uint64_t frame)
+                  int64_t unix_ns, uint8_t file, uint64_t frame)
 {
     fc_stream_side *self = &stream->sides[side];
     if (!stream->done && packet->payload_bytes > 0) {
@@ -224,6 +230,7 @@ fc_stream_segment(fc_streams *streams, fc_stream *stream, unsigned side, const f
             .bytes = packet->payload_bytes,
             .unix_ns = unix_ns,
             .frame = frame,
+            .file = file,
             .data = (uint8_t *)(uintptr_t)packet->payload,
         };
         data_segment(streams, stream, side, &segment);
@@ -234,7 +241,7 @@ fc_stream_segment(fc_streams *streams, fc_stream *stream, unsigned side, const f
     if ((packet->tcp_flags & (FC_TCP_FIN | FC_TCP_RST)) != 0 && !self->ended) {
         self->ended = true;
         fc_tls_ended(tls, (packet->tcp_flags & FC_TCP_RST) != 0 ? FC_TLS_END_RST : FC_TLS_END_FIN,
-                     side == stream->client_side ? FC_TLS_ROLE_CLIENT : FC_TLS_ROLE_SERVER);
+                     role_of(stream, side));
     }
     if (!stream->done && fc_tls_is_done(tls)) {
         stream->done = true;
@@ -262,8 +269,7 @@ fc_stream_tls(const fc_stream *stream, bool silent, unsigned silent_side, fc_tls
     size_t size = fc_tls_size();
     fc_tls_reader *copy = fc_alloc(size);
     memcpy(copy, stream->tls, size);
-    fc_tls_ended(copy, FC_TLS_END_SILENCE,
-                 silent_side == stream->client_side ? FC_TLS_ROLE_CLIENT : FC_TLS_ROLE_SERVER);
+    fc_tls_ended(copy, FC_TLS_END_SILENCE, role_of(stream, silent_side));
     fc_tls_get(copy, ret_summary);
     free(copy);
 }

@@ -26,6 +26,7 @@ typedef enum fc_stream_kind { FC_STREAM_TLS, FC_STREAM_DNS } fc_stream_kind;
 
 typedef struct fc_stream_held {
     uint32_t start, captured, bytes;
+    uint8_t file; /* where it was seen, with frame */
     int64_t unix_ns;
     uint64_t frame;
     uint8_t *data; /* owned */
@@ -44,6 +45,7 @@ typedef struct fc_stream {
     uint8_t kind;        /* fc_stream_kind */
     uint8_t client_side; /* which side of the conversation began */
     bool done;           /* the parser wants no more bytes */
+    uint8_t alert_file;  /* with TLS: of alert_frame */
     fc_stream_side sides[2];
     union {
         fc_dns_stream dns[2];
@@ -51,10 +53,10 @@ typedef struct fc_stream {
     };
 } fc_stream;
 
-/* Bytes that come in order, of the stream's conversation: DNS messages are told through this. */
+/* Bytes that come in order, of the stream's conversation: DNS messages are told through this. The segment is
+ * the one that a message ends in. */
 typedef void
-fc_stream_message(void *user, unsigned side, int64_t unix_ns, uint64_t frame, const uint8_t *data,
-                  size_t size);
+fc_stream_message(void *user, unsigned side, const fc_stream_held *segment, const uint8_t *data, size_t size);
 
 typedef struct fc_streams {
     fc_slab slabs[2]; /* by fc_stream_kind */
@@ -79,7 +81,7 @@ fc_stream_begin(fc_stream *stream, unsigned side, uint32_t sequence);
 /* A segment with data, or with the end (FIN, RST) of the side. */
 void
 fc_stream_segment(fc_streams *streams, fc_stream *stream, unsigned side, const fc_packet *packet,
-                  int64_t unix_ns, uint64_t frame);
+                  int64_t unix_ns, uint8_t file, uint64_t frame);
 /* The other side has everything before `ack`. */
 void
 fc_stream_acknowledged(fc_streams *streams, fc_stream *stream, unsigned side, uint32_t ack);

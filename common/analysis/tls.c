@@ -95,11 +95,12 @@ content(fc_tls_reader *tls, const fc_tls_sighting *at, const uint8_t *data, size
         fc_tls_alert_push(tls, at, data, size);
 }
 
-void
+bool
 fc_tls_push(fc_tls_reader *tls, fc_tls_role from, int64_t unix_ns, uint64_t frame, const uint8_t *data, size_t size)
 {
     const fc_tls_sighting at = {.from = from, .unix_ns = unix_ns, .frame = frame};
     fc_tls_side *side = &tls->sides[from];
+    tls->alert_pushed = false;
     if (side->lost && size >= FC_TLS_RECORD_HEADER && looks_like_record(data, size))
         side->lost = false;
     while (size > 0 && !side->lost && !side->stopped && !fc_tls_is_done(tls)) {
@@ -113,6 +114,7 @@ fc_tls_push(fc_tls_reader *tls, fc_tls_role from, int64_t unix_ns, uint64_t fram
         data += part;
         size -= part;
     }
+    return tls->alert_pushed;
 }
 
 void

@@ -71,8 +71,8 @@ bool fc_tls_looks_like(const uint8_t *data, size_t size);
 size_t fc_tls_size(void); /* of one fc_tls_reader, for pools */
 /* A fc_tls_reader is a plain value without pointers: copying its bytes copies the parser. */
 void fc_tls_init(fc_tls_reader *tls);
-/* The next bytes of one side, in order. */
-void fc_tls_push(fc_tls_reader *tls, fc_tls_role from, int64_t unix_ns, uint64_t frame, const uint8_t *data, size_t size);
+/* The next bytes of one side, in order. True when an alert was in them. */
+bool fc_tls_push(fc_tls_reader *tls, fc_tls_role from, int64_t unix_ns, uint64_t frame, const uint8_t *data, size_t size);
 /* Bytes of that side are missing (lost to the capture, or cut by the snap length): the parser finds its way again at record borders if
  * the number of missing bytes is known, else it stops reading that side. */
 void fc_tls_gap(fc_tls_reader *tls, fc_tls_role from, size_t missing_bytes);

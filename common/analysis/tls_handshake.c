@@ -77,6 +77,7 @@ alert_seen(fc_tls_reader *tls, const fc_tls_sighting *at, uint8_t level, uint8_t
     summary->alert_level = level;
     summary->alert_description = description;
     summary->alert_frame = at->frame;
+    tls->alert_pushed = true;
     /* RFC 8446 section 6: the level no longer means anything in TLS 1.3. */
     bool ends = encrypted || level == LEVEL_FATAL || description == CLOSE_NOTIFY ||
                 (is_new(summary->version) && description != USER_CANCELED);

@@ -47,6 +47,7 @@ struct fc_tls_reader {
     bool server_hello;    /* a real one, no retry */
     bool server_flight;   /* TLS 1.2: more than the abbreviated handshake has */
     bool closing;         /* the handshake was complete when the connection was closed */
+    bool alert_pushed;    /* in the bytes that were pushed last */
     /* TLS 1.3, by the lengths of records */
     bool early_data, early_data_ended;
     bool client_certificate; /* the client sent more than its Finished */

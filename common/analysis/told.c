@@ -32,6 +32,7 @@ tls_part(const fc_conversation *conversation, int64_t unix_ns, fc_told *told)
         conversation->turn_side == FC_SIDE_UNKNOWN ? 1u - stream->client_side : 1u - conversation->turn_side;
     fc_stream_tls(stream, silent, silent_side, &summary->tls);
     summary->has_tls = summary->tls.stage != FC_TLS_NONE;
+    told->alert_file = fc_record_file(stream->alert_file);
     summary->tls_client = stream->client_side == conversation->local_side ? FC_SIDE_LOCAL : FC_SIDE_REMOTE;
     bool early = summary->tls.end == FC_TLS_END_RST || summary->tls.end == FC_TLS_END_ALERT;
     if (early && (summary->reset_phase == FC_PHASE_DATA || summary->reset_phase == FC_PHASE_IDLE))

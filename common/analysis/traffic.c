@@ -91,8 +91,7 @@ udp(fc_analyzer *analyzer, fc_conversation *conversation, unsigned side, const f
 /* ---- TCP ---- */
 
 void
-fc_traffic_message(void *user, unsigned side, int64_t unix_ns, uint64_t frame, const uint8_t *data,
-                   size_t size)
+fc_traffic_message(void *user, unsigned side, const fc_stream_held *segment, const uint8_t *data, size_t size)
 {
     fc_analyzer *analyzer = user;
     const fc_conversation *conversation = analyzer->streaming;
@@ -106,9 +105,9 @@ fc_traffic_message(void *user, unsigned side, int64_t unix_ns, uint64_t frame, c
         .destination_port = fc_conversation_port(conversation, 1 - side),
         .protocol = FC_IP_TCP,
         .from_local = conversation->local_side == side,
-        .unix_ns = unix_ns,
-        .file = fc_record_file(analyzer->file),
-        .frame = frame,
+        .unix_ns = segment->unix_ns,
+        .file = fc_record_file(segment->file),
+        .frame = segment->frame,
     };
     fc_dns_message_seen(analyzer->dns, &message, &seen);
 }
@@ -145,7 +144,8 @@ feed_stream(fc_analyzer *analyzer, fc_conversation *conversation, fc_tcp *tcp, u
     if ((packet->tcp_flags & FC_TCP_ACK) != 0 && !tcp->stream->done)
         fc_stream_acknowledged(&analyzer->streams, tcp->stream, 1 - side, packet->acknowledgement);
     if (packet->payload_bytes > 0 || (packet->tcp_flags & (FC_TCP_FIN | FC_TCP_RST)) != 0)
-        fc_stream_segment(&analyzer->streams, tcp->stream, side, packet, sighting->unix_ns, sighting->number);
+        fc_stream_segment(&analyzer->streams, tcp->stream, side, packet, sighting->unix_ns, analyzer->file,
+                          sighting->number);
     analyzer->streaming = NULL;
 }
 

@@ -262,6 +262,31 @@ an_answer_in_the_next_file_is_shown_there(void **state)
     rig_fini(&rig);
 }
 
+static void
+an_alert_in_the_next_file_is_shown_there(void **state)
+{
+    (void)state;
+    /* A ClientHello that says nothing, and handshake_failure. */
+    static const uint8_t hello[5 + 4 + 38] = {22, 3, 1, 0, 42, 1, 0, 0, 38, 3, 3};
+    static const uint8_t alert[] = {21, 3, 3, 0, 2, 2, 40};
+    packet_rig rig;
+    rig_init(&rig, 0);
+    fc_analyzer_file(rig.analyzer, "first.pcapng");
+    rig_handshake(&rig);
+    rig_tcp(&rig, (rig_segment){.out = true, .flags = ACK, .sequence = 1, .ack = 1,
+                                .length = sizeof hello, .payload = hello});
+    fc_analyzer_file(rig.analyzer, "second.pcapng");
+    rig_tcp(&rig, (rig_segment){.flags = ACK, .sequence = 1, .ack = 1 + sizeof hello,
+                                .length = sizeof alert, .payload = alert});
+    rig_judge(&rig);
+    assert_int_equal(trouble(&rig, FC_TROUBLE_TLS_ALERT_BY_REMOTE), 1);
+    const fc_exemplar *end = &rig.profile->troubles[FC_TROUBLE_TLS_ALERT_BY_REMOTE].exemplars[0];
+    assert_string_equal(end->detail, "handshake_failure after clientHello");
+    assert_string_equal(rig.profile->subject.files[end->file], "second.pcapng");
+    assert_int_equal(end->frame, 1);
+    rig_fini(&rig);
+}
+
 /* DNS over TCP from port 40000 to 53: the rig's connection goes to 443, so these segments are made here. */
 static void
 dns_tcp(packet_rig *rig, bool out, uint8_t flags, uint32_t sequence, uint32_t ack, const uint8_t *payload,
@@ -553,6 +578,7 @@ main(void)
         cmocka_unit_test(a_datagram_without_answer_is_a_trouble_but_not_to_a_group),
         cmocka_unit_test(dns_is_read_over_udp),
         cmocka_unit_test(an_answer_in_the_next_file_is_shown_there),
+        cmocka_unit_test(an_alert_in_the_next_file_is_shown_there),
         cmocka_unit_test(segments_out_of_order_are_put_in_order_for_dns),
         cmocka_unit_test(an_icmp_error_belongs_to_the_conversation_that_it_quotes),
         cmocka_unit_test(neighbours_that_do_not_answer_are_told),
