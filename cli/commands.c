@@ -70,7 +70,7 @@ const cli_option cli_options[CLI_OPTION_COUNT] = {
                      "instances that are well: names, web-[1-3], web-*, or labels like role=web"},
     [CLI_SUSPECT] = {"suspect", 0, "LIST|SELECTOR", true, "instances that are not, said in the same way"},
     [CLI_HTML] = {"html", 0, "FILE", false, "write the whole comparison as one self-contained page"},
-    [CLI_EVERYTHING] = {"all", 0, NULL, false, "also what is only information, and every metric"},
+    [CLI_EVERYTHING] = {"all", 0, NULL, false, "also what is only information: milder findings and metrics, conversations of one end"},
     [CLI_FAIL_ON] = {"fail-on", 0, "warning|error", false, "exit status 1 when there is a finding that bad (default: never)"},
     /* path */
     [CLI_FROM] = {"from", 0, "INSTANCE", false, "the instance at the near end"},
@@ -175,7 +175,7 @@ const cli_command cli_commands[] = {
      "The files that fleetcap-capture wrote for one instance become one profile; any other file stands for an instance of\n"
      "its own, with the file's name. No fleet and no coordinator are needed. Files are taken apart by processes that can\n"
      "neither open files nor reach a network.\n"
-     "Exit status 4: some files could not be read, or not to their end.",
+     "Exit status 4: some files could not be read, or are corrupt somewhere.",
      "fleetcap analyze web-4.pcapng\n"
      "fleetcap analyze evidence/ -o json\n"
      "ssh web-4 cat /var/captures/dns.pcap.zst | fleetcap analyze - --dns\n"
