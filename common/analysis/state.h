@@ -94,7 +94,8 @@ void
 fc_traffic_ip(fc_analyzer *analyzer, fc_sighting *sighting);
 /* Bytes that the streams have put in order: DNS over TCP. */
 void
-fc_traffic_message(void *user, unsigned side, const fc_stream_held *segment, const uint8_t *data, size_t size);
+fc_traffic_message(void *user, unsigned side, const fc_stream_held *segment, const uint8_t *data,
+                   size_t size);
 /* Finds or begins. Returns the side that is the source. */
 fc_conversation *
 fc_traffic_conversation(fc_analyzer *analyzer, const fc_sighting *sighting, uint8_t protocol,

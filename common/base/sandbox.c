@@ -60,6 +60,14 @@ static const fc_sandbox_rule common_rules[] = {
      * size, can be learned; nothing can be opened. */
     {SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1, {SCMP_A3_32(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)}},
 };
+
+/* abort(3): a signal to itself, and to no other process. */
+static int
+add_own_signals(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                            SCMP_A0_32(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+}
 #pragma GCC diagnostic pop
 
 static int
@@ -69,14 +77,6 @@ add_calls(scmp_filter_ctx filter, const int *calls, size_t count)
     for (size_t i = 0; i < count && failed == 0; i++)
         failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
     return failed;
-}
-
-/* abort(3): a signal to itself, and to no other process. */
-static int
-add_own_signals(scmp_filter_ctx filter)
-{
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                            SCMP_A0_32(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
 }
 
 static int

@@ -22,7 +22,8 @@ nd_netlink_open(nd_netlink *netlink, int bus, fc_fail *fail);
 void
 nd_netlink_close(nd_netlink *netlink);
 /* Sends the request (its sequence is set here) and hands every message of the answer to `each` until that
- * returns other than MNL_CB_OK. Also after a failure the next dump can be asked for. FC_ERR_DENIED, FC_ERR_IO. */
+ * returns other than MNL_CB_OK. Also after a failure the next dump can be asked for. FC_ERR_DENIED,
+ * FC_ERR_IO. */
 FC_MUST_USE fc_err
 nd_netlink_dump(nd_netlink *netlink, struct nlmsghdr *request, mnl_cb_t each, void *user);
 

@@ -273,11 +273,15 @@ an_alert_in_the_next_file_is_shown_there(void **state)
     rig_init(&rig, 0);
     fc_analyzer_file(rig.analyzer, "first.pcapng");
     rig_handshake(&rig);
-    rig_tcp(&rig, (rig_segment){.out = true, .flags = ACK, .sequence = 1, .ack = 1,
-                                .length = sizeof hello, .payload = hello});
+    rig_tcp(
+        &rig,
+        (rig_segment){
+            .out = true, .flags = ACK, .sequence = 1, .ack = 1, .length = sizeof hello, .payload = hello});
     fc_analyzer_file(rig.analyzer, "second.pcapng");
-    rig_tcp(&rig, (rig_segment){.flags = ACK, .sequence = 1, .ack = 1 + sizeof hello,
-                                .length = sizeof alert, .payload = alert});
+    rig_tcp(
+        &rig,
+        (rig_segment){
+            .flags = ACK, .sequence = 1, .ack = 1 + sizeof hello, .length = sizeof alert, .payload = alert});
     rig_judge(&rig);
     assert_int_equal(trouble(&rig, FC_TROUBLE_TLS_ALERT_BY_REMOTE), 1);
     const fc_exemplar *end = &rig.profile->troubles[FC_TROUBLE_TLS_ALERT_BY_REMOTE].exemplars[0];
