@@ -168,10 +168,11 @@ cli_path_head(const cli_out *out, const json_t *result, bool lossless, fc_buf *t
                       end_name(result, end), dropped);
         else if (!json_is_true(json_object_get(side, "dropsKnown")))
             cli_prose(text, out, 0, 2, "yellow",
-                      lossless ? "The files of %s do not say whether packets were dropped: by --lossless they "
-                                 "are taken to be complete."
-                               : "The files of %s do not say whether packets were dropped: with --lossless "
-                                 "they are taken to be complete.",
+                      lossless
+                          ? "The files of %s do not say whether packets were dropped: by --lossless they "
+                            "are taken to be complete."
+                          : "The files of %s do not say whether packets were dropped: with --lossless "
+                            "they are taken to be complete.",
                       end_name(result, end));
     }
     fc_buf_printf(text, "\n");

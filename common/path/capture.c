@@ -167,8 +167,8 @@ sequence_of(const char *name)
     return at < end && at > name && at[-1] == '_' ? strtol(at, NULL, 10) : -1;
 }
 
-/* Names go on counting when a capture goes on after its node was restarted, and nobody watched meanwhile: what
- * began at another time is another run. A file without statistics was not ended by its run. */
+/* Names go on counting when a capture goes on after its node was restarted, and nobody watched meanwhile:
+ * what began at another time is another run. A file without statistics was not ended by its run. */
 static bool
 follows(const fc_path_file_row *before, const fc_path_file_row *file, int64_t gap_ns)
 {
