@@ -8,13 +8,6 @@ enum {
     ARP_REPLY = 2,
 };
 
-static bool
-is_unspecified(const fc_address *address)
-{
-    static const uint8_t zero[16];
-    return memcmp(address->bytes, zero, sizeof zero) == 0;
-}
-
 /* Where neither the capture nor the link header says the direction: by the addresses that are known. */
 static void
 take_direction(const fc_analyzer *analyzer, fc_sighting *sighting, const fc_address *source,
@@ -66,7 +59,8 @@ fc_control_arp(fc_analyzer *analyzer, fc_sighting *sighting)
     uint16_t operation = fc_read_be16(at + 6);
     take_direction(analyzer, sighting, &sender, &target);
     /* An announcement or a probe for a conflict wants no answer (RFC 5227). */
-    if (operation == ARP_REQUEST && !is_unspecified(&sender) && fc_address_compare(&sender, &target) != 0)
+    if (operation == ARP_REQUEST && !fc_address_is_unspecified(&sender) &&
+        fc_address_compare(&sender, &target) != 0)
         neighbour_asked(analyzer, sighting, &sender, &target);
     else if (operation == ARP_REPLY)
         fc_pending_answered(analyzer->pending, FC_PENDING_NEIGHBOUR, &sender, 0, sighting->unix_ns);
@@ -168,7 +162,7 @@ fc_control_icmp(fc_analyzer *analyzer, fc_sighting *sighting)
     take_direction(analyzer, sighting, &source, &destination);
     if (message.kind == FC_ICMP_ECHO_REQUEST || message.kind == FC_ICMP_ECHO_REPLY)
         echo(analyzer, sighting, &message);
-    else if (message.kind == FC_ICMP_NEIGHBOUR_SOLICITATION && !is_unspecified(&source))
+    else if (message.kind == FC_ICMP_NEIGHBOUR_SOLICITATION && !fc_address_is_unspecified(&source))
         neighbour_asked(analyzer, sighting, &source, &message.target);
     else if (message.kind == FC_ICMP_NEIGHBOUR_ADVERTISEMENT)
         fc_pending_answered(analyzer->pending, FC_PENDING_NEIGHBOUR, &message.target, 0, sighting->unix_ns);

@@ -10,13 +10,6 @@ received_as(const fc_frame *frame)
     return (unsigned)frame->flags >> 2 & 7u;
 }
 
-static bool
-is_unspecified(const fc_address *address)
-{
-    static const uint8_t zero[16];
-    return memcmp(address->bytes, zero, sizeof zero) == 0;
-}
-
 /* What a packet's direction says of the addresses: the source of what goes out is ours, and so is the
  * destination of what was received as unicast. */
 static void
@@ -29,7 +22,7 @@ learn(fc_analyzer *analyzer, const fc_sighting *sighting, const fc_address *sour
     else if (sighting->direction == FC_DIRECTION_INBOUND && !sighting->packet.to_many &&
              (received_as(sighting->frame) == RECEIVED_UNICAST || received_as(sighting->frame) == 0))
         own = destination;
-    if (own != NULL && !fc_address_is_multicast(own) && !is_unspecified(own))
+    if (own != NULL && !fc_address_is_multicast(own) && !fc_address_is_unspecified(own))
         fc_profile_add_local_address(analyzer->profile, own);
 }
 

@@ -74,6 +74,13 @@ fc_address_is_loopback(const fc_address *address)
     return address->family == 6 && memcmp(address->bytes, one, sizeof one) == 0;
 }
 
+bool
+fc_address_is_unspecified(const fc_address *address)
+{
+    static const uint8_t zero[16];
+    return memcmp(address->bytes, zero, sizeof zero) == 0;
+}
+
 /* The types of ICMP that come in pairs, by the Community ID specification; -1: one way. */
 static int
 icmp_counterpart(uint8_t protocol, uint16_t type)

@@ -20,6 +20,7 @@ bool fc_address_parse(const char *text, fc_address *ret_address);
 int fc_address_compare(const fc_address *a, const fc_address *b);
 bool fc_address_is_multicast(const fc_address *address); /* or broadcast 255.255.255.255 */
 bool fc_address_is_loopback(const fc_address *address);
+bool fc_address_is_unspecified(const fc_address *address); /* 0.0.0.0, :: */
 
 /* Community ID v1 (github.com/corelight/community-id-spec) with seed 0; for ICMP the ports are type and code. The caller's text holds
  * FC_COMMUNITY_ID_SIZE bytes. */
