@@ -48,14 +48,24 @@ cut_counters(char *text)
     }
 }
 
+/* A rule is known by its place in its chain: its handle tells how often somebody has changed the rules of
+ * this machine. */
+typedef struct rule_reader {
+    fc_context *context;
+    char chain[FC_CONTEXT_KEY_MAX + 1]; /* "inet filter input": of the rule before */
+    unsigned place;                     /* in it, from 1 */
+} rule_reader;
+
 static void
-add_rule(fc_context *context, const struct nftnl_rule *rule)
+add_rule(rule_reader *reader, const struct nftnl_rule *rule)
 {
-    char text[2048], key[FC_CONTEXT_KEY_MAX + 1];
+    char text[2048], chain[FC_CONTEXT_KEY_MAX + 1], key[FC_CONTEXT_KEY_MAX + 16];
     uint64_t packets = UINT64_MAX;
-    (void)snprintf(key, sizeof key, "%s %s %s %llu", family_name(nftnl_rule_get_u32(rule, NFTNL_RULE_FAMILY)),
-                   nftnl_rule_get_str(rule, NFTNL_RULE_TABLE), nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN),
-                   (unsigned long long)nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE));
+    (void)snprintf(chain, sizeof chain, "%s %s %s", family_name(nftnl_rule_get_u32(rule, NFTNL_RULE_FAMILY)),
+                   nftnl_rule_get_str(rule, NFTNL_RULE_TABLE), nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN));
+    reader->place = strcmp(chain, reader->chain) == 0 ? reader->place + 1 : 1;
+    memcpy(reader->chain, chain, sizeof chain);
+    (void)snprintf(key, sizeof key, "%s %u", chain, reader->place);
     if (nftnl_rule_snprintf(text, sizeof text, rule, NFTNL_OUTPUT_DEFAULT, 0) < 0)
         return;
     const char *body = strchr(text, '[');
@@ -70,9 +80,10 @@ add_rule(fc_context *context, const struct nftnl_rule *rule)
     for (char *c = text; *c != '\0'; c++)
         if (*c == '\n')
             *c = ' ';
-    fc_context_add(context, FC_SECTION_FIREWALL, key, text);
+    fc_context_add(reader->context, FC_SECTION_FIREWALL, key, text);
     if (packets != UINT64_MAX)
-        fc_context_addf(context, FC_SECTION_FIREWALL_COUNTER, key, "%llu", (unsigned long long)packets);
+        fc_context_addf(reader->context, FC_SECTION_FIREWALL_COUNTER, key, "%llu",
+                        (unsigned long long)packets);
 }
 
 static int
@@ -92,11 +103,12 @@ nd_context_read_firewall(fc_context *context)
 {
     char buffer[256];
     nd_netlink netfilter;
+    rule_reader reader = {.context = context};
     fc_err err = nd_netlink_open(&netfilter, NETLINK_NETFILTER, NULL);
     if (err == FC_OK) {
         struct nlmsghdr *request =
             nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETRULE, NFPROTO_UNSPEC, NLM_F_DUMP, (uint32_t)time(NULL));
-        err = nd_netlink_dump(&netfilter, request, take_rule, context);
+        err = nd_netlink_dump(&netfilter, request, take_rule, &reader);
     }
     if (err != FC_OK)
         fc_context_add_unreadable(
