@@ -318,8 +318,8 @@ next_buffer(cap_profiler *profiler, fc_mono due, bool *ret_done)
     struct timespec until = {.tv_sec = due.ns / FC_NS_PER_S, .tv_nsec = due.ns % FC_NS_PER_S};
     pthread_mutex_lock(&profiler->lock);
     int waited = 0;
-    while (profiler->first == NULL && !profiler->finish && waited == 0) {
-        profiler->behind = false;
+    while ((profiler->first == NULL || profiler->hurry) && !profiler->finish && waited == 0) {
+        profiler->behind = profiler->behind && profiler->first != NULL;
         profiler->sleeping = true;
         waited = pthread_cond_timedwait(&profiler->wake, &profiler->lock, &until);
         profiler->sleeping = false;
@@ -331,7 +331,7 @@ next_buffer(cap_profiler *profiler, fc_mono due, bool *ret_done)
         if (profiler->first == NULL)
             profiler->last = &profiler->first;
     }
-    *ret_done = buffer == NULL && (profiler->finish || profiler->hurry);
+    *ret_done = buffer == NULL && profiler->finish; /* the trailer is there only then */
     pthread_mutex_unlock(&profiler->lock);
     return buffer;
 }

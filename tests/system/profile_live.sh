@@ -75,5 +75,5 @@ done
 equal "and so are the files" "$(jq -c .subject.files "$TEST_DIR/file.json")" "$(live again web-1 | jq -c .subject.files)"
 
 that "deleted" fleetcap capture delete whole --yes
-that "the evidence goes, and the files stay" eval \
+within 5 "the evidence goes, and the files stay" eval \
     '[[ $(find "$FLEET_DIR"/members/*/captures -path "*/whole-*" -name "*.pb" | wc -l) == 0 && -n $(files_of web-1) ]]'
