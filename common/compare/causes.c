@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LOST_DATAGRAMS_MIN = 2 }; /* one may be chance */
+
 typedef enum relation_needs {
     ALWAYS,
     SAME_PEER, /* both are about the same remote address, or the symptom about none in particular */
@@ -13,7 +15,7 @@ typedef enum relation_needs {
     MOST,      /* most of the connections with retransmissions are the cause's */
     LEAST,     /* they are not */
     FEWER,     /* the symptom has less than a fifth of the cause's events */
-    ROUGHLY,   /* the symptom has at most five times the cause's events */
+    ROUGHLY,   /* the symptom has at most five times the cause's events, and nothing else is lost */
 } relation_needs;
 
 typedef struct relation {
@@ -210,6 +212,15 @@ is_most(const fc_comparer *comparer, const fc_suspicion *suspicion)
     return suspicion->x >= (out > in ? out : in) / 2;
 }
 
+/* What has no sequence numbers is asked again when it is lost, not when it is late. */
+static bool
+loses_datagrams(const fc_comparer *comparer, const fc_suspicion *suspicion)
+{
+    const uint64_t *counters = comparer->features[suspicion->instance].counters;
+    return counters[FC_COUNTER_DNS_RETRIES] + counters[FC_COUNTER_TCP_SYN_RETRANSMITTED] >=
+           LOST_DATAGRAMS_MIN;
+}
+
 static bool
 holds(const fc_comparer *comparer, const relation *rule, const fc_suspicion *cause,
       const fc_suspicion *symptom)
@@ -234,7 +245,7 @@ holds(const fc_comparer *comparer, const relation *rule, const fc_suspicion *cau
     case FEWER:
         return symptom->x < cause->x / 5;
     case ROUGHLY:
-        return symptom->x / 5 <= cause->x;
+        return symptom->x / 5 <= cause->x && !loses_datagrams(comparer, cause);
     }
     return false;
 }

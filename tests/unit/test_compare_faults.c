@@ -201,6 +201,19 @@ FAULT(reordering, "out of order|reordering")
     fleet_trouble(profile, FC_TROUBLE_TCP_REORDERED, 20, 6, "10.0.9.5", 443, NULL);
 }
 
+/* Little loss both ways: what fills a hole comes late, but questions are lost too. */
+FAULT(loss_both_ways, "loses|sent again")
+{
+    (void)all;
+    profile->counters[FC_COUNTER_TCP_OUT_OF_ORDER_IN] = 60;
+    profile->counters[FC_COUNTER_TCP_RETRANSMITTED_IN] = 110;
+    profile->counters[FC_COUNTER_TCP_RETRANSMITTED_OUT] = 120;
+    profile->counters[FC_COUNTER_DNS_RETRIES] = 3;
+    fleet_trouble(profile, FC_TROUBLE_TCP_LOSS_IN, 25, 6, "10.0.9.5", 443, NULL);
+    fleet_trouble(profile, FC_TROUBLE_TCP_RETRANSMITS, 12, 6, "10.0.9.5", 443, NULL);
+    fleet_trouble(profile, FC_TROUBLE_TCP_REORDERED, 20, 6, "10.0.9.5", 443, NULL);
+}
+
 FAULT(mtu_black_hole, "MTU black hole")
 {
     (void)all;
@@ -376,6 +389,7 @@ main(void)
         cmocka_unit_test(a_inbound_loss_is_named),
         cmocka_unit_test(a_added_latency_is_named),
         cmocka_unit_test(a_reordering_is_named),
+        cmocka_unit_test(a_loss_both_ways_is_named),
         cmocka_unit_test(a_mtu_black_hole_is_named),
         cmocka_unit_test(a_small_mtu_with_icmp_is_named),
         cmocka_unit_test(a_slow_reader_is_named),
