@@ -12,6 +12,7 @@ static const struct {
     {FC_ROLE_NODE, "node"},
     {FC_ROLE_OPERATOR, "operator"},
     {FC_ROLE_COORDINATOR, "coordinator"},
+    {FC_ROLE_ANONYMOUS, "anonymous"},
 };
 
 const char *
@@ -27,7 +28,7 @@ fc_role
 fc_role_parse(const char *text)
 {
     for (size_t i = 0; i < FC_COUNT(roles); i++)
-        if (strcmp(roles[i].name, text) == 0)
+        if (strcmp(roles[i].name, text) == 0 && roles[i].role != FC_ROLE_ANONYMOUS)
             return roles[i].role;
     return FC_ROLE_NONE;
 }

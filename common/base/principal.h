@@ -15,6 +15,7 @@ typedef enum fc_role {
     FC_ROLE_NODE = 1 << 0,
     FC_ROLE_OPERATOR = 1 << 1,
     FC_ROLE_COORDINATOR = 1 << 2,
+    FC_ROLE_ANONYMOUS = 1 << 3, /* has no certificate and wants one; in no certificate */
 } fc_role;
 
 enum { FC_SERIAL_TEXT_SIZE = 41 };
@@ -25,10 +26,12 @@ typedef struct fc_principal {
     char name[FC_NAME_MAX + 1];           /* a node's name is its instance id */
     char serial[FC_SERIAL_TEXT_SIZE];     /* certificate serial number, lower-case hexadecimal */
     fc_wall not_after;
+    char scale_set[FC_NAME_MAX + 1]; /* a node's, where its certificate binds it (subject OU); "" = not bound */
+    char region[FC_NAME_MAX + 1];    /* likewise (subject L) */
 } fc_principal;
 
 const char *fc_role_name(fc_role role); /* "node" */
-/* "node" … -> role; FC_ROLE_NONE when unknown. */
+/* "node" … -> role; FC_ROLE_NONE when unknown, and for "anonymous", which is in no certificate. */
 fc_role fc_role_parse(const char *text);
 /* Parses spiffe://<fleet>/<role>/<name> into fleet, role and name; strict. */
 FC_MUST_USE fc_err fc_principal_parse(const char *uri, fc_principal *ret_principal);

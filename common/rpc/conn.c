@@ -30,6 +30,12 @@ fc_rpc_conn_peer(const fc_rpc_conn *conn)
     return &conn->peer;
 }
 
+void
+fc_rpc_conn_set_peer(fc_rpc_conn *conn, const fc_principal *peer)
+{
+    conn->peer = *peer;
+}
+
 const char *
 fc_rpc_conn_address(const fc_rpc_conn *conn)
 {

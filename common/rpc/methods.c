@@ -4,6 +4,7 @@
 
 #include "fleetcap/v1/capture_service.pb-c.h"
 #include "fleetcap/v1/coordinator_service.pb-c.h"
+#include "fleetcap/v1/enrol_service.pb-c.h"
 #include "fleetcap/v1/fleet_service.pb-c.h"
 #include "fleetcap/v1/node_service.pb-c.h"
 

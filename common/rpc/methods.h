@@ -33,6 +33,14 @@ enum { FC_RPC_UNARY = 0, FC_RPC_SERVER_STREAM = 1, FC_RPC_CLIENT_STREAM = 2, FC_
     X(REPORT,                 coordinator_service, "Report",               FC_RPC_UNARY,                     NODE)        \
     X(HEARTBEAT,              coordinator_service, "Heartbeat",            FC_RPC_UNARY,                     NODE)        \
     X(REPORT_EVIDENCE,        coordinator_service, "ReportEvidence",       FC_RPC_UNARY,                     NODE)        \
+    X(ENROL,                  enrol_service,       "Enrol",                FC_RPC_UNARY,                     ANONYMOUS)   \
+    X(RENEW,                  enrol_service,       "Renew",                FC_RPC_UNARY,                     NODE)        \
+    X(CREATE_TOKEN,           admission_service,   "CreateToken",          FC_RPC_UNARY,                     OPERATOR)    \
+    X(LIST_TOKENS,            admission_service,   "ListTokens",           FC_RPC_SERVER_STREAM,             OPERATOR)    \
+    X(REVOKE_TOKEN,           admission_service,   "RevokeToken",          FC_RPC_UNARY,                     OPERATOR)    \
+    X(LIST_ENROLMENTS,        admission_service,   "ListEnrolments",       FC_RPC_SERVER_STREAM,             OPERATOR)    \
+    X(DECIDE_ENROLMENT,       admission_service,   "DecideEnrolment",      FC_RPC_UNARY,                     OPERATOR)    \
+    X(REMOVE_INSTANCE,        admission_service,   "RemoveInstance",       FC_RPC_UNARY,                     OPERATOR)    \
     X(SET_DESIRED,            node_service,        "SetDesired",           FC_RPC_UNARY,                     COORDINATOR) \
     X(READ_SEGMENT,           node_service,        "ReadSegment",          FC_RPC_SERVER_STREAM | FC_RPC_BULK, COORDINATOR)
 

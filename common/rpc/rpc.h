@@ -144,6 +144,9 @@ typedef struct fc_rpc_options {
 } fc_rpc_options;
 
 const fc_principal *fc_rpc_conn_peer(const fc_rpc_conn *conn); /* borrowed */
+/* The peer has been given a new certificate over this very connection: same role, name and fleet, from now on this
+ * serial and this end. */
+void fc_rpc_conn_set_peer(fc_rpc_conn *conn, const fc_principal *peer);
 const char *fc_rpc_conn_address(const fc_rpc_conn *conn);      /* "10.77.0.2:41234"; "" when not known */
 void *fc_rpc_conn_user(const fc_rpc_conn *conn);
 void fc_rpc_conn_set_user(fc_rpc_conn *conn, void *user);

@@ -237,3 +237,17 @@ fc_tls_tune_memory(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, RECORD_BUFFER_BYTES);
 }
+
+fc_err
+fc_tls_new_enrolment(const uint8_t pin[32], fc_tls **ret_tls, fc_fail *fail)
+{
+    (void)pin, (void)ret_tls;
+    return fc_fail_set(fail, FC_ERR_INTERNAL, "enrolment comes with the next commit");
+}
+
+fc_err
+fc_tls_pin(const fc_tls *tls, uint8_t ret_pin[32], fc_fail *fail)
+{
+    (void)tls, (void)ret_pin;
+    return fc_fail_set(fail, FC_ERR_INTERNAL, "enrolment comes with the next commit");
+}

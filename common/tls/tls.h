@@ -36,13 +36,24 @@ typedef struct fc_tls_files {
     const char *certificate; /* PEM, own chain */
     const char *key;         /* PEM, P-256; must not be readable by others */
     const char *crl;         /* PEM X.509 CRL of the CA; NULL = none; a missing file is an error */
+    const char *own_crl;     /* PEM, likewise: what this program itself has revoked; NULL = none */
+    bool enrolment;          /* server: lets in who asks for FC_TLS_ENROL_NAME, without a certificate (role anonymous) */
     const char *ticket_keys; /* server: made (0600) when missing, rotated; NULL = kept in memory only */
     const char *server_name; /* client: DNS name the coordinator's certificate must carry; NULL or a numeric
                               * address = coordinator.<fleet>, which every coordinator of the fleet carries */
 } fc_tls_files;
 
+/* The server name (RFC 6066, 3) by which a client says that it has no certificate and wants one. Such a connection is
+ * asked for none, whoever it is, and is anonymous; the server shows its CA certificates beside its own. */
+#define FC_TLS_ENROL_NAME "enrol.fleetcap.invalid"
+
 /* Loads everything; the sentence names the file and what is wrong with it. Strings are copied. */
 FC_MUST_USE fc_err fc_tls_new(fc_tls_mode mode, const fc_tls_files *files, fc_tls **ret_tls, fc_fail *fail);
+/* A client without credentials, for enrolment: takes the one coordinator whose chain ends in the CA certificate with this
+ * SHA-256 (of its DER form), and nobody else. */
+FC_MUST_USE fc_err fc_tls_new_enrolment(const uint8_t pin[32], fc_tls **ret_tls, fc_fail *fail);
+/* Server: SHA-256 of the CA certificate that issued our own, for tokens. */
+FC_MUST_USE fc_err fc_tls_pin(const fc_tls *tls, uint8_t ret_pin[32], fc_fail *fail);
 void fc_tls_free(fc_tls *tls);
 /* Reads the files again; new handshakes use them. On failure the old credentials stay. Any thread. */
 FC_MUST_USE fc_err fc_tls_reload(fc_tls *tls, fc_fail *fail);

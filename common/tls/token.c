@@ -1,18 +1,16 @@
 #include "common/tls/token.h"
 
-#include "common/base/file.h"
 #include "common/base/text.h"
 #include "common/tls/compat.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <mbedtls/base64.h>
 #include <mbedtls/md.h>
 #include <mbedtls/platform_util.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { CA_FILE_MAX = 64 << 10, PART_LENGTH = 43 /* 32 bytes, base64url without padding (RFC 4648, 5) */ };
+enum { PART_LENGTH = 43 /* 32 bytes, base64url without padding (RFC 4648, 5) */ };
 static const char prefix[] = "fct1.";
 
 static void
@@ -21,28 +19,14 @@ digest(const void *bytes, size_t size, uint8_t ret_digest[32])
     (void)mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), bytes, size, ret_digest);
 }
 
-fc_err
-fc_token_make(const char *ca_path, fc_token *ret_token, fc_fail *fail)
+void
+fc_token_make(const uint8_t pin[FC_TOKEN_PIN_SIZE], fc_token *ret_token)
 {
-    fc_buf pem = {0};
-    mbedtls_x509_crt ca;
-    mbedtls_x509_crt_init(&ca);
     uint8_t id[FC_TOKEN_ID_LENGTH / 2];
-    fc_err err = fc_file_read(AT_FDCWD, ca_path, CA_FILE_MAX, &pem, fail);
-    if (err == FC_OK) {
-        (void)fc_buf_text(&pem);
-        if (mbedtls_x509_crt_parse(&ca, fc_buf_bytes(&pem), fc_buf_size(&pem) + 1) != 0)
-            err = fc_fail_set(fail, FC_ERR_CORRUPT, "%s is not a PEM certificate", ca_path);
-    }
-    if (err == FC_OK) {
-        (void)fc_compat_random(NULL, id, sizeof id);
-        fc_hex_text(id, sizeof id, ret_token->id);
-        (void)fc_compat_random(NULL, ret_token->secret, sizeof ret_token->secret);
-        digest(ca.raw.p, ca.raw.len, ret_token->pin);
-    }
-    mbedtls_x509_crt_free(&ca);
-    fc_buf_fini(&pem);
-    return err;
+    (void)fc_compat_random(NULL, id, sizeof id);
+    fc_hex_text(id, sizeof id, ret_token->id);
+    (void)fc_compat_random(NULL, ret_token->secret, sizeof ret_token->secret);
+    memcpy(ret_token->pin, pin, sizeof ret_token->pin);
 }
 
 /* ---- base64url ---- */

@@ -28,9 +28,9 @@ typedef struct fc_token {
     uint8_t pin[FC_TOKEN_PIN_SIZE];
 } fc_token;
 
-/* A new one for the CA certificate(s) in a PEM file: the pin is the first one's. */
-FC_MUST_USE fc_err
-fc_token_make(const char *ca_path, fc_token *ret_token, fc_fail *fail);
+/* A new one, with a random id and secret. pin: fc_tls_pin of the coordinator. */
+void
+fc_token_make(const uint8_t pin[FC_TOKEN_PIN_SIZE], fc_token *ret_token);
 void
 fc_token_text(const fc_token *token, char ret_text[FC_TOKEN_TEXT_SIZE]);
 /* White space around it is fine. FC_ERR_INVALID; the sentence does not repeat the text, which is a secret. */

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-static const fc_role roles[] = {FC_ROLE_NODE, FC_ROLE_OPERATOR, FC_ROLE_COORDINATOR};
+static const fc_role roles[] = {FC_ROLE_NODE, FC_ROLE_OPERATOR, FC_ROLE_COORDINATOR, FC_ROLE_ANONYMOUS};
 
 /* Written out once more: a change of the table must be meant. */
 static const struct {
@@ -41,6 +41,14 @@ static const struct {
     {"/fleetcap.v1.CoordinatorService/Report", FC_ROLE_NODE, false, false},
     {"/fleetcap.v1.CoordinatorService/Heartbeat", FC_ROLE_NODE, false, false},
     {"/fleetcap.v1.CoordinatorService/ReportEvidence", FC_ROLE_NODE, false, false},
+    {"/fleetcap.v1.EnrolService/Enrol", FC_ROLE_ANONYMOUS, false, false},
+    {"/fleetcap.v1.EnrolService/Renew", FC_ROLE_NODE, false, false},
+    {"/fleetcap.v1.AdmissionService/CreateToken", FC_ROLE_OPERATOR, false, false},
+    {"/fleetcap.v1.AdmissionService/ListTokens", FC_ROLE_OPERATOR, true, false},
+    {"/fleetcap.v1.AdmissionService/RevokeToken", FC_ROLE_OPERATOR, false, false},
+    {"/fleetcap.v1.AdmissionService/ListEnrolments", FC_ROLE_OPERATOR, true, false},
+    {"/fleetcap.v1.AdmissionService/DecideEnrolment", FC_ROLE_OPERATOR, false, false},
+    {"/fleetcap.v1.AdmissionService/RemoveInstance", FC_ROLE_OPERATOR, false, false},
     {"/fleetcap.v1.NodeService/SetDesired", FC_ROLE_COORDINATOR, false, false},
     {"/fleetcap.v1.NodeService/ReadSegment", FC_ROLE_COORDINATOR, true, true},
 };
