@@ -3,6 +3,7 @@
 
 #include "fleetcap/v1/capture_service.pb-c.h"
 #include "fleetcap/v1/coordinator_service.pb-c.h"
+#include "fleetcap/v1/enrol_service.pb-c.h"
 #include "fleetcap/v1/fleet_service.pb-c.h"
 #include "fleetcap/v1/node_service.pb-c.h"
 
@@ -79,7 +80,8 @@ no_method_of_the_protocol_is_missing(void **state)
     (void)state;
     static const ProtobufCServiceDescriptor *const services[] = {
         &fcpb__capture_service__descriptor, &fcpb__fleet_service__descriptor,
-        &fcpb__coordinator_service__descriptor, &fcpb__node_service__descriptor};
+        &fcpb__coordinator_service__descriptor, &fcpb__node_service__descriptor,
+        &fcpb__enrol_service__descriptor, &fcpb__admission_service__descriptor};
     size_t count = 0;
     for (size_t i = 0; i < FC_COUNT(services); i++) {
         for (unsigned j = 0; j < services[i]->n_methods; j++, count++) {
