@@ -33,6 +33,8 @@ conversation_ended(void *user, fc_conversation *conversation, fc_conversation_en
     fc_error_table_give(&analyzer->errors, conversation->errors);
     if (analyzer->last == conversation)
         analyzer->last = NULL;
+    if (conversation->key.protocol == FC_IP_UDP)
+        fc_familiar_forget(&analyzer->familiar, conversation);
 }
 
 static void
@@ -88,6 +90,7 @@ fc_analyzer_new(const fc_analyzer_options *options)
     if (options->observer != NULL)
         analyzer->observer = *options->observer;
     analyzer->observer_user = options->observer_user;
+    analyzer->long_way = options->long_way;
     return analyzer;
 }
 
@@ -221,15 +224,19 @@ frame(fc_analyzer *analyzer, const fc_frame *seen)
     if (UNLIKELY(unix_ns < analyzer->profile->subject.first_packet_ns ||
                  analyzer->profile->subject.first_packet_ns == 0))
         note_time(&analyzer->profile->subject, unix_ns);
+    sighting.direction =
+        seen->direction <= FC_DIRECTION_OUTBOUND ? (uint8_t)seen->direction : FC_DIRECTION_UNKNOWN;
+    counters[FC_COUNTER_PACKETS_TRUNCATED] += seen->captured_bytes < seen->original_bytes;
+    if (fc_traffic_familiar(analyzer, &sighting)) {
+        count(analyzer, &sighting);
+        return;
+    }
     fc_packet_parse(seen->link_type, seen->data, seen->captured_bytes, seen->original_bytes,
                     &sighting.packet);
     sighting.interface =
         (uint16_t)(sighting.packet.interface != 0 ? sighting.packet.interface : seen->interface);
-    sighting.direction =
-        seen->direction <= FC_DIRECTION_OUTBOUND ? (uint8_t)seen->direction : FC_DIRECTION_UNKNOWN;
     if (UNLIKELY(sighting.direction == FC_DIRECTION_UNKNOWN))
         sighting.direction = sighting.packet.direction;
-    counters[FC_COUNTER_PACKETS_TRUNCATED] += seen->captured_bytes < seen->original_bytes;
     counters[FC_COUNTER_PACKETS_VLAN] += sighting.packet.vlan_count > 0;
     if (LIKELY(sighting.packet.kind == FC_PACKET_IP)) {
         fc_traffic_ip(analyzer, &sighting);

@@ -23,6 +23,7 @@ typedef struct fc_analyzer_options {
                                  beyond it */
     const fc_analysis_observer *observer; /* borrowed; NULL = nobody looks */
     void *observer_user;
+    bool long_way; /* take no short cut: for tests, which compare */
 } fc_analyzer_options;
 
 /* Live and files must agree: the same default for both. Bytes per conversation: docs/profile.md. */

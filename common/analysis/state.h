@@ -6,6 +6,7 @@
 #include "common/analysis/conversations.h"
 #include "common/analysis/dns.h"
 #include "common/analysis/errors.h"
+#include "common/analysis/familiar.h"
 #include "common/analysis/fragments.h"
 #include "common/analysis/packet.h"
 #include "common/analysis/pending.h"
@@ -46,6 +47,8 @@ struct fc_analyzer {
     fc_profile *profile; /* owned: all that is over */
     fc_second second;
     fc_conversation *last; /* weak: cleared when it ends; packets come in trains */
+    fc_familiar familiar;
+    bool long_way;         /* every packet; fc_analyzer_options */
     int64_t latest_ns;     /* of all packets */
     int64_t tick_ns;       /* when time must be looked at next */
     uint64_t frame;        /* of this file, from 1 */
@@ -92,6 +95,10 @@ fc_ends_settle(fc_analyzer *analyzer, fc_conversation *conversation, unsigned si
 
 void
 fc_traffic_ip(fc_analyzer *analyzer, fc_sighting *sighting);
+/* The short way for a datagram of a conversation that is known by its looks; the sighting needs no packet. False:
+ * nothing has been done. */
+bool
+fc_traffic_familiar(fc_analyzer *analyzer, fc_sighting *sighting);
 /* Bytes that the streams have put in order: DNS over TCP. */
 void
 fc_traffic_message(void *user, unsigned side, const fc_stream_held *segment, const uint8_t *data,

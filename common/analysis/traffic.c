@@ -66,14 +66,10 @@ dns_datagram(fc_analyzer *analyzer, fc_conversation *conversation, unsigned side
         fc_conversations_move(&analyzer->conversations, conversation, FC_LIST_FINISHED);
 }
 
+/* Of any protocol but DNS: how long an answer took. */
 static inline void
-udp(fc_analyzer *analyzer, fc_conversation *conversation, unsigned side, const fc_sighting *sighting)
+turn(fc_analyzer *analyzer, fc_conversation *conversation, unsigned side, const fc_sighting *sighting)
 {
-    conversation->data_bytes[side] += sighting->packet.payload_bytes;
-    if (UNLIKELY(conversation->is_dns)) {
-        dns_datagram(analyzer, conversation, side, sighting);
-        return;
-    }
     if (side == conversation->initiator) {
         if (conversation->turn_side != side) {
             conversation->turn_side = side & 1u;
@@ -86,6 +82,18 @@ udp(fc_analyzer *analyzer, fc_conversation *conversation, unsigned side, const f
             fc_sketch_add(&analyzer->profile->sketches[FC_SKETCH_UDP_RESPONSE],
                           (uint64_t)(sighting->unix_ns - conversation->turn_ns));
     }
+}
+
+static inline void
+udp(fc_analyzer *analyzer, fc_conversation *conversation, unsigned side, const fc_sighting *sighting)
+{
+    conversation->data_bytes[side] += sighting->packet.payload_bytes;
+    if (UNLIKELY(conversation->is_dns)) {
+        dns_datagram(analyzer, conversation, side, sighting);
+        return;
+    }
+    turn(analyzer, conversation, side, sighting);
+    fc_familiar_keep(&analyzer->familiar, sighting->frame, &sighting->packet, conversation, side);
 }
 
 /* ---- TCP ---- */
@@ -276,4 +284,24 @@ fc_traffic_ip(fc_analyzer *analyzer, fc_sighting *sighting)
         conversation->data_bytes[side] += packet->payload_bytes;
     if (UNLIKELY(conversation->packets[side] == UINT32_MAX))
         fc_conversations_remove(&analyzer->conversations, conversation, FC_END_EVICTED);
+}
+
+bool
+fc_traffic_familiar(fc_analyzer *analyzer, fc_sighting *sighting)
+{
+    uint32_t payload_bytes;
+    const fc_familiar_slot *slot = fc_familiar_find(&analyzer->familiar, sighting->frame, &payload_bytes);
+    if (slot == NULL || UNLIKELY(analyzer->long_way))
+        return false;
+    fc_conversation *conversation = slot->conversation;
+    unsigned side = slot->side & 1u;
+    analyzer->profile->counters[FC_COUNTER_IPV4_PACKETS]++;
+    analyzer->profile->counters[FC_COUNTER_UDP_PACKETS]++;
+    take_direction(conversation, side, sighting);
+    fc_traffic_count(analyzer, conversation, side, sighting);
+    conversation->data_bytes[side] += payload_bytes;
+    turn(analyzer, conversation, side, sighting);
+    if (UNLIKELY(conversation->packets[side] == UINT32_MAX))
+        fc_conversations_remove(&analyzer->conversations, conversation, FC_END_EVICTED);
+    return true;
 }

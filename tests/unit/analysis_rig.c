@@ -30,7 +30,8 @@ rig_init(packet_rig *rig, size_t conversations_max)
 {
     static const fc_analysis_observer observer = {on_conversation, on_dns};
     *rig = (packet_rig){.now_ns = RIG_START_NS, .flagged = true};
-    const fc_analyzer_options options = {conversations_max, &observer, rig};
+    const fc_analyzer_options options = {
+        .conversations_max = conversations_max, .observer = &observer, .observer_user = rig};
     rig->analyzer = fc_analyzer_new(&options);
     rig->profile = fc_profile_new();
     fc_analyzer_file(rig->analyzer, "rig.pcapng");
