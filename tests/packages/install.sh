@@ -90,7 +90,7 @@ main() {
     trap 'exit 130' INT TERM
     build_twice
     say "a clean Debian 12"
-    "$machine" make "$root"
+    "$machine" base "$root"
     list_files >"$work/before"
     mkdir "$root/packages"
     cp "$top"/build/package/*.deb "$root/packages/"
