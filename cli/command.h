@@ -81,6 +81,13 @@ typedef enum cli_option_id {
     CLI_OUT,
     CLI_DNS,
     CLI_DAYS,
+    CLI_BIND_SCALE_SET,
+    CLI_BIND_REGION,
+    CLI_USES,
+    CLI_TTL,
+    CLI_APPROVAL,
+    CLI_ALL_PAST,
+    CLI_FORCE,
     CLI_OPTION_COUNT
 } cli_option_id;
 

@@ -84,6 +84,14 @@ const cli_option cli_options[CLI_OPTION_COUNT] = {
     [CLI_OUT] = {"out", 0, "DIR", false, "where certificate and key go (default: the PKI's directory)"},
     [CLI_DNS] = {"dns", 0, "NAME[,NAME…]", true, "a DNS name or address under which a coordinator is reached"},
     [CLI_DAYS] = {"days", 0, "COUNT", false, "how many days it is valid (default 365; a CA 3650)"},
+    /* admission */
+    [CLI_BIND_SCALE_SET] = {"scale-set", 0, "NAME", false, "the scale set that it is bound to"},
+    [CLI_BIND_REGION] = {"region", 0, "NAME", false, "the region that it is bound to"},
+    [CLI_USES] = {"uses", 0, "COUNT", false, "how many instances may enrol with it, 1 to 10000 (default 1)"},
+    [CLI_TTL] = {"ttl", 0, "TIME", false, "how long it is valid, 1s to 30d (default 1h)"},
+    [CLI_APPROVAL] = {"approval", 0, NULL, false, "each enrolment waits until an operator approves it"},
+    [CLI_ALL_PAST] = {"all", 0, NULL, false, "also what is over: tokens of no more use, enrolments that are decided"},
+    [CLI_FORCE] = {"force", 0, NULL, false, "also with captures on it that are not over: they end"},
 };
 
 const cli_option_id cli_common_options[] = {CLI_OUTPUT, CLI_QUIET, CLI_COLOR, CLI_HELP, CLI_OPTION_NONE};
@@ -96,6 +104,8 @@ const cli_option_id cli_connection_options[] = {CLI_CONTEXT, CLI_COORDINATOR, CL
 const cli_group cli_groups[] = {
     {"capture", "packet captures: start, look, stop, collect"},
     {"instance", "the instances of the fleet"},
+    {"token", "enrolment tokens: who may let instances in, where, how many"},
+    {"enrolment", "the instances that asked to get in"},
     {"fleet", "the fleet as a whole"},
     {"pki", "the fleet's certificates"},
     {"context", "how to reach which fleet"},
@@ -214,6 +224,45 @@ const cli_command cli_commands[] = {
      "show one instance and its captures", NULL,
      "fleetcap instance show web-3",
      LIST(CLI_OPTION_NONE), cli_instance_show},
+    {"instance remove", "INSTANCE", 1, 1, true,
+     "put an instance out of the fleet, and revoke its certificates",
+     "Revokes every certificate of the instance, closes its connection at once, and forgets it. It comes back only with\n"
+     "a new enrolment. What it captured stays on its disk. With captures on it that are not over, --force is needed.\n"
+     "Asks first when there is a terminal; without one, --yes is needed.",
+     "fleetcap instance remove web-3\nfleetcap instance remove web-3 --force --yes",
+     LIST(CLI_FORCE, CLI_YES), cli_instance_remove},
+    {"token create", "", 0, 0, true,
+     "make a token with which instances enrol",
+     "Prints the token, and nothing else, on standard output: it is shown this once and stored nowhere. Whoever has it\n"
+     "can put machines into that scale set and region, as often as --uses says, until --ttl is over.\n"
+     "With --approval each of them waits for `fleetcap enrolment approve`.",
+     "fleetcap token create --scale-set web --region eu --uses 50 --ttl 1h\n"
+     "fleetcap token create --scale-set db --region us --approval -o json",
+     LIST(CLI_BIND_SCALE_SET, CLI_BIND_REGION, CLI_USES, CLI_TTL, CLI_APPROVAL), cli_token_create},
+    {"token list", "", 0, 0, true,
+     "list the tokens that are valid, the newest first", NULL,
+     "fleetcap token list --all",
+     LIST(CLI_ALL_PAST), cli_token_list},
+    {"token revoke", "ID", 1, 1, true,
+     "make a token worthless",
+     "Takes the token's id, or the whole token. Nobody enrols with it any more, nor does who still waits for approval;\n"
+     "instances that have enrolled stay.",
+     "fleetcap token revoke 5f1d0c2a9b7e4836",
+     LIST(CLI_OPTION_NONE), cli_token_revoke},
+    {"enrolment list", "", 0, 0, true,
+     "list the enrolments that wait for approval", NULL,
+     "fleetcap enrolment list\nfleetcap enrolment list --all -o json",
+     LIST(CLI_ALL_PAST), cli_enrolment_list},
+    {"enrolment approve", "ID|INSTANCE", 1, 1, true,
+     "let an instance in that waits",
+     "Compare the key's SHA-256 with the one that `fleetcap-node enroll` shows on the machine: that is what gets the\n"
+     "certificate.",
+     "fleetcap enrolment approve web-7",
+     LIST(CLI_OPTION_NONE), cli_enrolment_approve},
+    {"enrolment deny", "ID|INSTANCE", 1, 1, true,
+     "turn an instance away that waits", NULL,
+     "fleetcap enrolment deny web-7",
+     LIST(CLI_OPTION_NONE), cli_enrolment_deny},
     {"fleet show", "", 0, 0, true,
      "show the fleet, its coordinator and the coordinator's counters", NULL,
      "fleetcap fleet show",
@@ -224,11 +273,12 @@ const cli_command cli_commands[] = {
      LIST(CLI_FLEET, CLI_PKI_DIR, CLI_DAYS), cli_pki_init},
     {"pki issue", "ROLE NAME", 2, 2, false,
      "issue a certificate: ROLE is node, operator or coordinator",
-     "Writes ROLE-NAME.crt and ROLE-NAME.key. A node's NAME is its instance id.",
+     "Writes ROLE-NAME.crt and ROLE-NAME.key. A node's NAME is its instance id; --scale-set and --region bind it, so that\n"
+     "its own configuration can say no other.",
      "fleetcap pki issue coordinator main --dns coordinator.example --dns 10.0.0.5\n"
-     "fleetcap pki issue node web-1 --out /etc/fleetcap\n"
+     "fleetcap pki issue node web-1 --scale-set web --region eu --out /etc/fleetcap\n"
      "fleetcap pki issue operator alice --days 30",
-     LIST(CLI_PKI_DIR, CLI_OUT, CLI_DNS, CLI_DAYS), cli_pki_issue},
+     LIST(CLI_PKI_DIR, CLI_OUT, CLI_DNS, CLI_DAYS, CLI_BIND_SCALE_SET, CLI_BIND_REGION), cli_pki_issue},
     {"pki revoke", "ROLE/NAME|SERIAL", 1, 1, false,
      "revoke certificates and write the revocation list",
      "Copy crl.pem to the coordinator afterwards: it reads the file again by itself.",

@@ -261,6 +261,12 @@ cli_session_context(const cli_session *session)
 }
 
 const char *
+cli_session_coordinator(const cli_session *session)
+{
+    return session->context.values[CLI_VALUE_COORDINATOR];
+}
+
+const char *
 cli_session_fleet(const cli_session *session)
 {
     return session->fleet;

@@ -22,6 +22,7 @@ cli_session_open(cli_context *context, uint32_t timeout_ms, cli_session **ret_se
 void cli_session_close(cli_session *session); /* NULL is legal */
 
 const char *cli_session_context(const cli_session *session); /* its label; borrowed */
+const char *cli_session_coordinator(const cli_session *session); /* HOST:PORT; borrowed */
 const char *cli_session_fleet(const cli_session *session); /* from the certificate; borrowed */
 /* 32 hexadecimal digits, the same for the session's whole life: the request id. Borrowed. */
 const char *cli_session_request_id(const cli_session *session);

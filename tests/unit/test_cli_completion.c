@@ -59,6 +59,12 @@ bash_offers_groups_commands_options_and_values(void **state)
     assert_string_equal(offers("fleetcap version --output j", 3), " json \n");
     assert_string_equal(offers("fleetcap capture wait dns --for \"\"", 5), " running stopped \n");
     assert_string_equal(offers("fleetcap compare dns --htm", 3), " --html \n");
+    assert_string_equal(offers("fleetcap tok", 1), " token \n");
+    assert_non_null(strstr(offers("fleetcap token \"\"", 2), " create list revoke "));
+    assert_non_null(strstr(offers("fleetcap enrolment \"\"", 2), " list approve deny "));
+    assert_string_equal(offers("fleetcap instance rem", 2), " remove \n");
+    assert_string_equal(offers("fleetcap token create --app", 3), " --approval \n");
+    assert_string_equal(offers("fleetcap instance remove web-1 --fo", 4), " --force \n");
     (void)unlink(path);
 }
 

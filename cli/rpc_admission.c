@@ -1,0 +1,318 @@
+#include "cli/rpc_admission.h"
+
+#include "common/base/mem.h"
+#include "fleetcap/v1/enrol_service.pb-c.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void
+cli_token_fini(cli_token *token)
+{
+    free(token->created_by);
+    memset(token, 0, sizeof *token);
+}
+
+void
+cli_tokens_fini(cli_tokens *tokens)
+{
+    for (size_t i = 0; i < tokens->count; i++)
+        cli_token_fini(&tokens->items[i]);
+    free(tokens->items);
+    memset(tokens, 0, sizeof *tokens);
+}
+
+void
+cli_enrolment_fini(cli_enrolment *enrolment)
+{
+    free(enrolment->id);
+    free(enrolment->token_id);
+    free(enrolment->address);
+    free(enrolment->key_sha256);
+    free(enrolment->decided_by);
+    memset(enrolment, 0, sizeof *enrolment);
+}
+
+void
+cli_enrolments_fini(cli_enrolments *enrolments)
+{
+    for (size_t i = 0; i < enrolments->count; i++)
+        cli_enrolment_fini(&enrolments->items[i]);
+    free(enrolments->items);
+    memset(enrolments, 0, sizeof *enrolments);
+}
+
+const char *
+cli_enrolment_state_name(cli_enrolment_state state)
+{
+    static const char *const names[CLI_ENROLMENT_STATE_COUNT] = {
+        [CLI_ENROLMENT_UNKNOWN] = "UNKNOWN",   [CLI_ENROLMENT_PENDING] = "PENDING",
+        [CLI_ENROLMENT_APPROVED] = "APPROVED", [CLI_ENROLMENT_ISSUED] = "ISSUED",
+        [CLI_ENROLMENT_DENIED] = "DENIED",
+    };
+    return names[state];
+}
+
+/* ---- from messages ---- */
+
+typedef struct word {
+    const char *text, *what;
+    bool may_be_empty;
+    char *to; /* FC_NAME_MAX + 1 */
+} word;
+
+static fc_err
+copy_words(const word *words, size_t count, fc_fail *fail)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (*words[i].text == '\0' && words[i].may_be_empty)
+            continue;
+        if (!fc_name_check(words[i].text))
+            return fc_fail_set(fail, FC_ERR_PROTOCOL, "the coordinator sent %s that is no name: \"%.80s\"",
+                               words[i].what, words[i].text);
+        (void)strcpy(words[i].to, words[i].text);
+    }
+    return FC_OK;
+}
+
+static fc_err
+token_from_pb(const Fcpb__Token *message, cli_token *ret, fc_fail *fail)
+{
+    const word words[] = {
+        {message->scale_set, "a scale set", false, ret->scale_set},
+        {message->region, "a region", false, ret->region},
+    };
+    uint8_t id[FC_TOKEN_ID_LENGTH / 2];
+    if (fc_hex_parse(message->id, id, sizeof id) != FC_OK)
+        return fc_fail_set(fail, FC_ERR_PROTOCOL, "the coordinator sent a token with the id \"%.80s\"",
+                           message->id);
+    fc_err err = copy_words(words, FC_COUNT(words), fail);
+    if (err != FC_OK)
+        return err;
+    (void)strcpy(ret->id, message->id);
+    ret->uses = message->uses;
+    ret->used = message->used;
+    ret->created.ns = message->created_unix_ns;
+    ret->expires.ns = message->expires_unix_ns;
+    ret->created_by = fc_strdup(message->created_by);
+    ret->approval = message->approval;
+    ret->revoked = message->revoked;
+    return FC_OK;
+}
+
+static fc_err
+enrolment_from_pb(const Fcpb__Enrolment *message, cli_enrolment *ret, fc_fail *fail)
+{
+    const word words[] = {
+        {message->instance_id, "an instance id", false, ret->instance_id},
+        {message->name, "an instance", true, ret->name},
+        {message->scale_set, "a scale set", false, ret->scale_set},
+        {message->region, "a region", false, ret->region},
+    };
+    fc_err err = copy_words(words, FC_COUNT(words), fail);
+    if (err != FC_OK)
+        return err;
+    ret->id = fc_strdup(message->id);
+    ret->token_id = fc_strdup(message->token_id);
+    int state = (int)message->state;
+    ret->state =
+        state > 0 && state < CLI_ENROLMENT_STATE_COUNT ? (cli_enrolment_state)state : CLI_ENROLMENT_UNKNOWN;
+    ret->address = fc_strdup(message->address);
+    ret->key_sha256 = fc_strdup(message->key_sha256);
+    ret->decided_by = fc_strdup(message->decided_by);
+    ret->requested.ns = message->requested_unix_ns;
+    ret->decided.ns = message->decided_unix_ns;
+    ret->certificate_expires.ns = message->certificate_expires_unix_ns;
+    return FC_OK;
+}
+
+/* ---- calls ---- */
+
+typedef struct gather {
+    void *into;
+    char *text; /* of a created token */
+    size_t answers;
+    fc_err err;
+    fc_fail fail;
+} gather;
+
+static fc_err
+call(cli_session *session, fc_method_id method, const ProtobufCMessage *message, uint32_t timeout_ms,
+     bool (*each)(const ProtobufCMessage *answer, void *user), gather *into, fc_fail *fail)
+{
+    cli_request request = {
+        .method = method, .message = message, .timeout_ms = timeout_ms, .each = each, .user = into};
+    fc_err err = cli_session_call(session, &request, fail);
+    return err == FC_OK && into->err != FC_OK ? fc_fail_copy(fail, &into->fail) : err;
+}
+
+/* The same for a call with one answer, which must have come. */
+static fc_err
+call_one(cli_session *session, fc_method_id method, const ProtobufCMessage *message, uint32_t timeout_ms,
+         bool (*each)(const ProtobufCMessage *answer, void *user), gather *into, fc_fail *fail)
+{
+    fc_err err = call(session, method, message, timeout_ms, each, into, fail);
+    if (err == FC_OK && into->answers != 1)
+        err = fc_fail_set(fail, FC_ERR_PROTOCOL, "the coordinator answered with %zu messages for one",
+                          into->answers);
+    return err;
+}
+
+static bool
+take_created(const ProtobufCMessage *answer, void *user)
+{
+    gather *into = user;
+    const Fcpb__CreatedToken *message = (const Fcpb__CreatedToken *)answer;
+    if (into->answers++ > 0)
+        return false;
+    fc_token token;
+    into->err = message->token == NULL
+                    ? fc_fail_set(&into->fail, FC_ERR_PROTOCOL, "the coordinator sent no token")
+                    : token_from_pb(message->token, into->into, &into->fail);
+    if (into->err == FC_OK)
+        into->err = fc_token_parse(message->text, &token, &into->fail);
+    if (into->err != FC_OK)
+        return false;
+    /* As we write it, whatever white space came with it. */
+    fc_token_text(&token, into->text);
+    fc_token_wipe(&token);
+    return true;
+}
+
+fc_err
+cli_rpc_token_create(cli_session *session, const cli_token_wish *wish, uint32_t timeout_ms,
+                     cli_token *ret_token, char ret_text[FC_TOKEN_TEXT_SIZE], fc_fail *fail)
+{
+    Fcpb__CreateTokenRequest message = FCPB__CREATE_TOKEN_REQUEST__INIT;
+    message.scale_set = (char *)wish->scale_set;
+    message.region = (char *)wish->region;
+    message.uses = wish->uses;
+    message.ttl_ms = wish->ttl_ms;
+    message.approval = wish->approval;
+    gather into = {.into = ret_token, .text = ret_text};
+    return call_one(session, FC_METHOD_CREATE_TOKEN, &message.base, timeout_ms, take_created, &into, fail);
+}
+
+static bool
+take_listed_token(const ProtobufCMessage *answer, void *user)
+{
+    gather *into = user;
+    cli_tokens *list = into->into;
+    cli_token token = {0};
+    into->err = token_from_pb((const Fcpb__Token *)answer, &token, &into->fail);
+    if (into->err != FC_OK) {
+        cli_token_fini(&token);
+        return false;
+    }
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
+        list->items = fc_grow_array(list->items, list->capacity, sizeof *list->items);
+    }
+    list->items[list->count++] = token;
+    return true;
+}
+
+fc_err
+cli_rpc_tokens(cli_session *session, bool all, uint32_t timeout_ms, cli_tokens *ret, fc_fail *fail)
+{
+    Fcpb__ListTokensRequest message = FCPB__LIST_TOKENS_REQUEST__INIT;
+    message.all = all;
+    gather into = {.into = ret};
+    return call(session, FC_METHOD_LIST_TOKENS, &message.base, timeout_ms, take_listed_token, &into, fail);
+}
+
+static bool
+take_token(const ProtobufCMessage *answer, void *user)
+{
+    gather *into = user;
+    if (into->answers++ == 0)
+        into->err = token_from_pb((const Fcpb__Token *)answer, into->into, &into->fail);
+    return into->err == FC_OK;
+}
+
+fc_err
+cli_rpc_token_revoke(cli_session *session, const char *id, uint32_t timeout_ms, cli_token *ret_token,
+                     fc_fail *fail)
+{
+    Fcpb__RevokeTokenRequest message = FCPB__REVOKE_TOKEN_REQUEST__INIT;
+    message.id = (char *)id;
+    gather into = {.into = ret_token};
+    return call_one(session, FC_METHOD_REVOKE_TOKEN, &message.base, timeout_ms, take_token, &into, fail);
+}
+
+static bool
+take_listed_enrolment(const ProtobufCMessage *answer, void *user)
+{
+    gather *into = user;
+    cli_enrolments *list = into->into;
+    cli_enrolment enrolment = {0};
+    into->err = enrolment_from_pb((const Fcpb__Enrolment *)answer, &enrolment, &into->fail);
+    if (into->err != FC_OK) {
+        cli_enrolment_fini(&enrolment);
+        return false;
+    }
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
+        list->items = fc_grow_array(list->items, list->capacity, sizeof *list->items);
+    }
+    list->items[list->count++] = enrolment;
+    return true;
+}
+
+fc_err
+cli_rpc_enrolments(cli_session *session, bool all, uint32_t timeout_ms, cli_enrolments *ret, fc_fail *fail)
+{
+    Fcpb__ListEnrolmentsRequest message = FCPB__LIST_ENROLMENTS_REQUEST__INIT;
+    message.all = all;
+    gather into = {.into = ret};
+    return call(session, FC_METHOD_LIST_ENROLMENTS, &message.base, timeout_ms, take_listed_enrolment, &into,
+                fail);
+}
+
+static bool
+take_enrolment(const ProtobufCMessage *answer, void *user)
+{
+    gather *into = user;
+    if (into->answers++ == 0)
+        into->err = enrolment_from_pb((const Fcpb__Enrolment *)answer, into->into, &into->fail);
+    return into->err == FC_OK;
+}
+
+fc_err
+cli_rpc_enrolment_decide(cli_session *session, const char *id, bool approve, uint32_t timeout_ms,
+                         cli_enrolment *ret_enrolment, fc_fail *fail)
+{
+    Fcpb__DecideEnrolmentRequest message = FCPB__DECIDE_ENROLMENT_REQUEST__INIT;
+    message.id = (char *)id;
+    message.approve = approve;
+    gather into = {.into = ret_enrolment};
+    return call_one(session, FC_METHOD_DECIDE_ENROLMENT, &message.base, timeout_ms, take_enrolment, &into,
+                    fail);
+}
+
+static bool
+take_removed(const ProtobufCMessage *answer, void *user)
+{
+    gather *into = user;
+    cli_removed *removed = into->into;
+    const Fcpb__RemovedInstance *message = (const Fcpb__RemovedInstance *)answer;
+    const word words[] = {{message->id, "an instance id", false, removed->id}};
+    if (into->answers++ > 0)
+        return false;
+    removed->certificates_revoked = message->certificates_revoked;
+    removed->captures_ended = message->captures_ended;
+    removed->was_connected = message->was_connected;
+    into->err = copy_words(words, FC_COUNT(words), &into->fail);
+    return into->err == FC_OK;
+}
+
+fc_err
+cli_rpc_instance_remove(cli_session *session, const char *instance, bool force, uint32_t timeout_ms,
+                        cli_removed *ret_removed, fc_fail *fail)
+{
+    Fcpb__RemoveInstanceRequest message = FCPB__REMOVE_INSTANCE_REQUEST__INIT;
+    message.instance = (char *)instance;
+    message.force = force;
+    gather into = {.into = ret_removed};
+    return call_one(session, FC_METHOD_REMOVE_INSTANCE, &message.base, timeout_ms, take_removed, &into, fail);
+}
