@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
 """peer.py: a hand-made peer of the coordinator: TLS and frames by Python, nothing of ours, so that it can lie.
 
-    peer.py [--ca F --cert F --key F] HOST:PORT COMMAND...
+    peer.py [--ca F --cert F --key F] [--server-name NAME] HOST:PORT COMMAND...
 
     call METHOD [HEX]        one call; prints CODE and the sentence
     methods                  every method of the contract, each on its own connection; prints METHOD CODE
+    enrol TOKEN ID CSR [KEY=VALUE]...
+                             asks for a certificate with the PEM request in the file CSR, without showing one of its own;
+                             KEY: name, scale_set, region, token_id, secret (hex), certificate (where to write it); prints
+                             ISSUED SCALE-SET REGION, PENDING ID, or CODE and the sentence
+    renew CSR                asks for a new certificate; prints the same
     hello ID [SECONDS]       a node's first call, naming ID; then stays; prints how the call and the connection ended
     resume                   connects, and again with the session ticket after a line on stdin; prints how both went
     length HEX               after the handshake, these bytes in place of a frame; prints when the peer hung up
@@ -13,6 +18,7 @@
     silent COUNT SECONDS     COUNT connections that say nothing
 """
 import argparse
+import base64
 import socket
 import ssl
 import struct
@@ -24,6 +30,9 @@ METHODS = {
                        "StopCaptures", "DeleteCapture", "ListFiles", "ReadFile"],
     "FleetService": ["GetFleet", "ListInstances", "GetInstance"],
     "CoordinatorService": ["Hello", "Report", "Heartbeat"],
+    "EnrolService": ["Enrol", "Renew"],
+    "AdmissionService": ["CreateToken", "ListTokens", "RevokeToken", "ListEnrolments", "DecideEnrolment",
+                         "RemoveInstance"],
     "NodeService": ["SetDesired", "ReadSegment"],
     "NoSuchService": ["Nothing"],
 }
@@ -97,7 +106,8 @@ class Peer:
             context.load_cert_chain(options.cert, options.key)
         self.context = context
         self.socket = context.wrap_socket(socket.create_connection(options.address, TIMEOUT_S), session=session,
-                                          server_hostname=options.address[0])
+                                          server_hostname=options.server_name or options.address[0])
+        self.message = b""
 
     def send(self, stream, body):
         frame = number(1, stream) + body
@@ -129,6 +139,8 @@ class Peer:
         self.send(1, piece(3, piece(1, payload) + number(2, 1)))
         while True:
             frame = self.receive()
+            if frame.get(1) == 1 and 3 in frame:
+                self.message = fields(frame[3]).get(1, b"")
             if frame.get(1) == 1 and 4 in frame:
                 status = fields(frame[4])
                 return CODES[status.get(1, 0)], status.get(2, b"").decode()
@@ -177,6 +189,39 @@ def do_methods(options):
             except Closed:
                 code = "CLOSED"
             print(f"{service}/{name} {code}")
+
+
+def show_enrolment(peer, code, sentence, certificate=None):
+    answer = fields(peer.message)
+    if code != "OK":
+        print(code, sentence)
+    elif 1 in answer:
+        issued = fields(answer[1])
+        if certificate:
+            with open(certificate, "wb") as file:
+                file.write(issued[1])
+        print("ISSUED", issued.get(4, b"").decode(), issued.get(5, b"").decode())
+    else:
+        print("PENDING", fields(answer[2])[1].decode())
+
+
+def do_enrol(options, token, identity, csr, *settings):
+    said = dict(setting.split("=", 1) for setting in settings)
+    _, token_id, secret, _ = token.split(".")
+    secret = bytes.fromhex(said["secret"]) if "secret" in said else base64.urlsafe_b64decode(secret + "=")
+    with open(csr, "rb") as file:
+        request = (piece(1, said.get("token_id", token_id)) + piece(2, secret) + piece(3, identity) +
+                   piece(4, said.get("name", identity)) + piece(5, said.get("scale_set", "")) +
+                   piece(6, said.get("region", "")) + piece(7, file.read()) + piece(8, "0.0.0"))
+    options.server_name = "enrol.fleetcap.invalid"
+    peer = Peer(options)
+    show_enrolment(peer, *peer.call("/fleetcap.v1.EnrolService/Enrol", request), said.get("certificate"))
+
+
+def do_renew(options, csr):
+    peer = Peer(options)
+    with open(csr, "rb") as file:
+        show_enrolment(peer, *peer.call("/fleetcap.v1.EnrolService/Renew", piece(1, file.read())))
 
 
 def do_hello(options, identity, seconds="0"):
@@ -255,7 +300,7 @@ def do_silent(options, count, seconds):
 
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
-    for name in ("--ca", "--cert", "--key"):
+    for name in ("--ca", "--cert", "--key", "--server-name"):
         parser.add_argument(name)
     parser.add_argument("address")
     parser.add_argument("command")

@@ -53,7 +53,7 @@ equal "a node may not claim another's id" PERMISSION_DENIED "$(peer node-web-1 h
 within 10 "and web-2 is still itself" is true eval 'fleetcap instance show web-2 -o json | jq .online'
 
 # Every method as every role: what a role may call is never denied, what it may not call always is.
-declare -A may=([operator]='^(CaptureService|FleetService)/' [node]='^CoordinatorService/' [coordinator]='^$')
+declare -A may=([operator]='^(CaptureService|FleetService|AdmissionService)/' [node]='^(CoordinatorService/|EnrolService/Renew)' [coordinator]='^$')
 fleetcap pki issue node web-9 --dir "$pki" >/dev/null
 for role in operator node; do
     name=$role-admin
