@@ -2,10 +2,10 @@
 
 #include "common/base/file.h"
 #include "common/base/mem.h"
+#include "common/tls/chain.h"
 #include "common/tls/identity.h"
-#include "common/tls/secret.h"
+#include "common/tls/pem.h"
 #include "common/tls/session.h"
-#include "common/tls/x509.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,8 +15,6 @@
 #include <string.h>
 
 enum {
-    CERTIFICATE_FILE_MAX = 1024 * 1024,
-    KEY_FILE_MAX = 16 * 1024,
     CRL_FILE_MAX = 16 * 1024 * 1024, /* about 300,000 revoked serial numbers */
 };
 
@@ -34,7 +32,8 @@ is_address(const char *host)
 static const char *
 file_path(const fc_tls_files *files, size_t i)
 {
-    const char *const paths[FC_CREDENTIALS_FILES] = {files->ca, files->certificate, files->key, files->crl};
+    const char *const paths[FC_CREDENTIALS_FILES] = {files->ca, files->certificate, files->key, files->crl,
+                                                    files->own_crl};
     return paths[i];
 }
 
@@ -69,43 +68,12 @@ fc_credentials_changed(const fc_credentials *credentials, const fc_tls_files *fi
 }
 
 static fc_err
-read_certificates(const char *path, mbedtls_x509_crt *crt, fc_fail *fail)
-{
-    fc_buf pem = {0};
-    fc_err err = fc_file_read(AT_FDCWD, path, CERTIFICATE_FILE_MAX, &pem, fail);
-    if (err == FC_OK) {
-        (void)fc_buf_text(&pem);
-        int status = mbedtls_x509_crt_parse(crt, fc_buf_bytes(&pem), fc_buf_size(&pem) + 1);
-        if (status > 0)
-            err =
-                fc_fail_set(fail, FC_ERR_CORRUPT, "%s has %d certificates that cannot be read", path, status);
-        else if (status < 0)
-            err = fc_fail_set(fail, FC_ERR_CORRUPT, "%s is not a PEM certificate (Mbed TLS -0x%04x)", path,
-                              (unsigned int)-status);
-    }
-    fc_buf_fini(&pem);
-    return err;
-}
-
-static fc_err
 read_key(fc_credentials *credentials, const fc_tls_files *files, fc_fail *fail)
 {
-    fc_buf pem = {0};
-    fc_err err = fc_secret_read(files->key, KEY_FILE_MAX, &pem, fail);
-    if (err != FC_OK)
-        goto out;
-    (void)fc_buf_text(&pem);
-    int status = fc_compat_key_parse(&credentials->key, fc_buf_bytes(&pem), fc_buf_size(&pem) + 1);
-    if (status != 0)
-        err = fc_fail_set(fail, FC_ERR_CORRUPT, "%s is not an unencrypted PEM private key (Mbed TLS -0x%04x)",
-                          files->key, (unsigned int)-status);
-    else if (!fc_x509_key_is_p256(&credentials->key))
-        err = fc_fail_set(fail, FC_ERR_UNSUPPORTED, "%s is not a key on the curve P-256", files->key);
-    else if (fc_compat_key_pairs(&credentials->chain.pk, &credentials->key) != 0)
+    fc_err err = fc_pem_key_read(files->key, &credentials->key, fail);
+    if (err == FC_OK && fc_compat_key_pairs(&credentials->chain.pk, &credentials->key) != 0)
         err = fc_fail_set(fail, FC_ERR_INVALID, "%s is not the key of the certificate in %s", files->key,
                           files->certificate);
-out:
-    fc_secret_fini(&pem);
     return err;
 }
 
@@ -240,14 +208,6 @@ fc_credentials_admit(const fc_credentials *credentials, const mbedtls_x509_crt *
 
 /* ---- life ---- */
 
-static const mbedtls_x509_crt_profile profile = {
-    MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA256) | MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA384) |
-        MBEDTLS_X509_ID_FLAG(MBEDTLS_MD_SHA512),
-    MBEDTLS_X509_ID_FLAG(MBEDTLS_PK_ECKEY) | MBEDTLS_X509_ID_FLAG(MBEDTLS_PK_ECDSA),
-    MBEDTLS_X509_ID_FLAG(MBEDTLS_ECP_DP_SECP256R1),
-    0,
-};
-
 static const int ciphersuites[] = {
     MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
     MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
@@ -269,7 +229,7 @@ configure(fc_credentials *credentials, fc_fail *fail)
     fc_compat_restrict(config);
     mbedtls_ssl_conf_rng(config, fc_compat_random, NULL);
     mbedtls_ssl_conf_ciphersuites(config, ciphersuites);
-    mbedtls_ssl_conf_cert_profile(config, &profile);
+    mbedtls_ssl_conf_cert_profile(config, &fc_chain_profile);
     mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
     /* Revocation is checked in fc_credentials_admit, for resumed sessions too. */
     mbedtls_ssl_conf_ca_chain(config, &credentials->ca, NULL);
@@ -278,6 +238,18 @@ configure(fc_credentials *credentials, fc_fail *fail)
     else
         mbedtls_ssl_conf_session_tickets(config, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
     return FC_OK;
+}
+
+fc_err
+fc_credentials_pin(const fc_credentials *credentials, uint8_t ret_pin[32], fc_fail *fail)
+{
+    for (const mbedtls_x509_crt *ca = &credentials->ca; ca != NULL; ca = ca->next) {
+        uint32_t flags = fc_chain_verify(&credentials->chain, ca);
+        if (fc_compat_is_ca(ca) && (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) == 0)
+            return fc_chain_digest(ca, ret_pin);
+    }
+    return fc_fail_set(fail, FC_ERR_STATE,
+                       "no CA of the CA file has signed our certificate itself: nothing to know us by");
 }
 
 static void
@@ -298,13 +270,15 @@ load(fc_credentials *credentials, const fc_tls_files *files, fc_fail *fail)
     /* Stamped before they are read: a file that changes meanwhile shows as changed at the next look. */
     for (size_t i = 0; i < FC_CREDENTIALS_FILES; i++)
         (void)stamp(file_path(files, i), &credentials->stamps[i]);
-    fc_err err = read_certificates(files->ca, &credentials->ca, fail);
+    fc_err err = fc_pem_certificates_read(files->ca, &credentials->ca, fail);
     if (err == FC_OK)
-        err = read_certificates(files->certificate, &credentials->chain, fail);
+        err = fc_pem_certificates_read(files->certificate, &credentials->chain, fail);
     if (err == FC_OK)
         err = read_key(credentials, files, fail);
     if (err == FC_OK && files->crl != NULL)
         err = read_crl(credentials, files->crl, fail);
+    if (err == FC_OK && files->own_crl != NULL)
+        err = read_crl(credentials, files->own_crl, fail);
     if (err != FC_OK)
         return err;
     fc_fail why = {0};

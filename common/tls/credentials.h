@@ -15,7 +15,7 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 
-enum { FC_CREDENTIALS_FILES = 4 };
+enum { FC_CREDENTIALS_FILES = 5 };
 
 /* What a file looked like when it was read: rename, rewrite and touch all show. */
 typedef struct fc_credentials_stamp {
@@ -50,6 +50,10 @@ void fc_credentials_drop(fc_credentials *credentials);
 
 /* Have the files changed since they were loaded? A file that is gone has. */
 bool fc_credentials_changed(const fc_credentials *credentials, const fc_tls_files *files);
+
+/* SHA-256 (DER) of the CA certificate that signed our own. FC_ERR_STATE when none of the CA file did so
+ * itself. */
+FC_MUST_USE fc_err fc_credentials_pin(const fc_credentials *credentials, uint8_t ret_pin[32], fc_fail *fail);
 
 bool fc_credentials_revoked(const fc_credentials *credentials, const char *serial);
 /* Not revoked, not expired. FC_ERR_DENIED when revoked, FC_ERR_UNAUTHENTICATED when expired. */

@@ -44,6 +44,64 @@ fc_identity_time(const mbedtls_x509_time *time)
     return (fc_wall){(at_s > last_s ? last_s : at_s) * FC_NS_PER_S};
 }
 
+/* ---- what a node is bound to ---- */
+
+/* The one relative name with this OID. FC_ERR_NOT_FOUND, or FC_ERR_INVALID when there are two, or it is no name. */
+static fc_err
+read_attribute(const mbedtls_x509_crt *crt, const char *oid, size_t oid_size, char ret_name[FC_NAME_MAX + 1])
+{
+    const mbedtls_x509_name *found = NULL;
+    for (const mbedtls_x509_name *at = &crt->subject; at != NULL; at = at->next) {
+        if (at->oid.p == NULL || at->oid.len != oid_size || memcmp(at->oid.p, oid, oid_size) != 0)
+            continue;
+        if (found != NULL)
+            return FC_ERR_INVALID;
+        found = at;
+    }
+    if (found == NULL)
+        return FC_ERR_NOT_FOUND;
+    char name[FC_NAME_MAX + 1];
+    if (found->val.len > FC_NAME_MAX || memchr(found->val.p, '\0', found->val.len) != NULL)
+        return FC_ERR_INVALID;
+    memcpy(name, found->val.p, found->val.len);
+    name[found->val.len] = '\0';
+    if (!fc_name_check(name))
+        return FC_ERR_INVALID;
+    strcpy(ret_name, name);
+    return FC_OK;
+}
+
+/* Releases before 0.4 wrote the role and the fleet (OU=node, O=<fleet>) into every subject, and bound nothing. */
+static bool
+is_of_before_binding(const mbedtls_x509_crt *crt, const fc_principal *principal)
+{
+    static const char organization[] = MBEDTLS_OID_AT_ORGANIZATION;
+    char fleet[FC_NAME_MAX + 1];
+    return strcmp(principal->scale_set, fc_role_name(principal->role)) == 0 && *principal->region == '\0' &&
+           read_attribute(crt, organization, sizeof organization - 1, fleet) == FC_OK &&
+           strcmp(fleet, principal->fleet) == 0;
+}
+
+static fc_err
+read_binding(const mbedtls_x509_crt *crt, fc_principal *principal, fc_fail *fail)
+{
+    static const char unit[] = MBEDTLS_OID_AT_ORG_UNIT;
+    static const char locality[] = MBEDTLS_OID_AT_LOCALITY;
+    char who[FC_PRINCIPAL_TEXT_SIZE];
+    if (read_attribute(crt, unit, sizeof unit - 1, principal->scale_set) == FC_ERR_INVALID)
+        return fc_fail_set(fail, FC_ERR_UNAUTHENTICATED,
+                           "the certificate of %s names no one scale set (subject OU)",
+                           fc_principal_text(principal, who));
+    if (read_attribute(crt, locality, sizeof locality - 1, principal->region) == FC_ERR_INVALID)
+        return fc_fail_set(fail, FC_ERR_UNAUTHENTICATED, "the certificate of %s names no one region (subject L)",
+                           fc_principal_text(principal, who));
+    if (is_of_before_binding(crt, principal))
+        *principal->scale_set = '\0';
+    return FC_OK;
+}
+
+/* ---- who it is ---- */
+
 fc_err
 fc_identity_read(const mbedtls_x509_crt *crt, fc_principal *ret_principal, fc_fail *fail)
 {
@@ -72,6 +130,11 @@ fc_identity_read(const mbedtls_x509_crt *crt, fc_principal *ret_principal, fc_fa
     if (fc_identity_serial(crt->serial.p, crt->serial.len, principal.serial) != FC_OK)
         return fc_fail_set(fail, FC_ERR_UNAUTHENTICATED, "the certificate's serial number is too long");
     principal.not_after = fc_identity_time(&crt->valid_to);
+    if (principal.role == FC_ROLE_NODE) {
+        fc_err err = read_binding(crt, &principal, fail);
+        if (err != FC_OK)
+            return err;
+    }
     *ret_principal = principal;
     return FC_OK;
 }

@@ -10,8 +10,9 @@
 #include "common/tls/tls.h"
 
 /* Reads fleet, role and name from the one spiffe URI among the subject's alternative names, the serial number
- * and the end of validity. FC_ERR_UNAUTHENTICATED when there is none or more than one, or it is not of our
- * form. */
+ * and the end of validity; of a node also scale set and region, from the subject's OU and L.
+ * FC_ERR_UNAUTHENTICATED when there is no such URI or more than one, or it is not of our form, and when there
+ * is more than one OU or L, or it is not a name. */
 FC_MUST_USE fc_err fc_identity_read(const mbedtls_x509_crt *crt, fc_principal *ret_principal, fc_fail *fail);
 
 /* A leaf that `mode` may present: role, extended key usage (exactly one of clientAuth and serverAuth), no CA.

@@ -21,6 +21,13 @@ take_name(const json_t *object, const char *key, char ret_name[FC_NAME_MAX + 1])
     return true;
 }
 
+/* The same of one that need not be there. */
+static bool
+take_binding(const json_t *object, const char *key, char ret_name[FC_NAME_MAX + 1])
+{
+    return json_object_get(object, key) == NULL || take_name(object, key, ret_name);
+}
+
 static bool
 take_seconds(const json_t *object, const char *key, fc_wall *ret_wall)
 {
@@ -45,6 +52,8 @@ take_entry(const json_t *object, const char *fleet, fc_pki_entry *ret_entry)
     strcpy(entry.principal.serial, serial);
     entry.principal.role = fc_role_parse(role);
     if (entry.principal.role == FC_ROLE_NONE || !take_name(object, "name", entry.principal.name) ||
+        !take_binding(object, "scaleSet", entry.principal.scale_set) ||
+        !take_binding(object, "region", entry.principal.region) ||
         !take_seconds(object, "notBefore", &entry.not_before) ||
         !take_seconds(object, "notAfter", &entry.principal.not_after))
         return false;
@@ -99,6 +108,10 @@ entry_json(const fc_pki_entry *entry)
                                fc_role_name(entry->principal.role), "name", entry->principal.name,
                                "notBefore", (json_int_t)(entry->not_before.ns / FC_NS_PER_S), "notAfter",
                                (json_int_t)(entry->principal.not_after.ns / FC_NS_PER_S));
+    if (*entry->principal.scale_set != '\0')
+        json_object_set_new(object, "scaleSet", json_string(entry->principal.scale_set));
+    if (*entry->principal.region != '\0')
+        json_object_set_new(object, "region", json_string(entry->principal.region));
     if (entry->revoked)
         json_object_set_new(object, "revokedAt", json_integer(entry->revoked_at.ns / FC_NS_PER_S));
     return object;

@@ -1,7 +1,7 @@
 /* issuer.h: the fleet's CA at work inside a coordinator: certificates for signing requests, revocation lists.
  *
- * The CA file may hold several CAs (while one takes over from another): the issuing one is that whose key it is; all
- * of them are what a machine is told to trust.
+ * The CA file may hold several CAs (while one takes over from another): the issuing one is that whose key it
+ * is; all of them are what a machine is told to trust.
  */
 #ifndef FC_TLS_ISSUER_H
 #define FC_TLS_ISSUER_H

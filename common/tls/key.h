@@ -1,4 +1,5 @@
-/* key.h: a machine's own key on its way to a certificate: made, kept, asked for with, and what came back checked.
+/* key.h: a machine's own key on its way to a certificate: made, kept, asked for with, and what came back
+ * checked.
  *
  * So that programs need no Mbed TLS of their own.
  */
@@ -41,13 +42,14 @@ typedef struct fc_key_certificate {
     fc_wall not_before; /* its not_after is the principal's */
 } fc_key_certificate;
 
-/* What came back: `certificate_pem` is of this key, of node/<name>, for a client, within its dates, and signed by a CA of
- * `ca_pem`. Sizes in bytes without a NUL. FC_ERR_CORRUPT or FC_ERR_DENIED with the reason. */
+/* What came back: `certificate_pem` is of this key, of node/<name>, for a client, within its dates, and
+ * signed by a CA of `ca_pem`. Sizes in bytes without a NUL. FC_ERR_CORRUPT or FC_ERR_DENIED with the reason.
+ */
 FC_MUST_USE fc_err
-fc_key_check(fc_key *key, const char *name, const char *certificate_pem, size_t certificate_size, const char *ca_pem,
-             size_t ca_size, fc_key_certificate *ret_certificate, fc_fail *fail);
-/* The same of a file of ours (certificate and key in one), without a look at the CA or the dates: whose it is and when it
- * ends. */
+fc_key_check(fc_key *key, const char *name, const char *certificate_pem, size_t certificate_size,
+             const char *ca_pem, size_t ca_size, fc_key_certificate *ret_certificate, fc_fail *fail);
+/* The same of a file of ours (certificate and key in one), without a look at the CA or the dates: whose it is
+ * and when it ends. */
 FC_MUST_USE fc_err
 fc_key_file_read(const char *path, fc_key_certificate *ret_certificate, fc_fail *fail);
 

@@ -202,7 +202,7 @@ check_request(const pki *p, const fc_pki_request *request, fc_x509_spec *ret_spe
 {
     int64_t now_unix_s = time(NULL);
     int64_t ca_end_unix_s = fc_identity_time(&p->ca.valid_to).ns / FC_NS_PER_S;
-    if (strcmp(fc_role_name(request->role), "none") == 0)
+    if (fc_role_parse(fc_role_name(request->role)) == FC_ROLE_NONE)
         return fc_fail_field(fail, FC_ERR_INVALID, "role",
                              "a certificate is for one of node, operator, coordinator");
     if (request->name == NULL || !fc_name_check(request->name))
@@ -212,6 +212,8 @@ check_request(const pki *p, const fc_pki_request *request, fc_x509_spec *ret_spe
         .fleet = p->index.fleet,
         .role = request->role,
         .name = request->name,
+        .scale_set = request->scale_set != NULL ? request->scale_set : "",
+        .region = request->region != NULL ? request->region : "",
         .dns_names = request->dns_names,
         .dns_name_count = request->dns_name_count,
         .not_before_unix_s =
@@ -241,6 +243,8 @@ index_issued(pki *p, const fc_x509_spec *spec)
     };
     strcpy(entry.principal.fleet, p->index.fleet);
     strcpy(entry.principal.name, spec->name);
+    strcpy(entry.principal.scale_set, spec->scale_set);
+    strcpy(entry.principal.region, spec->region);
     fc_hex_text(spec->serial, FC_X509_SERIAL_SIZE, entry.principal.serial);
     fc_index_add(&p->index, &entry);
 }

@@ -23,6 +23,7 @@ FC_MUST_USE fc_err fc_pki_init(const char *directory, const char *fleet, uint32_
 typedef struct fc_pki_request {
     fc_role role;
     const char *name;
+    const char *scale_set, *region; /* of a node: bound by its certificate; NULL or "" = not bound */
     const char *const *dns_names; /* extra DNS SANs (coordinator); addresses go in as IP SANs */
     size_t dns_name_count;
     int64_t not_before_unix_s; /* 0 = one hour ago */

@@ -34,6 +34,7 @@ fc_state_drop(fc_tls *tls)
     free((char *)tls->files.certificate);
     free((char *)tls->files.key);
     free((char *)tls->files.crl);
+    free((char *)tls->files.own_crl);
     free((char *)tls->files.ticket_keys);
     free((char *)tls->files.server_name);
     free(tls);
@@ -115,6 +116,8 @@ fc_tls_new(fc_tls_mode mode, const fc_tls_files *files, fc_tls **ret_tls, fc_fai
     tls->files.certificate = fc_strdup(files->certificate);
     tls->files.key = fc_strdup(files->key);
     tls->files.crl = fc_strdup(files->crl);
+    tls->files.own_crl = fc_strdup(files->own_crl);
+    tls->files.enrolment = files->enrolment;
     tls->files.ticket_keys = fc_strdup(files->ticket_keys);
     tls->files.server_name = fc_strdup(files->server_name);
     mbedtls_ssl_session_init(&tls->session);
@@ -248,6 +251,8 @@ fc_tls_new_enrolment(const uint8_t pin[32], fc_tls **ret_tls, fc_fail *fail)
 fc_err
 fc_tls_pin(const fc_tls *tls, uint8_t ret_pin[32], fc_fail *fail)
 {
-    (void)tls, (void)ret_pin;
-    return fc_fail_set(fail, FC_ERR_INTERNAL, "enrolment comes with the next commit");
+    fc_credentials *current = fc_state_credentials((fc_tls *)tls);
+    fc_err err = fc_credentials_pin(current, ret_pin, fail);
+    fc_credentials_drop(current);
+    return err;
 }

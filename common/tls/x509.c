@@ -44,6 +44,19 @@ fc_x509_key_is_p256(const mbedtls_pk_context *key)
 }
 
 fc_err
+fc_x509_key_digest(mbedtls_pk_context *key, uint8_t ret_digest[32], fc_fail *fail)
+{
+    unsigned char der[256];
+    int size = mbedtls_pk_write_pubkey_der(key, der, sizeof der);
+    if (size < 0)
+        return internal(fail, "a key's digest", size);
+    /* It is written at the end. */
+    int status = mbedtls_md(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), der + sizeof der - size,
+                            (size_t)size, ret_digest);
+    return status == 0 ? FC_OK : internal(fail, "a key's digest", status);
+}
+
+fc_err
 fc_x509_key_pem(mbedtls_pk_context *key, fc_buf *ret_pem, fc_fail *fail)
 {
     unsigned char *at = fc_buf_reserve(ret_pem, PEM_MAX);
@@ -157,17 +170,50 @@ add_extended_usage(mbedtls_x509write_cert *writer, fc_role role)
 
 /* ---- the certificate ---- */
 
+static bool
+is_given(const char *text)
+{
+    return text != NULL && *text != '\0';
+}
+
+/* What a node is bound to is a name or nothing, and only a node is bound. */
+static fc_err
+check_binding(const fc_x509_spec *spec, fc_fail *fail)
+{
+    const struct {
+        const char *field, *value;
+    } bound[] = {{"scale set", spec->scale_set}, {"region", spec->region}};
+    for (size_t i = 0; i < FC_COUNT(bound); i++) {
+        if (!is_given(bound[i].value))
+            continue;
+        if (spec->role != FC_ROLE_NODE)
+            return fc_fail_field(fail, FC_ERR_INVALID, bound[i].field, "only a node has a %s", bound[i].field);
+        if (!fc_name_check(bound[i].value))
+            return fc_fail_field(fail, FC_ERR_INVALID, bound[i].field, "%s \"%.64s\" is not a name",
+                                 bound[i].field, bound[i].value);
+    }
+    return FC_OK;
+}
+
+/* Everything in it follows the grammar of names, which has nothing that would need quoting here. */
+static void
+subject_of(const fc_x509_spec *spec, char ret_subject[SUBJECT_MAX])
+{
+    bool has_set = is_given(spec->scale_set), has_region = is_given(spec->region);
+    if (spec->role == FC_ROLE_NONE)
+        (void)snprintf(ret_subject, SUBJECT_MAX, "CN=fleetcap CA,O=%s", spec->fleet);
+    else
+        (void)snprintf(ret_subject, SUBJECT_MAX, "CN=%s%s%s%s%s", spec->name, has_set ? ",OU=" : "",
+                       has_set ? spec->scale_set : "", has_region ? ",L=" : "",
+                       has_region ? spec->region : "");
+}
+
 static int
 set_names(mbedtls_x509write_cert *writer, const fc_x509_spec *spec, const mbedtls_x509_crt *issuer)
 {
     char subject[SUBJECT_MAX];
     char issuer_name[SUBJECT_MAX];
-    /* Fleet and name follow the grammar of names, so nothing in them needs quoting here. */
-    if (spec->role == FC_ROLE_NONE)
-        (void)snprintf(subject, sizeof subject, "CN=fleetcap CA,O=%s", spec->fleet);
-    else
-        (void)snprintf(subject, sizeof subject, "CN=%s,OU=%s,O=%s", spec->name, fc_role_name(spec->role),
-                       spec->fleet);
+    subject_of(spec, subject);
     int status = mbedtls_x509write_crt_set_subject_name(writer, subject);
     if (status != 0)
         return status;
@@ -203,7 +249,9 @@ fc_x509_issue(const fc_x509_spec *spec, mbedtls_pk_context *subject_key, const m
     char not_after[FC_X509_TIME_SIZE];
     mbedtls_x509write_cert writer;
     mbedtls_x509write_crt_init(&writer);
-    fc_err err = fc_x509_time(spec->not_before_unix_s, not_before, fail);
+    fc_err err = check_binding(spec, fail);
+    if (err == FC_OK)
+        err = fc_x509_time(spec->not_before_unix_s, not_before, fail);
     if (err == FC_OK)
         err = fc_x509_time(spec->not_after_unix_s, not_after, fail);
     if (err != FC_OK)

@@ -17,6 +17,7 @@ typedef struct fc_x509_spec {
     const char *fleet;
     fc_role role; /* FC_ROLE_NONE = the fleet's CA */
     const char *name;
+    const char *scale_set, *region; /* a node's: subject OU and L; NULL or "" = not bound */
     const char *const *dns_names; /* and addresses, which become IP SANs */
     size_t dns_name_count;
     uint8_t serial[FC_X509_SERIAL_SIZE];
@@ -26,6 +27,8 @@ typedef struct fc_x509_spec {
 
 FC_MUST_USE fc_err fc_x509_key_make(mbedtls_pk_context *key, fc_fail *fail);
 bool fc_x509_key_is_p256(const mbedtls_pk_context *key);
+/* SHA-256 of the public key: DER SubjectPublicKeyInfo. */
+FC_MUST_USE fc_err fc_x509_key_digest(mbedtls_pk_context *key, uint8_t ret_digest[32], fc_fail *fail);
 /* Appends PEM (SEC 1) to a buffer that the caller wipes (fc_secret_fini). */
 FC_MUST_USE fc_err fc_x509_key_pem(mbedtls_pk_context *key, fc_buf *ret_pem, fc_fail *fail);
 /* 16 random octets, positive and without a leading zero (RFC 5280, 4.1.2.2). */
