@@ -67,6 +67,24 @@ cli_pki_init(cli_run *run, fc_fail *fail)
     return err;
 }
 
+/* What binds a node's certificate; nothing else can be bound. */
+static fc_err
+bound_name(const cli_args *args, cli_option_id id, fc_role role, const char **ret_name, fc_fail *fail)
+{
+    const char *name = cli_args_text(args, id);
+    if (name == NULL)
+        return FC_OK;
+    if (role != FC_ROLE_NODE)
+        return fc_fail_set(fail, FC_ERR_INVALID, "--%s \"%.80s\" binds a node's certificate, not one of role %s",
+                           cli_options[id].name, name, fc_role_name(role));
+    if (!fc_name_check(name))
+        return fc_fail_set(fail, FC_ERR_INVALID,
+                           "--%s \"%.80s\" cannot be bound: 1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit",
+                           cli_options[id].name, name);
+    *ret_name = name;
+    return FC_OK;
+}
+
 fc_err
 cli_pki_issue(cli_run *run, fc_fail *fail)
 {
@@ -83,6 +101,10 @@ cli_pki_issue(cli_run *run, fc_fail *fail)
             fail, FC_ERR_INVALID,
             "\"%.80s\" cannot be a name: 1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit", name);
     fc_err err = cli_args_number(&run->args, CLI_DAYS, 1, DAYS_MAX, &days, fail);
+    if (err == FC_OK)
+        err = bound_name(&run->args, CLI_BIND_SCALE_SET, request.role, &request.scale_set, fail);
+    if (err == FC_OK)
+        err = bound_name(&run->args, CLI_BIND_REGION, request.role, &request.region, fail);
     if (err != FC_OK)
         return err;
     cli_args_list(&run->args, CLI_DNS, &dns);
