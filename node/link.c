@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/model/protocol.h"
 #include "common/tls/tls.h"
 #include "node/endpoint.h"
 #include "node/report.h"
@@ -14,7 +15,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { PROTOCOL_VERSION = 1, INTERVAL_MIN_MS = 100, INTERVAL_MAX_MS = 3600000 };
+enum { INTERVAL_MIN_MS = 100, INTERVAL_MAX_MS = 3600000 };
 
 struct nd_link {
     fc_loop *loop;         /* borrowed */
@@ -24,7 +25,8 @@ struct nd_link {
     fc_rpc_conn *conn; /* weak: cleared by on_close */
     bool ready;
     fc_rpc_call *hello, *report, *heartbeat, *evidence; /* weak: cleared by their on_closed */
-    bool no_evidence;      /* this coordinator takes none */
+    fc_protocol_peer peer;                              /* the coordinator, since Hello */
+    bool no_evidence;                                   /* it takes none */
     fc_mono evidence_from; /* not before: a fleet that is back at once must not tell all at once */
 
     uint32_t heartbeat_ms, report_interval_ms;
@@ -259,15 +261,31 @@ heartbeat_fire(fc_timer *timer)
 
 /* ---- hello ---- */
 
+/* Not at once: what refuses us now will refuse us in a second too. Where the versions do not fit, even
+ * later: one of the two is being upgraded, and when it is the coordinator, this connection ends by that. */
+static void
+try_later(nd_link *link, bool versions)
+{
+    uint32_t wait_ms = versions ? ND_HELLO_SKEW_MS : ND_HELLO_RETRY_MS;
+    fc_loop_timer_after_ms(link->loop, &link->refused_timer, wait_ms + random_below(wait_ms));
+}
+
 static void
 hello_message(fc_rpc_call *call, const ProtobufCMessage *message)
 {
     nd_link *link = fc_rpc_call_user(call);
     const Fcpb__HelloResponse *hello = (const Fcpb__HelloResponse *)message;
+    fc_fail fail = {0};
+    if (fc_protocol_accept(hello->protocol_version, &fail) != FC_OK) {
+        fc_log(FC_LOG_ERROR, "%s", fail.text);
+        try_later(link, true);
+        return;
+    }
+    fc_protocol_meet(hello->protocol_version, hello->features, hello->n_features, &link->peer);
     link->heartbeat_ms = clamp_ms(hello->heartbeat_ms, ND_HEARTBEAT_MS);
     link->report_interval_ms = clamp_ms(hello->report_interval_ms, ND_REPORT_INTERVAL_MS);
     link->ready = true;
-    link->no_evidence = false;
+    link->no_evidence = !nd_link_can(link, FC_FEATURE_EVIDENCE);
     link->evidence_from = fc_mono_after_ms(fc_loop_now(link->loop), random_below(ND_EVIDENCE_SPREAD_MS));
     nd_node_renew_lease(link->node, hello->lease_ms);
     nd_node_set_connected(link->node, true);
@@ -286,10 +304,8 @@ hello_closed(fc_rpc_call *call, const fc_rpc_status *status)
     link->hello = NULL;
     if (status->code == FC_CODE_OK || link->conn == NULL || status->code == FC_CODE_UNAVAILABLE)
         return; /* on_close follows, where it was the connection */
-    /* Not at once: what refuses us now will refuse us in a second too. */
     fc_log(FC_LOG_ERROR, "the coordinator refuses this instance: %s", status->message);
-    fc_loop_timer_after_ms(link->loop, &link->refused_timer,
-                           ND_HELLO_RETRY_MS + random_below(ND_HELLO_RETRY_MS));
+    try_later(link, status->code == FC_CODE_FAILED_PRECONDITION);
 }
 
 static const fc_rpc_call_ops hello_ops = {.on_message = hello_message, .on_closed = hello_closed};
@@ -302,13 +318,26 @@ refused_fire(fc_timer *timer)
         fc_rpc_conn_close(link->conn, FC_CODE_UNAVAILABLE, "Hello was refused");
 }
 
+/* Copies: the message owns them. */
+static void
+announce(Fcpb__HelloRequest *hello)
+{
+    char *names[FC_FEATURES_MAX];
+    hello->n_features = fc_protocol_announce(names);
+    hello->features = fc_alloc_array(hello->n_features + 1, sizeof hello->features[0]);
+    for (size_t i = 0; i < hello->n_features; i++)
+        hello->features[i] = fc_strdup(names[i]);
+}
+
 static void
 say_hello(nd_link *link)
 {
     if (link->conn == NULL || link->hello != NULL || link->ready)
         return;
     Fcpb__HelloRequest *hello = nd_report_hello(link->node);
-    hello->protocol_version = PROTOCOL_VERSION;
+    hello->protocol_version = fc_protocol_here.version;
+    hello->protocol_version_min = fc_protocol_here.version_min;
+    announce(hello);
     link->hello = fc_rpc_call_new(link->conn, FC_METHOD_HELLO, &hello->base, ND_HELLO_MS, &hello_ops, link);
     protobuf_c_message_free_unpacked(&hello->base, NULL);
 }
@@ -392,6 +421,7 @@ on_close(fc_rpc_conn *conn, const fc_rpc_status *why, void *user)
     (void)conn;
     fc_log(FC_LOG_NOTICE, "connection to the coordinator lost: %s", why->message);
     link->conn = NULL;
+    link->peer = (fc_protocol_peer){0};
     link->ready = false;
     link->urgent = false;
     fc_loop_timer_clear(link->loop, &link->heartbeat_timer);
@@ -514,4 +544,17 @@ bool
 nd_link_ready(const nd_link *link)
 {
     return link->ready;
+}
+
+fc_rpc_call *
+nd_link_call(nd_link *link, fc_method_id method, const ProtobufCMessage *message, uint32_t timeout_ms,
+             const fc_rpc_call_ops *ops, void *user)
+{
+    return link->ready ? fc_rpc_call_new(link->conn, method, message, timeout_ms, ops, user) : NULL;
+}
+
+bool
+nd_link_can(const nd_link *link, fc_feature feature)
+{
+    return fc_protocol_can(&link->peer, feature);
 }

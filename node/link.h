@@ -8,6 +8,7 @@
 #ifndef ND_LINK_H
 #define ND_LINK_H
 
+#include "common/model/protocol.h"
 #include "common/rpc/rpc.h"
 #include "node/node.h"
 
@@ -16,6 +17,7 @@ typedef struct nd_link nd_link;
 enum {
     ND_HELLO_MS = 10000,      /* for the answer to Hello, to a Report, to a Heartbeat */
     ND_HELLO_RETRY_MS = 5000, /* after a refused Hello, and as much again at random */
+    ND_HELLO_SKEW_MS = 30000, /* the same when the versions do not fit */
     ND_HEARTBEAT_MS = 15000,  /* unless Hello says otherwise, as the next */
     ND_REPORT_INTERVAL_MS = 1000,
     ND_COALESCE_MS = 100, /* counters wait this long for company */
@@ -39,6 +41,11 @@ FC_MUST_USE fc_err nd_link_new(const nd_link_options *options, nd_link **ret_lin
 void nd_link_free(nd_link *link);
 /* Hello has been answered. */
 bool nd_link_ready(const nd_link *link);
+/* A call of somebody else's on the connection, as fc_rpc_call_new; NULL when it is not ready. */
+fc_rpc_call *nd_link_call(nd_link *link, fc_method_id method, const ProtobufCMessage *message, uint32_t timeout_ms,
+                          const fc_rpc_call_ops *ops, void *user);
+/* Whether the coordinator does this; false without a connection that is ready. */
+bool nd_link_can(const nd_link *link, fc_feature feature);
 /* Calls done, from the loop, when everything has been reported or after wait_ms, once. */
 void nd_link_flush(nd_link *link, uint32_t wait_ms, void (*done)(void *user), void *user);
 

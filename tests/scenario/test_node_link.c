@@ -38,6 +38,10 @@ typedef struct world {
     size_t hellos, reports, heartbeats, closes, evidence, evidence_refused;
     fc_err refuse_evidence; /* with this */
     bool refuse_hello, refuse_reports;
+    uint32_t speaks;      /* the version that it chooses */
+    const char *features; /* the one that it announces; NULL = it is from before the list */
+    uint32_t hello_min, hello_max;
+    size_t hello_features;
     Fcpb__State state;
     Fcpb__StopReason reason;
     uint64_t revision, hello_generation;
@@ -88,6 +92,9 @@ hello(fc_rpc_call *call, const ProtobufCMessage *message, void *service)
     assert_string_equal(request->instance->labels[0]->key, "role");
     w->hello_generation = request->generation;
     w->hello_captures = request->n_captures;
+    w->hello_min = request->protocol_version_min;
+    w->hello_max = request->protocol_version;
+    w->hello_features = request->n_features;
     w->revision = 0;
     if (w->refuse_hello) {
         fc_fail fail = {0};
@@ -95,7 +102,10 @@ hello(fc_rpc_call *call, const ProtobufCMessage *message, void *service)
         fc_rpc_call_fail(call, &fail);
         return;
     }
-    response.protocol_version = 1;
+    char *features[] = {(char *)(uintptr_t)w->features};
+    response.protocol_version = w->speaks;
+    response.features = features;
+    response.n_features = w->features != NULL;
     response.fleet_id = "test";
     response.lease_ms = 60000;
     response.heartbeat_ms = 100;
@@ -213,6 +223,7 @@ set_up(void **state)
     if (fc_rpc_server_new(&rpc, "127.0.0.1:0", &w->server, &fail) != FC_OK)
         fail_msg("%s", fail.text);
     fc_labels_set(&w->labels, "role", "web");
+    w->speaks = 1;
     w->identity = (nd_identity){
         .id = "web-1", .name = "web-1", .scale_set = "web", .region = "eu", .zone = "", .labels = &w->labels};
     w->policy.captures_max = 8;
@@ -581,6 +592,52 @@ an_old_coordinator_is_not_asked_again(void **state)
     assert_true(now_ns() - from < 2000 * FC_NS_PER_MS);
 }
 
+static void
+a_coordinator_that_does_not_announce_evidence_is_sent_none(void **state)
+{
+    world *w = *state;
+    w->features = "teleport";
+    run_and_stop(w);
+    int64_t from = now_ns();
+    while (now_ns() - from < 1500 * FC_NS_PER_MS)
+        fc_loop_step(w->loop, 5);
+    assert_int_equal(w->evidence, 0);
+    assert_true(nd_report_evidence_pending(w->node));
+}
+
+static void
+versions_and_features_are_told_in_hello(void **state)
+{
+    world *w = *state;
+    UNTIL(w, nd_link_ready(w->link));
+    assert_int_equal(w->hello_min, FC_PROTOCOL_VERSION_MIN);
+    assert_int_equal(w->hello_max, FC_PROTOCOL_VERSION);
+    assert_int_equal(w->hello_features, FC_FEATURE_COUNT);
+    /* This coordinator says nothing of features: it is taken for one that is as old as that. */
+    assert_true(nd_link_can(w->link, FC_FEATURE_EVIDENCE));
+    assert_false(nd_link_can(w->link, FC_FEATURE_RENEWAL));
+    w->features = "renewal";
+    fc_rpc_conn_close(w->node_conn, FC_CODE_UNAVAILABLE, "test");
+    UNTIL(w, !nd_link_ready(w->link));
+    assert_false(nd_link_can(w->link, FC_FEATURE_EVIDENCE));
+    UNTIL(w, nd_link_ready(w->link));
+    assert_true(nd_link_can(w->link, FC_FEATURE_RENEWAL));
+    assert_false(nd_link_can(w->link, FC_FEATURE_EVIDENCE));
+}
+
+static void
+a_version_that_was_never_offered_is_not_spoken(void **state)
+{
+    world *w = *state;
+    w->speaks = 2;
+    UNTIL(w, w->hellos == 1);
+    int64_t from = now_ns();
+    while (now_ns() - from < 1000 * FC_NS_PER_MS)
+        fc_loop_step(w->loop, 5);
+    assert_int_equal(w->hellos, 1);
+    assert_false(nd_link_ready(w->link));
+}
+
 int
 main(void)
 {
@@ -602,6 +659,10 @@ main(void)
             evidence_that_was_not_taken_is_sent_again_and_states_do_not_wait_for_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(evidence_that_nobody_will_ever_take_is_given_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_old_coordinator_is_not_asked_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(versions_and_features_are_told_in_hello, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_coordinator_that_does_not_announce_evidence_is_sent_none, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_version_that_was_never_offered_is_not_spoken, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
