@@ -35,6 +35,7 @@ typedef struct daemon_state {
     fc_watch signals; /* fd -1 = none */
     fc_timer tls_timer;
     bool ending;
+    bool handing_over; /* helpers seal; the next daemon goes on with their captures */
     bool monitor_lost;
 } daemon_state;
 
@@ -105,6 +106,18 @@ end(daemon_state *d, const char *why)
     nd_node_shutdown(d->node, all_stopped, d);
 }
 
+/* A restart (RestartKillSignal= of the unit): no capture ends by it, so nothing is stopped or saved, as in a crash. */
+static void
+hand_over(daemon_state *d)
+{
+    if (d->ending)
+        return;
+    d->ending = d->handing_over = true;
+    fc_notify_ending();
+    fc_log(FC_LOG_NOTICE, "SIGUSR2: leaving; captures go on with the next start");
+    fc_loop_stop(d->loop);
+}
+
 static void
 monitor_lost(void *user)
 {
@@ -150,6 +163,8 @@ signals_ready(fc_watch *watch, uint32_t events)
     while (read(watch->fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGHUP)
             reload(d);
+        else if (info.ssi_signo == SIGUSR2)
+            hand_over(d);
         else
             end(d, info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
     }
@@ -163,6 +178,7 @@ watch_signals(daemon_state *d, fc_fail *fail)
     sigaddset(&mask, SIGTERM);
     sigaddset(&mask, SIGINT);
     sigaddset(&mask, SIGHUP);
+    sigaddset(&mask, SIGUSR2);
     (void)signal(SIGPIPE, SIG_IGN);
     /* Blocked before any thread is made, so that all of them inherit it. */
     if (sigprocmask(SIG_BLOCK, &mask, NULL) != 0)
@@ -242,6 +258,8 @@ nd_daemon_run(const nd_config *config, int monitor_fd, fc_fail *fail)
         fc_notify_start(&notify, d.loop);
         fc_loop_run(d.loop);
         fc_notify_stop(&notify);
+        if (d.handing_over && !nd_helper_backend_let_go(d.backend, ND_LET_GO_MS))
+            fc_log(FC_LOG_WARNING, "a capture helper has not sealed its files in %d s", ND_LET_GO_MS / 1000);
         if (d.monitor_lost)
             err = fc_fail_set(fail, FC_ERR_UNAVAILABLE, "the process that starts capture helpers died");
     }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -394,6 +395,29 @@ nd_helper_backend_new(fc_loop *loop, int monitor_fd, void (*lost)(void *user), v
     }
     *ret_backend = &backend->backend;
     return FC_OK;
+}
+
+bool
+nd_helper_backend_let_go(nd_backend *base, int64_t timeout_ms)
+{
+    helper_backend *backend = FC_CONTAINER(base, helper_backend, backend);
+    const fc_clock *clock = fc_loop_clock(backend->loop);
+    fc_mono due = fc_mono_after_ms(fc_clock_mono(clock), timeout_ms);
+    bool all_gone = true;
+    for (helper_run *run = backend->runs; run != NULL; run = run->next)
+        channel_close(run);
+    for (const helper_run *run = backend->runs; run != NULL; run = run->next) {
+        struct pollfd process = {.fd = run->pidfd, .events = POLLIN};
+        int status = run->pidfd < 0 || run->exited ? 1 : 0;
+        while (status == 0 || (status < 0 && errno == EINTR)) {
+            int64_t left_ms = fc_mono_until_ms(fc_clock_mono(clock), due);
+            if (left_ms <= 0)
+                break;
+            status = poll(&process, 1, (int)left_ms);
+        }
+        all_gone = all_gone && status > 0;
+    }
+    return all_gone;
 }
 
 void
