@@ -1,8 +1,13 @@
 # One function per kind of target; every target of the project is made by one of these.
 
+# What programs and manual pages say that they are; a package says its own version with -DFC_VERSION=…
+if(NOT DEFINED FC_VERSION)
+    set(FC_VERSION ${PROJECT_VERSION})
+endif()
+
 # What is common to all code of ours: warnings, sanitizers, no extensions beyond GNU C.
 add_library(fc_options INTERFACE)
-target_compile_definitions(fc_options INTERFACE _GNU_SOURCE FC_VERSION="${PROJECT_VERSION}")
+target_compile_definitions(fc_options INTERFACE _GNU_SOURCE FC_VERSION="${FC_VERSION}")
 target_compile_options(fc_options INTERFACE
     -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
     -fno-omit-frame-pointer -fno-common)

@@ -1,6 +1,7 @@
 /* manual: prints a manual page that is made from the programs' own tables (roff, man(7)): run at build time.
  */
 #include "cli/command.h"
+#include "cli/context.h"
 #include "common/base/buf.h"
 #include "common/base/mem.h"
 #include "coordinator/config.h"
@@ -31,7 +32,8 @@ put(fc_buf *page, const char *text)
 static void
 put_head(fc_buf *page, const char *name, const char *section, const char *summary)
 {
-    fc_buf_printf(page, ".TH %s %s \"\" \"fleetcap " FC_VERSION "\" \"fleetcap\"\n.SH NAME\n", name, section);
+    fc_buf_printf(page, ".TH %s %s " FC_MANUAL_DATE " \"fleetcap " FC_VERSION "\" \"fleetcap\"\n.SH NAME\n", name,
+                  section);
     put(page, name);
     fc_buf_printf(page, " \\- ");
     put(page, summary);
@@ -110,11 +112,59 @@ put_cli(fc_buf *page)
               ".B FLEETCAP_CONTEXT\nnames the context to use; each value of it has a variable of its own:\n"
               ".BR FLEETCAP_COORDINATOR ,\n.BR FLEETCAP_CA ,\n.BR FLEETCAP_CERT ,\n.BR FLEETCAP_KEY ,\n"
               ".BR FLEETCAP_SERVER_NAME .\n.B NO_COLOR\nturns colour off.\n"
-              ".SH FILES\n.I $XDG_CONFIG_HOME/fleetcap/config.yaml\nThe contexts.\n"
+              ".SH FILES\n.TP\n.I $XDG_CONFIG_HOME/fleetcap/config.yaml\nThe contexts, "
+              ".BR fleetcap\\-config.yaml (5).\n"
               ".SH \"EXIT STATUS\"\n0 done, 1 error, 2 wrong usage, 3 not found, 4 some instances did and "
               "some did not,\n"
               "5 unreachable or timed out, 6 denied, 7 conflict.\n"
-              ".SH \"SEE ALSO\"\n.BR fleetcap\\-coordinator (8),\n.BR fleetcap\\-node (8)\n");
+              ".SH \"SEE ALSO\"\n.BR fleetcap\\-config.yaml (5),\n.BR fleetcap\\-definition (5),\n"
+              ".BR fleetcap\\-coordinator (8),\n.BR fleetcap\\-node (8)\n");
+}
+
+/* ---- fleetcap-config.yaml(5) ---- */
+
+/* What each value of a context is: cli_value_sources has its option and its variable. */
+static const char *const value_texts[CLI_VALUE_COUNT] = {
+    [CLI_VALUE_COORDINATOR] = "The coordinator's address, host:port.",
+    [CLI_VALUE_CA] = "PEM file of the fleet's CA.",
+    [CLI_VALUE_CERTIFICATE] = "PEM file of the operator's certificate.",
+    [CLI_VALUE_KEY] = "PEM file of its key.",
+    [CLI_VALUE_SERVER_NAME] = "The name in the coordinator's certificate, when it is not the host of its address.",
+    [CLI_VALUE_FLEET] = "The fleet's name: a coordinator of another one is refused.",
+};
+
+static void
+put_value(fc_buf *page, const cli_value_source *source, const char *text)
+{
+    fc_buf_printf(page, ".TP\n\\fB");
+    put(page, source->key);
+    fc_buf_printf(page, "\\fR\n");
+    put(page, text);
+    if (source->option != CLI_OPTION_NONE) {
+        fc_buf_printf(page, "\n\\fB\\-\\-");
+        put(page, cli_options[source->option].name);
+        fc_buf_printf(page, "\\fR, else \\fB%s\\fR, goes before it.", source->environment);
+    }
+    fc_buf_printf(page, "\n");
+}
+
+static void
+put_contexts(fc_buf *page)
+{
+    put_head(page, "fleetcap-config.yaml", "5", "how fleetcap(1) reaches which fleet");
+    fc_buf_printf(
+        page,
+        ".SH DESCRIPTION\n.I $XDG_CONFIG_HOME/fleetcap/config.yaml\n(else\n.IR ~/.config/fleetcap/config.yaml )\n"
+        "is a YAML map with the keys\n.B current\nand\n.BR contexts .\n"
+        "A context says how one fleet is reached.\n.B fleetcap context set\nwrites them,\n"
+        ".B fleetcap context use\nchooses one.\n"
+        "Which one counts:\n.BR \\-\\-context ,\nthen\n.BR FLEETCAP_CONTEXT ,\nthen\n.BR current .\n"
+        "Relative paths are relative to the file's directory.\n.SH \"KEYS OF A CONTEXT\"\n");
+    for (size_t i = 0; i < CLI_VALUE_COUNT; i++)
+        put_value(page, &cli_value_sources[i], value_texts[i]);
+    fc_buf_printf(page, ".SH EXAMPLE\n.nf\ncurrent: prod\ncontexts:\n  prod:\n    coordinator: fleetcap.example:7443\n"
+                        "    ca: ca.crt\n    certificate: operator\\-alice.crt\n    key: operator\\-alice.key\n"
+                        "    fleet: acme\n.fi\n.SH \"SEE ALSO\"\n.BR fleetcap (1)\n");
 }
 
 /* ---- configuration files ---- */
@@ -166,6 +216,8 @@ main(int argc, char **argv)
     const char *wanted = argc == 2 ? argv[1] : "";
     if (strcmp(wanted, "fleetcap.1") == 0)
         put_cli(&page);
+    else if (strcmp(wanted, "fleetcap-config.yaml.5") == 0)
+        put_contexts(&page);
     else if (strcmp(wanted, "fleetcap-node.yaml.5") == 0)
         put_config(&page, "fleetcap-node", nd_config_keys, nd_config_key_count);
     else if (strcmp(wanted, "fleetcap-coordinator.yaml.5") == 0)
