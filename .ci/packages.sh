@@ -4,7 +4,8 @@
 
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config libnng-dev libmbedtls-dev libpcap-dev libprotobuf-c-dev
     libprotobuf-dev protobuf-c-compiler protobuf-compiler libsqlite3-dev libjansson-dev libyaml-dev libcmocka-dev
-    libsmartcols-dev uthash-dev libcap-ng-dev libseccomp-dev libzstd-dev libmnl-dev libnftnl-dev libsystemd-dev)
+    libsmartcols-dev uthash-dev libcap-ng-dev libseccomp-dev libzstd-dev libmnl-dev libnftnl-dev libsystemd-dev
+    libcurl4-gnutls-dev)
 packages_fleet=(iproute2 procps util-linux jq openssl)
 packages_demo=(dnsmasq-base nginx curl tshark)
 packages_debian=(build-essential debhelper dpkg-dev fakeroot lintian)

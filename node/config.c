@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/base/yaml.h"
 #include "node/endpoint.h"
+#include "node/identity.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -17,19 +18,23 @@ enum { LABELS_MAX = 64, LABEL_VALUE_MAX = 255, CAPTURES_MAX = 64 };
 // clang-format off
 #define AT(field) .offset = offsetof(nd_config, field)
 const fc_config_key nd_config_keys[] = {
-    {.name = "coordinator", .kind = FC_CONFIG_STRING, AT(coordinator), .required = true,
-     .help = "host:port of the coordinator"},
+    {.name = "state_dir", .kind = FC_CONFIG_STRING, AT(state_dir),
+     .help = "absolute path of the directory that `fleetcap-node enroll` writes: certificate and key, which the daemon "
+             "renews, the fleet's CA, and who this instance is"},
+    {.name = "coordinator", .kind = FC_CONFIG_STRING, AT(coordinator),
+     .help = "host:port of the coordinator; needed, unless state_dir has it"},
     {.name = "server_name", .kind = FC_CONFIG_STRING, AT(server_name),
      .help = "DNS name in the coordinator's certificate, when it is not the host"},
-    {.name = "ca", .kind = FC_CONFIG_STRING, AT(ca), .required = true, .help = "PEM file of the fleet's CA"},
-    {.name = "certificate", .kind = FC_CONFIG_STRING, AT(certificate), .required = true,
+    {.name = "ca", .kind = FC_CONFIG_STRING, AT(ca),
+     .help = "PEM file of the fleet's CA; that of state_dir when not set, as the next two"},
+    {.name = "certificate", .kind = FC_CONFIG_STRING, AT(certificate),
      .help = "PEM file of this instance's certificate; its name is the instance's id"},
-    {.name = "key", .kind = FC_CONFIG_STRING, AT(key), .required = true, .help = "PEM file of its key"},
+    {.name = "key", .kind = FC_CONFIG_STRING, AT(key), .help = "PEM file of its key; may be the same file"},
     {.name = "crl", .kind = FC_CONFIG_STRING, AT(crl), .help = "PEM file of the revocation list"},
     {.name = "name", .kind = FC_CONFIG_NAME, AT(name), .help = "shown to operators; else the host's name"},
-    {.name = "scale_set", .kind = FC_CONFIG_NAME, AT(scale_set), .default_text = "default",
-     .help = "the scale set of this instance"},
-    {.name = "region", .kind = FC_CONFIG_NAME, AT(region), .default_text = "default", .help = "its region"},
+    {.name = "scale_set", .kind = FC_CONFIG_NAME, AT(scale_set),
+     .help = "the scale set of this instance, where its certificate does not say; else 'default'"},
+    {.name = "region", .kind = FC_CONFIG_NAME, AT(region), .help = "its region, likewise"},
     {.name = "zone", .kind = FC_CONFIG_NAME, AT(zone), .help = "its zone"},
     {.name = "labels", .kind = FC_CONFIG_TREE, AT(labels_tree), .help = "a map of labels for selectors"},
     {.name = "captures_dir", .kind = FC_CONFIG_STRING, AT(captures_dir), .default_text = "/var/captures",
@@ -142,6 +147,84 @@ find_helper(nd_config *config, fc_fail *fail)
     return FC_OK;
 }
 
+/* ---- state_dir ---- */
+
+static fc_err
+check_state_dir(const nd_config *config, fc_fail *fail)
+{
+    const char *path = config->state_dir;
+    if (path == NULL || (*path == '/' && strstr(path, "/../") == NULL))
+        return FC_OK;
+    return fc_fail_field(fail, FC_ERR_INVALID, "state_dir", "state_dir: '%.100s' is not an absolute path", path);
+}
+
+static fc_err
+find_credential(const nd_config *config, char **path, const char *name, const char *file, fc_fail *fail)
+{
+    if (*path != NULL)
+        return FC_OK;
+    if (config->state_dir == NULL)
+        return fc_fail_field(fail, FC_ERR_INVALID, name,
+                             "%s is missing (or state_dir, the directory that `fleetcap-node enroll` writes)", name);
+    *path = nd_identity_path(config->state_dir, file);
+    return FC_OK;
+}
+
+static fc_err
+find_credentials(nd_config *config, fc_fail *fail)
+{
+    fc_err err = check_state_dir(config, fail);
+    if (err == FC_OK && config->coordinator == NULL)
+        err = fc_fail_field(fail, FC_ERR_INVALID, "coordinator", "coordinator is missing%s",
+                            config->state_dir != NULL ? ": enrol this machine first (fleetcap-node enroll)" : "");
+    if (err == FC_OK)
+        err = find_credential(config, &config->ca, "ca", ND_IDENTITY_CA, fail);
+    if (err == FC_OK)
+        err = find_credential(config, &config->certificate, "certificate", ND_IDENTITY_NODE, fail);
+    if (err == FC_OK)
+        err = find_credential(config, &config->key, "key", ND_IDENTITY_NODE, fail);
+    return err;
+}
+
+/* What identity.yaml says goes into the tree where the file is silent; labels one by one. */
+static void
+put_beneath(json_t *tree, const json_t *identity)
+{
+    for (size_t i = 0; nd_identity_keys[i] != NULL; i++) {
+        const char *key = nd_identity_keys[i], *label;
+        json_t *above = json_object_get(tree, key), *below = json_object_get(identity, key), *value;
+        if (above == NULL && below != NULL)
+            (void)json_object_set(tree, key, below);
+        else if (json_is_object(above) && json_is_object(below))
+            json_object_foreach(below, label, value)
+            {
+                if (json_object_get(above, label) == NULL)
+                    (void)json_object_set(above, label, value);
+            }
+    }
+}
+
+static fc_err
+add_identity(json_t *tree, fc_fail *fail)
+{
+    const char *state_dir = json_string_value(json_object_get(tree, "state_dir"));
+    json_t *identity = NULL;
+    int dir_fd = -1;
+    if (state_dir == NULL)
+        return FC_OK; /* or no text: which is for the table to say */
+    fc_err err = nd_identity_open(state_dir, &dir_fd, fail);
+    if (err == FC_OK) {
+        err = nd_identity_read(dir_fd, &identity, fail);
+        close(dir_fd);
+    }
+    if (err == FC_OK)
+        put_beneath(tree, identity);
+    json_decref(identity);
+    return err == FC_ERR_NOT_FOUND ? FC_OK : err; /* what then is missing says so itself */
+}
+
+/* ---- the whole ---- */
+
 static fc_err
 check(nd_config *config, fc_fail *fail)
 {
@@ -164,13 +247,17 @@ check(nd_config *config, fc_fail *fail)
 fc_err
 nd_config_from_tree(const json_t *tree, nd_config *ret, fc_fail *fail)
 {
-    fc_err (*const steps[])(nd_config *, fc_fail *) = {check, read_labels, read_interfaces, find_name,
-                                                       find_helper};
+    fc_err (*const steps[])(nd_config *, fc_fail *) = {find_credentials, check,     read_labels,
+                                                       read_interfaces,  find_name, find_helper};
     fc_err err = fc_config_fill(nd_config_keys, nd_config_key_count, tree, ret, fail);
     for (size_t i = 0; i < FC_COUNT(steps) && err == FC_OK; i++)
         err = steps[i](ret, fail);
     if (err != FC_OK)
         return err;
+    if (ret->scale_set == NULL)
+        ret->scale_set = fc_strdup("default");
+    if (ret->region == NULL)
+        ret->region = fc_strdup("default");
     if (ret->zone == NULL)
         ret->zone = fc_strdup("");
     ret->policy.session_bytes_max = ret->max_session_bytes;
@@ -181,14 +268,30 @@ nd_config_from_tree(const json_t *tree, nd_config *ret, fc_fail *fail)
     return FC_OK;
 }
 
-fc_err
-nd_config_load(const char *path, nd_config *ret, fc_fail *fail)
+static fc_err
+fill_before(json_t *tree, nd_config *ret, fc_fail *fail)
+{
+    fc_err err = fc_config_fill(nd_config_keys, nd_config_key_count, tree, ret, fail);
+    if (err == FC_OK)
+        err = check_state_dir(ret, fail);
+    return err == FC_OK ? read_labels(ret, fail) : err;
+}
+
+static fc_err
+fill(json_t *tree, nd_config *ret, fc_fail *fail)
+{
+    fc_err err = add_identity(tree, fail);
+    return err == FC_OK ? nd_config_from_tree(tree, ret, fail) : err;
+}
+
+static fc_err
+load_with(const char *path, fc_err (*with)(json_t *, nd_config *, fc_fail *), nd_config *ret, fc_fail *fail)
 {
     json_t *tree = NULL;
     fc_fail why = {0};
     fc_err err = fc_yaml_load(path, &tree, &why);
     if (err == FC_OK) {
-        err = nd_config_from_tree(tree, ret, &why);
+        err = with(tree, ret, &why);
         if (err != FC_OK)
             fc_fail_set(fail, err, "%s: %s", path, why.text);
     } else {
@@ -196,6 +299,20 @@ nd_config_load(const char *path, nd_config *ret, fc_fail *fail)
     }
     json_decref(tree);
     return err;
+}
+
+fc_err
+nd_config_load(const char *path, nd_config *ret, fc_fail *fail)
+{
+    return load_with(path, fill, ret, fail);
+}
+
+fc_err
+nd_config_load_before(const char *path, bool may_be_missing, nd_config *ret, fc_fail *fail)
+{
+    if (may_be_missing && access(path, F_OK) != 0 && errno == ENOENT)
+        return fill_before(NULL, ret, fail);
+    return load_with(path, fill_before, ret, fail);
 }
 
 void

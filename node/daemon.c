@@ -7,9 +7,11 @@
 #include "common/tls/tls.h"
 #include "node/context.h"
 #include "node/helper_backend.h"
+#include "node/identity.h"
 #include "node/interfaces.h"
 #include "node/journal.h"
 #include "node/link.h"
+#include "node/renewal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,12 +28,14 @@ typedef struct daemon_state {
     const nd_config *config; /* borrowed */
     nd_identity identity;
     char id[FC_NAME_MAX + 1];
+    char scale_set[FC_NAME_MAX + 1], region[FC_NAME_MAX + 1]; /* of the certificate, or configured */
     fc_loop *loop; /* owned, as all below */
     fc_tls *tls;
     nd_storage *storage;
     nd_backend *backend;
     nd_node *node;
     nd_link *link;
+    nd_renewal *renewal; /* NULL without state_dir */
     fc_watch signals; /* fd -1 = none */
     fc_timer tls_timer;
     bool ending;
@@ -60,16 +64,29 @@ open_tls(const nd_config *config, fc_tls **ret_tls, fc_fail *fail)
     return err;
 }
 
+/* What the certificate binds goes before what the configuration says, as it does at the coordinator. */
+static void
+choose(const char *what, const char *bound, const char *configured, char ret_name[FC_NAME_MAX + 1])
+{
+    (void)snprintf(ret_name, FC_NAME_MAX + 1, "%s", *bound != '\0' ? bound : configured);
+    if (strcmp(ret_name, configured) != 0 && strcmp(configured, "default") != 0)
+        fc_log(FC_LOG_WARNING, "%s: the configuration says %s, the certificate %s: the certificate decides", what,
+               configured, bound);
+}
+
 static void
 find_identity(daemon_state *d)
 {
     const nd_config *config = d->config;
+    const fc_principal *own = fc_tls_own(d->tls);
     fc_buf boot = {0};
-    (void)snprintf(d->id, sizeof d->id, "%s", fc_tls_own(d->tls)->name);
+    (void)snprintf(d->id, sizeof d->id, "%s", own->name);
+    choose("scale_set", own->scale_set, config->scale_set, d->scale_set);
+    choose("region", own->region, config->region, d->region);
     d->identity = (nd_identity){.id = d->id,
                                 .name = config->name,
-                                .scale_set = config->scale_set,
-                                .region = config->region,
+                                .scale_set = d->scale_set,
+                                .region = d->region,
                                 .zone = config->zone,
                                 .labels = &config->labels};
     if (fc_file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &boot, NULL) == FC_OK)
@@ -138,7 +155,17 @@ reload(daemon_state *d)
         fc_log(FC_LOG_NOTICE, "credentials read again");
     else
         fc_log(FC_LOG_ERROR, "the credentials stay as they were: %s", fail.text);
+    nd_renewal_look(d->renewal);
     fc_notify_reloaded();
+}
+
+static void
+renewed(void *user)
+{
+    daemon_state *d = user;
+    fc_fail fail = {0};
+    if (fc_tls_reload(d->tls, &fail) != FC_OK)
+        fc_log(FC_LOG_ERROR, "the renewed certificate is not used yet: %s", fail.text);
 }
 
 static void
@@ -152,6 +179,8 @@ tls_fire(fc_timer *timer)
         fc_log(FC_LOG_ERROR, "the credentials stay as they were: %s", fail.text);
     else if (changed)
         fc_log(FC_LOG_NOTICE, "credentials changed on the disk, read again");
+    if (changed)
+        nd_renewal_look(d->renewal);
 }
 
 static void
@@ -192,6 +221,20 @@ watch_signals(daemon_state *d, fc_fail *fail)
 /* ---- life ---- */
 
 static fc_err
+start_renewal(daemon_state *d, fc_fail *fail)
+{
+    nd_renewal_options options = {
+        .loop = d->loop, .link = d->link, .state_dir = d->config->state_dir, .renewed = renewed, .user = d};
+    char *node_pem = nd_identity_path(d->config->state_dir, ND_IDENTITY_NODE);
+    bool ours = strcmp(node_pem, d->config->certificate) == 0 && strcmp(node_pem, d->config->key) == 0;
+    free(node_pem);
+    if (ours)
+        return nd_renewal_new(&options, &d->renewal, fail);
+    fc_log(FC_LOG_NOTICE, "certificate and key are not those of state_dir: nothing here renews them");
+    return FC_OK;
+}
+
+static fc_err
 start(daemon_state *d, int *monitor_fd, fc_fail *fail)
 {
     const nd_config *config = d->config;
@@ -221,6 +264,8 @@ start(daemon_state *d, int *monitor_fd, fc_fail *fail)
     nd_link_options link = {
         .loop = d->loop, .node = d->node, .tls = fc_tls_config(d->tls), .coordinator = config->coordinator};
     err = nd_link_new(&link, &d->link, fail);
+    if (err == FC_OK && config->state_dir != NULL)
+        err = start_renewal(d, fail);
     if (err == FC_OK)
         err = nd_node_start(d->node, fail);
     d->tls_timer.fire = tls_fire;
@@ -232,6 +277,7 @@ static void
 fini(daemon_state *d)
 {
     nd_link_free(d->link);
+    nd_renewal_free(d->renewal);
     nd_node_free(d->node);
     nd_helper_backend_free(d->backend);
     nd_journal_close(d->storage);
@@ -269,6 +315,23 @@ nd_daemon_run(const nd_config *config, int monitor_fd, fc_fail *fail)
     return err;
 }
 
+/* What renewing needs. */
+static fc_err
+check_state_dir(const nd_config *config, fc_fail *fail)
+{
+    int dir_fd = -1;
+    if (config->state_dir == NULL)
+        return FC_OK;
+    fc_err err = nd_identity_open(config->state_dir, &dir_fd, fail);
+    if (err != FC_OK)
+        return err;
+    if (faccessat(dir_fd, ".", W_OK | X_OK, 0) != 0)
+        err = fc_fail_errno(fail, errno, "certificates could not be renewed: state_dir %.120s cannot be written",
+                            config->state_dir);
+    close(dir_fd);
+    return err;
+}
+
 fc_err
 nd_daemon_check(const nd_config *config, fc_fail *fail)
 {
@@ -276,6 +339,8 @@ nd_daemon_check(const nd_config *config, fc_fail *fail)
     struct stat st;
     fc_err err = open_tls(config, &tls, fail);
     fc_tls_free(tls);
+    if (err == FC_OK)
+        err = check_state_dir(config, fail);
     if (err != FC_OK)
         return err;
     if (access(config->helper, X_OK) != 0)

@@ -3,16 +3,19 @@
 #include "common/tls/tls.h"
 #include "node/config.h"
 #include "node/daemon.h"
+#include "node/enroll.h"
 #include "node/monitor.h"
 #include "node/privileges.h"
 
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static const char usage[] =
     "Usage: fleetcap-node [--config FILE] [--check]\n"
+    "       fleetcap-node enroll --token-file FILE [OPTION...]   (see fleetcap-node enroll --help)\n"
     "\n"
     "The node daemon of fleetcap: captures packets on this instance when its coordinator\n"
     "says so, within the limits of its own configuration.\n"
@@ -86,6 +89,8 @@ run(const nd_config *config, fc_fail *fail)
 int
 main(int argc, char **argv)
 {
+    if (argc > 1 && (strcmp(argv[1], "enroll") == 0 || strcmp(argv[1], "enrol") == 0))
+        return (int)nd_enroll_main(argc - 1, argv + 1);
     options chosen = {.config = "/etc/fleetcap/node.yaml"};
     bool done = false;
     fc_exit status = read_options(argc, argv, &chosen, &done);

@@ -95,3 +95,19 @@ nd_privileges_keep_raw(const char *user, fc_fail *fail)
         err = fc_fail_errno(fail, errno, "cannot pass CAP_NET_RAW on to capture helpers");
     return err;
 }
+
+fc_err
+nd_privileges_become_owner(int dir_fd, fc_fail *fail)
+{
+    bool raw, may_set_bounds;
+    struct stat st;
+    if (geteuid() != 0)
+        return FC_OK;
+    if (fstat(dir_fd, &st) != 0)
+        return fc_fail_errno(fail, errno, "cannot look at the directory");
+    account who = {.change = st.st_uid != 0, .uid = st.st_uid, .gid = st.st_gid};
+    if (!who.change)
+        return FC_OK;
+    fc_err err = start(&raw, &may_set_bounds, fail);
+    return err == FC_OK ? become(&who, may_set_bounds, fail) : err;
+}

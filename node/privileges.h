@@ -14,5 +14,8 @@ FC_MUST_USE fc_err nd_privileges_drop(const char *user, const char *captures_dir
 /* The monitor: CAP_NET_RAW alone. Without it (not root, no capability) it goes on: opening the ring then
  * fails and says so in the capture's status. */
 FC_MUST_USE fc_err nd_privileges_keep_raw(const char *user, fc_fail *fail);
+/* A command of root's that writes into somebody's directory: becomes its owner, for good and without a capability, so that
+ * nothing which that owner may have put there is followed with root's rights. Nothing to do unless we are root. */
+FC_MUST_USE fc_err nd_privileges_become_owner(int dir_fd, fc_fail *fail);
 
 #endif

@@ -1,0 +1,722 @@
+/* A node's identity: files of state_dir, configuration over them, instance metadata, when a certificate is
+ * renewed. */
+#include "common/base/file.h"
+#include "common/base/mem.h"
+#include "common/base/yaml.h"
+#include "common/tls/key.h"
+#include "node/config.h"
+#include "node/enroll_options.h"
+#include "node/identity.h"
+#include "node/metadata.h"
+#include "node/renewal_plan.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* ---- a directory of its own for each test ---- */
+
+typedef struct place {
+    char root[64];
+    int dir_fd;
+} place;
+
+static int
+set_up(void **state)
+{
+    place *p = FC_NEW(place);
+    (void)snprintf(p->root, sizeof p->root, "/tmp/fleetcap-identity.XXXXXX");
+    assert_non_null(mkdtemp(p->root));
+    assert_int_equal(nd_identity_open(p->root, &p->dir_fd, NULL), FC_OK);
+    *state = p;
+    return 0;
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+static int
+tear_down(void **state)
+{
+    place *p = *state;
+    close(p->dir_fd);
+    (void)nftw(p->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    free(p);
+    return 0;
+}
+
+static void
+put(const place *p, const char *name, const char *text)
+{
+    assert_int_equal(fc_file_write_atomic(p->dir_fd, name, text, strlen(text), 0644, NULL), FC_OK);
+}
+
+static fc_err
+load_config(const place *p, const char *text, nd_config *ret, fc_fail *fail)
+{
+    char *path = fc_sprintf("%s/node.yaml", p->root), *with = fc_sprintf("state_dir: %s\n%s", p->root, text);
+    put(p, "node.yaml", with);
+    fc_err err = nd_config_load(path, ret, fail);
+    free(with);
+    free(path);
+    return err;
+}
+
+/* ---- config.c ---- */
+
+static void
+credentials_of_a_state_directory_need_not_be_named(void **state)
+{
+    const place *p = *state;
+    nd_config config = {0};
+    char *pem = nd_identity_path(p->root, "node.pem"), *ca = nd_identity_path(p->root, "ca.crt");
+    assert_int_equal(load_config(p, "coordinator: c:7443\n", &config, NULL), FC_OK);
+    assert_string_equal(config.certificate, pem);
+    assert_string_equal(config.key, pem);
+    assert_string_equal(config.ca, ca);
+    assert_string_equal(config.scale_set, "default");
+    nd_config_fini(&config);
+    free(pem);
+    free(ca);
+}
+
+static void
+the_configuration_file_goes_before_what_was_found_at_enrolment(void **state)
+{
+    const place *p = *state;
+    nd_config config = {0};
+    put(p, "identity.yaml",
+        "coordinator: \"found:7443\"\nname: \"found\"\nscale_set: \"web\"\nregion: \"eu\"\nzone: \"2\"\n"
+        "labels:\n  \"role\": \"web\"\n  \"tier\": \"1\"\n");
+    assert_int_equal(load_config(p, "name: said\nlabels: {tier: 2, own: x}\n", &config, NULL), FC_OK);
+    assert_string_equal(config.coordinator, "found:7443");
+    assert_string_equal(config.server_name, "found");
+    assert_string_equal(config.name, "said");
+    assert_string_equal(config.scale_set, "web");
+    assert_string_equal(config.region, "eu");
+    assert_string_equal(config.zone, "2");
+    assert_string_equal(fc_labels_find(&config.labels, "role"), "web");
+    assert_string_equal(fc_labels_find(&config.labels, "tier"), "2");
+    assert_string_equal(fc_labels_find(&config.labels, "own"), "x");
+    nd_config_fini(&config);
+}
+
+static void
+a_configuration_that_cannot_work_yet_says_what_to_do(void **state)
+{
+    const place *p = *state;
+    static const struct {
+        const char *identity, *text, *said;
+    } cases[] = {
+        {NULL, "", "fleetcap-node enroll"},
+        {"helper: /bin/sh\n", "coordinator: c:1\n", "identity.yaml: unknown key 'helper'"},
+        {"- a\n", "coordinator: c:1\n", "not a map"},
+        {"name: [a]\n", "coordinator: c:1\n", "name: one value"},
+        {"name: \"../x\"\n", "coordinator: c:1\n", "is not a name"},
+    };
+    for (size_t i = 0; i < FC_COUNT(cases); i++) {
+        nd_config config = {0};
+        fc_fail fail = {0};
+        if (cases[i].identity != NULL)
+            put(p, "identity.yaml", cases[i].identity);
+        assert_int_not_equal(load_config(p, cases[i].text, &config, &fail), FC_OK);
+        if (strstr(fail.text, cases[i].said) == NULL)
+            fail_msg("'%s' does not say '%s'", fail.text, cases[i].said);
+        nd_config_fini(&config);
+    }
+}
+
+static void
+without_state_directory_the_credentials_are_asked_for_by_name(void **state)
+{
+    static const char *const texts[] = {"coordinator: c:1\n", "coordinator: c:1\nca: a\n",
+                                        "coordinator: c:1\nca: a\ncertificate: b\n"};
+    static const char *const named[] = {"ca is missing", "certificate is missing", "key is missing"};
+    (void)state;
+    for (size_t i = 0; i < FC_COUNT(texts); i++) {
+        json_t *tree = NULL;
+        nd_config config = {0};
+        fc_fail fail = {0};
+        assert_int_equal(fc_yaml_parse(texts[i], strlen(texts[i]), &tree, &fail), FC_OK);
+        assert_int_equal(nd_config_from_tree(tree, &config, &fail), FC_ERR_INVALID);
+        assert_non_null(strstr(fail.text, named[i]));
+        assert_non_null(strstr(fail.text, "state_dir"));
+        nd_config_fini(&config);
+        json_decref(tree);
+    }
+}
+
+static void
+an_enrolment_reads_a_file_that_is_not_complete_or_not_there(void **state)
+{
+    const place *p = *state;
+    char *path = fc_sprintf("%s/node.yaml", p->root);
+    nd_config config = {0};
+    fc_fail fail = {0};
+    assert_int_equal(nd_config_load_before(path, true, &config, &fail), FC_OK);
+    assert_null(config.coordinator);
+    nd_config_fini(&config);
+    config = (nd_config){0};
+    assert_int_equal(nd_config_load_before(path, false, &config, &fail), FC_ERR_NOT_FOUND);
+    nd_config_fini(&config);
+    put(p, "node.yaml", "state_dir: /var/lib/x\nregion: eu\n");
+    config = (nd_config){0};
+    assert_int_equal(nd_config_load_before(path, true, &config, &fail), FC_OK);
+    assert_string_equal(config.state_dir, "/var/lib/x");
+    assert_string_equal(config.region, "eu");
+    assert_null(config.scale_set);
+    nd_config_fini(&config);
+    put(p, "node.yaml", "state_dir: relative\n");
+    config = (nd_config){0};
+    assert_int_equal(nd_config_load_before(path, true, &config, &fail), FC_ERR_INVALID);
+    nd_config_fini(&config);
+    free(path);
+}
+
+/* ---- identity.c ---- */
+
+static void
+what_is_written_is_read_again(void **state)
+{
+    const place *p = *state;
+    json_t *again = NULL;
+    json_t *tree =
+        json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:s}}", "coordinator", "[fd00::1]:7443", "name", "web-1",
+                  "zone", "007", "labels", "true", "yes: \"no\" # not a comment", "1.5", "~", "back", "a\\b");
+    assert_non_null(tree);
+    assert_int_equal(nd_identity_write(p->dir_fd, tree, NULL), FC_OK);
+    assert_int_equal(nd_identity_read(p->dir_fd, &again, NULL), FC_OK);
+    assert_true(json_equal(tree, again));
+    json_decref(tree);
+    json_decref(again);
+}
+
+static void
+keys_are_for_their_owner_alone(void **state)
+{
+    const place *p = *state;
+    struct stat st;
+    fc_buf key = {0}, both = {0};
+    fc_buf_printf(&key, "key\n");
+    assert_int_equal(nd_identity_put_key(p->dir_fd, &key, NULL), FC_OK);
+    assert_int_equal(fstatat(p->dir_fd, ND_IDENTITY_KEY, &st, 0), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(nd_identity_put_node(p->dir_fd, "certificate", 11, &key, NULL), FC_OK);
+    assert_int_equal(fstatat(p->dir_fd, ND_IDENTITY_NODE, &st, 0), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(nd_identity_get(p->dir_fd, ND_IDENTITY_NODE, &both, NULL), FC_OK);
+    assert_string_equal(fc_buf_text(&both), "certificate\nkey\n");
+    nd_identity_drop_key(p->dir_fd);
+    assert_int_not_equal(fstatat(p->dir_fd, ND_IDENTITY_KEY, &st, 0), 0);
+    fc_buf_fini(&key);
+    fc_buf_fini(&both);
+}
+
+static void
+an_unchanged_ca_is_not_written_again(void **state)
+{
+    const place *p = *state;
+    struct stat first, second, third;
+    assert_int_equal(nd_identity_put_ca(p->dir_fd, "one", 3, NULL), FC_OK);
+    assert_int_equal(fstatat(p->dir_fd, ND_IDENTITY_CA, &first, 0), 0);
+    assert_int_equal(nd_identity_put_ca(p->dir_fd, "one", 3, NULL), FC_OK);
+    assert_int_equal(fstatat(p->dir_fd, ND_IDENTITY_CA, &second, 0), 0);
+    assert_true(first.st_ino == second.st_ino && first.st_mtim.tv_nsec == second.st_mtim.tv_nsec);
+    assert_int_equal(nd_identity_put_ca(p->dir_fd, "one two", 7, NULL), FC_OK);
+    assert_int_equal(fstatat(p->dir_fd, ND_IDENTITY_CA, &third, 0), 0);
+    assert_int_equal(third.st_size, 7);
+}
+
+static void
+a_state_directory_that_others_write_in_is_refused(void **state)
+{
+    const place *p = *state;
+    fc_fail fail = {0};
+    int fd = -1;
+    assert_int_equal(chmod(p->root, 0770), 0);
+    assert_int_equal(nd_identity_open(p->root, &fd, &fail), FC_ERR_DENIED);
+    assert_int_equal(chmod(p->root, 0700), 0);
+    assert_int_equal(nd_identity_open("/nonexistent/place", &fd, &fail), FC_ERR_NOT_FOUND);
+}
+
+static void
+two_writers_do_not_write_at_once(void **state)
+{
+    const place *p = *state;
+    int other = -1;
+    assert_int_equal(nd_identity_open(p->root, &other, NULL), FC_OK);
+    assert_int_equal(nd_identity_lock(p->dir_fd, NULL), FC_OK);
+    assert_int_equal(nd_identity_lock(other, NULL), FC_ERR_AGAIN);
+    close(other);
+}
+
+static void
+a_state_directory_is_made_for_its_owner(void **state)
+{
+    const place *p = *state;
+    struct stat st;
+    int fd = -1;
+    char *path = nd_identity_path(p->root, "made");
+    assert_int_equal(nd_identity_make(path, NULL, &fd, NULL), FC_OK);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    close(fd);
+    assert_int_equal(nd_identity_make(path, NULL, &fd, NULL), FC_OK); /* there already */
+    close(fd);
+    free(path);
+}
+
+/* ---- metadata.c ---- */
+
+static fc_err
+azure(const char *text, nd_metadata *ret)
+{
+    return nd_metadata_parse_azure(text, strlen(text), ret, NULL);
+}
+
+static void
+azure_tells_id_name_zone_and_tags(void **state)
+{
+    (void)state;
+    nd_metadata m = {0};
+    assert_int_equal(
+        azure("{\"compute\": {\"vmId\": \"02aab8a4-74ef-476e-8182-f6d2ba4166a6\", \"name\": \"web_17\","
+              "\"zone\": \"2\", \"location\": \"westeurope\", \"vmScaleSetName\": \"web\", \"tagsList\": ["
+              "{\"name\": \"role\", \"value\": \"web\"}, {\"name\": \"Cost centre\", \"value\": \"4711\"},"
+              "{\"name\": \"role\", \"value\": \"db\"}, {\"name\": \"note\", \"value\": \"a\\u001b[2Jb\"},"
+              "{\"name\": \"???\", \"value\": \"x\"}, {\"value\": \"x\"}, 7]}}",
+              &m),
+        FC_OK);
+    assert_string_equal(m.id, "02aab8a4-74ef-476e-8182-f6d2ba4166a6");
+    assert_string_equal(m.name, "web_17");
+    assert_string_equal(m.zone, "2");
+    assert_int_equal(m.labels.count, 2);
+    assert_string_equal(fc_labels_find(&m.labels, "role"), "web");
+    assert_string_equal(fc_labels_find(&m.labels, "Cost-centre"), "4711");
+    assert_int_equal(m.labels_left, 5);
+    nd_metadata_fini(&m);
+}
+
+static void
+cloud_init_tells_the_standardised_keys(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"v1\": {\"instance_id\": \"i-0abc\", \"availability_zone\": \"eu-west-1b\", "
+        "\"local_hostname\": \"ip-10-0-0-7\", \"cloud_name\": \"aws\"}}";
+    nd_metadata m = {0};
+    assert_int_equal(nd_metadata_parse_cloud_init(text, sizeof text - 1, &m, NULL), FC_OK);
+    assert_string_equal(m.id, "i-0abc");
+    assert_string_equal(m.name, "ip-10-0-0-7");
+    assert_string_equal(m.zone, "eu-west-1b");
+    nd_metadata_fini(&m);
+}
+
+static void
+metadata_that_is_none_is_refused_with_a_sentence(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"",         "{",   "[]", "{\"compute\": 7}", "{\"v1\": []}",
+                                        "\xff\xfe", "null"};
+    for (size_t i = 0; i < FC_COUNT(texts); i++) {
+        nd_metadata m = {0};
+        fc_fail fail = {0};
+        assert_int_equal(nd_metadata_parse_azure(texts[i], strlen(texts[i]), &m, &fail), FC_ERR_INVALID);
+        assert_non_null(strstr(fail.text, "instance metadata"));
+        assert_int_equal(nd_metadata_parse_cloud_init(texts[i], strlen(texts[i]), &m, &fail), FC_ERR_INVALID);
+        nd_metadata_fini(&m);
+    }
+}
+
+static void
+tags_past_the_limit_are_counted(void **state)
+{
+    (void)state;
+    nd_metadata m = {0};
+    fc_buf text = {0};
+    fc_buf_printf(&text, "{\"compute\": {\"tagsList\": [");
+    for (int i = 0; i < 100; i++)
+        fc_buf_printf(&text, "%s{\"name\": \"t%d\", \"value\": \"v\"}", i > 0 ? "," : "", i);
+    fc_buf_printf(&text, "]}}");
+    assert_int_equal(azure(fc_buf_text(&text), &m), FC_OK);
+    assert_int_equal(m.labels.count, ND_METADATA_LABELS_MAX);
+    assert_int_equal(m.labels_left, 100 - ND_METADATA_LABELS_MAX);
+    nd_metadata_fini(&m);
+    fc_buf_fini(&text);
+}
+
+static void
+any_text_becomes_a_name_or_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *name; /* NULL = none */
+    } cases[] = {
+        {"web-1", "web-1"},
+        {"../../etc", "etc"},
+        {"a b\tc", "a-b-c"},
+        {"", NULL},
+        {"---", NULL},
+        {"\xc3\xa9t\xc3\xa9", "t"},
+        {"-web-", "web"},
+        {"a///b", "a-b"},
+        {"web_", "web"},
+        {".hidden", "hidden"},
+        {"host.example.", "host.example"},
+    };
+    for (size_t i = 0; i < FC_COUNT(cases); i++) {
+        char name[FC_NAME_MAX + 1] = "untouched";
+        assert_int_equal(nd_metadata_name(cases[i].text, name), cases[i].name != NULL);
+        assert_string_equal(name, cases[i].name != NULL ? cases[i].name : "untouched");
+    }
+    char text[200] = {0}, name[FC_NAME_MAX + 1];
+    memset(text, 'x', sizeof text - 1);
+    assert_true(nd_metadata_name(text, name));
+    assert_int_equal(strlen(name), FC_NAME_MAX);
+}
+
+/* ---- asking: an HTTP server that answers once ---- */
+
+typedef struct server {
+    int fd;
+    char base[64], asked[1024];
+    const char *head;  /* status line and headers */
+    size_t body_bytes; /* of 'x', when not 0; else `body` */
+    const char *body;
+    pthread_t thread;
+} server;
+
+static void *
+serve(void *user)
+{
+    server *s = user;
+    int fd = accept(s->fd, NULL, NULL);
+    if (fd < 0)
+        return NULL;
+    ssize_t got = read(fd, s->asked, sizeof s->asked - 1);
+    s->asked[got > 0 ? got : 0] = '\0';
+    if (s->head != NULL) {
+        dprintf(fd, "%s\r\n\r\n", s->head);
+        if (s->body != NULL)
+            dprintf(fd, "%s", s->body);
+        for (size_t i = 0; i < s->body_bytes; i++)
+            if (send(fd, "x", 1, MSG_NOSIGNAL) != 1)
+                break;
+    } else {
+        (void)sleep(2); /* says nothing */
+    }
+    close(fd);
+    return NULL;
+}
+
+static void
+start_server(server *s)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(s->fd >= 0);
+    assert_int_equal(bind(s->fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(s->fd, 1), 0);
+    assert_int_equal(getsockname(s->fd, (struct sockaddr *)&at, &size), 0);
+    (void)snprintf(s->base, sizeof s->base, "http://127.0.0.1:%d", ntohs(at.sin_port));
+    assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+}
+
+static void
+stop_server(server *s)
+{
+    assert_int_equal(pthread_join(s->thread, NULL), 0);
+    close(s->fd);
+}
+
+static void
+the_service_is_asked_as_it_wants_to_be(void **state)
+{
+    (void)state;
+    server s = {.head = "HTTP/1.1 200 OK\r\nConnection: close",
+                .body = "{\"compute\": {\"vmId\": \"vm-1\", \"name\": \"web-1\"}}"};
+    nd_metadata m = {0};
+    fc_fail fail = {0};
+    start_server(&s);
+    assert_int_equal(setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
+    nd_metadata_places places = {s.base, "/nonexistent"};
+    assert_int_equal(nd_metadata_read(ND_METADATA_AZURE, &places, &m, &fail), FC_OK);
+    assert_int_equal(unsetenv("http_proxy"), 0);
+    stop_server(&s);
+    assert_non_null(strstr(s.asked, "GET /metadata/instance?api-version=2021-02-01 HTTP/1.1\r\n"));
+    assert_non_null(strstr(s.asked, "\r\nMetadata: true\r\n"));
+    assert_string_equal(m.id, "vm-1");
+    assert_int_equal(m.source, ND_METADATA_AZURE);
+    nd_metadata_fini(&m);
+}
+
+static void
+a_service_that_does_not_answer_well_is_not_believed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head, *body;
+        size_t bytes;
+        fc_err err;
+    } cases[] = {
+        {"HTTP/1.1 404 Not Found\r\nConnection: close", "{\"compute\": {}}", 0, FC_ERR_UNAVAILABLE},
+        {"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\nConnection: close", "", 0, FC_ERR_UNAVAILABLE},
+        {"HTTP/1.1 200 OK\r\nConnection: close", NULL, ND_METADATA_AZURE_BYTES_MAX + 100, FC_ERR_LIMIT},
+        {"HTTP/1.1 200 OK\r\nConnection: close", "<html>", 0, FC_ERR_INVALID},
+        {NULL, NULL, 0, FC_ERR_UNAVAILABLE}, /* silence: a second, no longer */
+    };
+    for (size_t i = 0; i < FC_COUNT(cases); i++) {
+        server s = {.head = cases[i].head, .body = cases[i].body, .body_bytes = cases[i].bytes};
+        nd_metadata m = {0};
+        fc_fail fail = {0};
+        start_server(&s);
+        nd_metadata_places places = {s.base, "/nonexistent"};
+        assert_int_equal(nd_metadata_read(ND_METADATA_AZURE, &places, &m, &fail), cases[i].err);
+        stop_server(&s);
+        nd_metadata_fini(&m);
+    }
+}
+
+static void
+whatever_there_is_is_used_and_nothing_is_fine_too(void **state)
+{
+    const place *p = *state;
+    char *file = nd_identity_path(p->root, "instance-data.json");
+    nd_metadata_places places = {"http://127.0.0.1:1", file};
+    nd_metadata m = {0};
+    fc_fail fail = {0};
+    assert_int_equal(nd_metadata_read(ND_METADATA_AUTO, &places, &m, &fail), FC_OK);
+    assert_int_equal(m.source, ND_METADATA_NONE);
+    assert_int_equal(nd_metadata_read(ND_METADATA_CLOUD_INIT, &places, &m, &fail), FC_ERR_NOT_FOUND);
+    put(p, "instance-data.json", "{\"v1\": {\"instance_id\": \"i-7\"}}");
+    assert_int_equal(nd_metadata_read(ND_METADATA_AUTO, &places, &m, &fail), FC_OK);
+    assert_int_equal(m.source, ND_METADATA_CLOUD_INIT);
+    assert_string_equal(m.id, "i-7");
+    assert_int_equal(nd_metadata_read(ND_METADATA_NONE, &places, &m, &fail), FC_OK);
+    assert_string_equal(m.id, "");
+    nd_metadata_fini(&m);
+    free(file);
+}
+
+/* ---- renewal_plan.c ---- */
+
+static const fc_wall START = {1700000000 * FC_NS_PER_S};
+
+static fc_wall
+after_s(int64_t s)
+{
+    return (fc_wall){START.ns + s * FC_NS_PER_S};
+}
+
+/* SplitMix64 (Steele, Lea, Flood, 2014): a number from a number. */
+static uint64_t
+mixed(uint64_t seed)
+{
+    uint64_t z = (seed + 1) * 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static void
+renewal_is_between_30_and_10_percent_of_life_left(void **state)
+{
+    (void)state;
+    enum { SEEDS = 10000, LIFE_S = 72 * 3600, TENTHS = 10 };
+    unsigned tenths[TENTHS] = {0};
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        nd_renewal_plan plan = nd_renewal_plan_make(START, after_s(LIFE_S), START, mixed(seed));
+        double left = (double)(plan.end.ns - plan.due.ns) / ((double)LIFE_S * (double)FC_NS_PER_S);
+        assert_true(left >= 0.0999999 && left <= 0.3000001);
+        tenths[(int)((left - 0.0999999) / 0.20001 * TENTHS)]++;
+        assert_int_equal(nd_renewal_plan_state(&plan, START), ND_RENEWAL_WAITS);
+        assert_int_equal(nd_renewal_plan_state(&plan, plan.due), ND_RENEWAL_DUE);
+    }
+    for (size_t i = 0; i < TENTHS; i++) /* spread evenly: 1000 each, 5 standard deviations */
+        assert_in_range(tenths[i], 850, 1150);
+}
+
+static void
+a_certificate_that_is_late_is_renewed_at_once_but_not_in_a_loop(void **state)
+{
+    (void)state;
+    nd_renewal_plan plan = nd_renewal_plan_make(START, after_s(100), after_s(95), 0);
+    assert_int_equal(plan.due.ns, after_s(96).ns);
+    plan = nd_renewal_plan_make(START, START, START, 7); /* no life at all */
+    assert_int_equal(nd_renewal_plan_state(&plan, START), ND_RENEWAL_ENDED);
+    plan = nd_renewal_plan_make(after_s(10), START, START, 7); /* ends before it begins */
+    assert_int_equal(nd_renewal_plan_state(&plan, START), ND_RENEWAL_ENDED);
+    plan = nd_renewal_plan_make((fc_wall){INT64_MIN / 2}, (fc_wall){INT64_MAX / 2 - 1}, START,
+                                7); /* as hostile */
+    assert_true(plan.due.ns > START.ns);
+}
+
+/* A coordinator that is away from the first attempt to the end. */
+static void
+failed_renewals_go_on_until_the_end_and_end(void **state)
+{
+    (void)state;
+    static const int64_t lives_s[] = {10, 3600, 72 * 3600, 90 * 86400};
+    for (size_t life = 0; life < FC_COUNT(lives_s); life++)
+        for (uint64_t seed = 0; seed < 100; seed++) {
+            fc_wall now = START;
+            unsigned attempts = 0;
+            uint64_t draws = seed * 1000000;
+            nd_renewal_plan plan = nd_renewal_plan_make(START, after_s(lives_s[life]), now, mixed(draws++));
+            for (nd_renewal_state is; (is = nd_renewal_plan_state(&plan, now)) != ND_RENEWAL_ENDED;) {
+                int64_t before = now.ns;
+                if (is == ND_RENEWAL_DUE) {
+                    nd_renewal_plan_failed(&plan, now, mixed(draws++));
+                    assert_true(plan.due.ns - now.ns >= ND_RENEWAL_FLOOR_MS * FC_NS_PER_MS / 2);
+                    assert_true(plan.due.ns - now.ns <= ND_RENEWAL_RETRY_MAX_MS * FC_NS_PER_MS);
+                    attempts++;
+                }
+                now.ns += nd_renewal_plan_wait_ms(&plan, now, 60000) * FC_NS_PER_MS;
+                assert_true(now.ns > before && now.ns - before <= 60 * FC_NS_PER_S);
+            }
+            assert_true(now.ns >= plan.end.ns && now.ns < plan.end.ns + FC_NS_PER_S);
+            assert_in_range(attempts, lives_s[life] == 10 ? 1 : ND_RENEWAL_RETRIES, 6000);
+        }
+}
+
+static void
+a_clock_that_is_set_is_noticed(void **state)
+{
+    (void)state;
+    nd_renewal_plan plan = nd_renewal_plan_make(START, after_s(86400), START, 0);
+    assert_int_equal(nd_renewal_plan_wait_ms(&plan, START, 60000), 60000);
+    assert_int_equal(nd_renewal_plan_state(&plan, after_s(86400 * 9 / 10)), ND_RENEWAL_DUE);
+    assert_int_equal(nd_renewal_plan_state(&plan, START), ND_RENEWAL_WAITS); /* and back */
+    assert_int_equal(nd_renewal_plan_state(&plan, after_s(86400)), ND_RENEWAL_ENDED);
+}
+
+/* ---- enroll_options.c ---- */
+
+static fc_exit
+read_options(nd_enroll_options *ret, const char *const *words)
+{
+    char *argv[16] = {0};
+    int argc = 0;
+    bool done = false;
+    optind = 0; /* getopt(3): begins anew */
+    argv[argc++] = (char *)"enroll";
+    for (; words[argc - 1] != NULL; argc++)
+        argv[argc] = (char *)words[argc - 1];
+    return nd_enroll_options_read(argc, argv, ret, &done);
+}
+
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void
+options_of_an_enrolment_are_checked(void **state)
+{
+    (void)state;
+    static const char *const wrong[][3] = {
+        {"--id", "../x"},   {"--name", ""},       {"--zone", "a b"},       {"--label", "a"},
+        {"--label", "=b"},  {"--label", "a b=c"}, {"--label", "a=\x1b[m"}, {"--metadata", "aws"},
+        {"--wait", "soon"}, {"--wait", "2d"},     {"--state-dir", "rel"},  {"--surprise", "x"},
+        {"operand", NULL}};
+    nd_enroll_options options;
+    for (size_t i = 0; i < FC_COUNT(wrong); i++) {
+        assert_int_equal(read_options(&options, wrong[i]), FC_EXIT_USAGE);
+        nd_enroll_options_fini(&options);
+    }
+    assert_int_equal(read_options(&options, WORDS("--token", "a", "--token-file", "b")), FC_EXIT_USAGE);
+    nd_enroll_options_fini(&options);
+    assert_int_equal(
+        read_options(&options, WORDS("--label", "role=a=b", "--wait", "30s", "--metadata", "none")),
+        FC_EXIT_OK);
+    assert_string_equal(fc_labels_find(&options.labels, "role"), "a=b");
+    assert_int_equal(options.wait_ms, 30000);
+    assert_int_equal(options.metadata, ND_METADATA_NONE);
+    nd_enroll_options_fini(&options);
+}
+
+static void
+a_token_is_found_and_wiped(void **state)
+{
+    const place *p = *state;
+    char text[FC_TOKEN_TEXT_SIZE], copy[FC_TOKEN_TEXT_SIZE];
+    const uint8_t pin[FC_TOKEN_PIN_SIZE] = {1, 2, 3};
+    fc_token made, read;
+    fc_fail fail = {0};
+    fc_token_make(pin, &made);
+    fc_token_text(&made, text);
+    memcpy(copy, text, sizeof copy);
+
+    nd_enroll_options given = {.token = copy};
+    assert_int_equal(nd_enroll_options_token(&given, &read, &fail), FC_OK);
+    assert_memory_equal(&read, &made, sizeof made);
+    for (size_t i = 0; i < sizeof copy; i++)
+        assert_int_equal(copy[i], 0);
+
+    char *path = nd_identity_path(p->root, "token"), *line = fc_sprintf("  %s\n", text);
+    put(p, "token", line);
+    nd_enroll_options file = {.token_file = path};
+    assert_int_equal(nd_enroll_options_token(&file, &read, &fail), FC_OK);
+    assert_memory_equal(&read, &made, sizeof made);
+
+    nd_enroll_options nothing = {0};
+    assert_int_equal(setenv("FLEETCAP_TOKEN", text, 1), 0);
+    assert_int_equal(nd_enroll_options_token(&nothing, &read, &fail), FC_OK);
+    assert_null(getenv("FLEETCAP_TOKEN"));
+    assert_int_equal(nd_enroll_options_token(&nothing, &read, &fail), FC_ERR_INVALID);
+    assert_non_null(strstr(fail.text, "fleetcap token create"));
+    put(p, "token", "fct1.no");
+    assert_int_equal(nd_enroll_options_token(&file, &read, &fail), FC_ERR_INVALID);
+    free(path);
+    free(line);
+}
+
+#define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_PLACE(credentials_of_a_state_directory_need_not_be_named),
+        IN_PLACE(the_configuration_file_goes_before_what_was_found_at_enrolment),
+        IN_PLACE(a_configuration_that_cannot_work_yet_says_what_to_do),
+        cmocka_unit_test(without_state_directory_the_credentials_are_asked_for_by_name),
+        IN_PLACE(an_enrolment_reads_a_file_that_is_not_complete_or_not_there),
+        IN_PLACE(what_is_written_is_read_again),
+        IN_PLACE(keys_are_for_their_owner_alone),
+        IN_PLACE(an_unchanged_ca_is_not_written_again),
+        IN_PLACE(a_state_directory_that_others_write_in_is_refused),
+        IN_PLACE(two_writers_do_not_write_at_once),
+        IN_PLACE(a_state_directory_is_made_for_its_owner),
+        cmocka_unit_test(azure_tells_id_name_zone_and_tags),
+        cmocka_unit_test(cloud_init_tells_the_standardised_keys),
+        cmocka_unit_test(metadata_that_is_none_is_refused_with_a_sentence),
+        cmocka_unit_test(tags_past_the_limit_are_counted),
+        cmocka_unit_test(any_text_becomes_a_name_or_nothing),
+        cmocka_unit_test(the_service_is_asked_as_it_wants_to_be),
+        cmocka_unit_test(a_service_that_does_not_answer_well_is_not_believed),
+        IN_PLACE(whatever_there_is_is_used_and_nothing_is_fine_too),
+        cmocka_unit_test(renewal_is_between_30_and_10_percent_of_life_left),
+        cmocka_unit_test(a_certificate_that_is_late_is_renewed_at_once_but_not_in_a_loop),
+        IN_PLACE(failed_renewals_go_on_until_the_end_and_end),
+        cmocka_unit_test(a_clock_that_is_set_is_noticed),
+        cmocka_unit_test(options_of_an_enrolment_are_checked),
+        IN_PLACE(a_token_is_found_and_wiped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
