@@ -192,6 +192,8 @@ signals_ready(fc_watch *watch, uint32_t events)
     while (read(watch->fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGHUP)
             reload(d);
+        else if (info.ssi_signo == SIGUSR1)
+            nd_renewal_hasten(d->renewal);
         else if (info.ssi_signo == SIGUSR2)
             hand_over(d);
         else
@@ -207,6 +209,7 @@ watch_signals(daemon_state *d, fc_fail *fail)
     sigaddset(&mask, SIGTERM);
     sigaddset(&mask, SIGINT);
     sigaddset(&mask, SIGHUP);
+    sigaddset(&mask, SIGUSR1);
     sigaddset(&mask, SIGUSR2);
     (void)signal(SIGPIPE, SIG_IGN);
     /* Blocked before any thread is made, so that all of them inherit it. */

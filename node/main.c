@@ -25,7 +25,8 @@ static const char usage[] =
     "  --version      print the version, exit\n"
     "  --help         print this, exit\n"
     "\n"
-    "SIGTERM stops and seals all captures; SIGHUP reads the credentials again.\n";
+    "SIGTERM stops and seals all captures; SIGHUP reads the credentials again;\n"
+    "SIGUSR1 renews the certificate now.\n";
 
 typedef struct options {
     const char *config;

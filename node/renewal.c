@@ -259,6 +259,15 @@ nd_renewal_free(nd_renewal *renewal)
 }
 
 void
+nd_renewal_hasten(nd_renewal *renewal)
+{
+    if (renewal == NULL || nd_renewal_plan_state(&renewal->plan, now(renewal)) != ND_RENEWAL_WAITS)
+        return;
+    renewal->plan.due = now(renewal);
+    wait_on(renewal);
+}
+
+void
 nd_renewal_look(nd_renewal *renewal)
 {
     fc_key_certificate found;

@@ -37,6 +37,9 @@ nd_renewal_new(const nd_renewal_options *options, nd_renewal **ret_renewal, fc_f
 /* After the link's end: no call of ours is under way then. */
 void
 nd_renewal_free(nd_renewal *renewal);
+/* Does not wait for its point in time: asks for another one as soon as there is a connection. NULL: nothing. */
+void
+nd_renewal_hasten(nd_renewal *renewal);
 /* node.pem may be another one (enrolled again): plans anew if it is. */
 void
 nd_renewal_look(nd_renewal *renewal);
