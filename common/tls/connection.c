@@ -1,6 +1,7 @@
 #include "common/tls/connection.h"
 
 #include "common/base/mem.h"
+#include "common/tls/enrol.h"
 #include "common/tls/identity.h"
 #include "common/tls/state.h"
 
@@ -32,6 +33,7 @@ struct nng_tls_engine_conn {
     bool counted;
     bool saw_certificate; /* else the session was resumed */
     bool revoked;
+    bool enrolling; /* server: the client asked for FC_TLS_ENROL_NAME; stays so whatever else it says */
 };
 
 /* ---- errors ---- */
@@ -83,6 +85,9 @@ note_alert(nng_tls_engine_conn *conn)
     for (size_t i = 0; i < FC_COUNT(alerts); i++)
         if (alerts[i].alert == alert)
             text = alerts[i].text;
+    /* Who has no certificate is refused so, unsaid by Mbed TLS otherwise (handshake_failed). */
+    if (conn->credentials->pinned && alert == MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE)
+        text = "it wants a certificate, enrolment is switched off there";
     (void)fc_fail_set(&why, FC_ERR_UNAUTHENTICATED, "the peer refused us: %s (TLS alert %d)", text, alert);
     fc_state_failed(conn->tls, &why);
 }
@@ -219,16 +224,56 @@ verify(void *context, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
     return 0;
 }
 
+/* Mbed TLS calls it when a client names the server that it wants. */
+int
+fc_connection_name_server(void *unused, mbedtls_ssl_context *ssl, const unsigned char *name, size_t size)
+{
+    (void)unused;
+    nng_tls_engine_conn *conn = FC_CONTAINER(ssl, nng_tls_engine_conn, ssl);
+    if (conn->enrolling || !fc_enrol_is_name(name, size))
+        return 0;
+    conn->enrolling = true;
+    mbedtls_ssl_set_hs_authmode(ssl, MBEDTLS_SSL_VERIFY_NONE);
+    return mbedtls_ssl_set_hs_own_cert(ssl, &conn->credentials->enrol_chain, &conn->credentials->key);
+}
+
+/* Who the peer is, by what it showed. A client that enrols is asked for nothing: if there is a certificate, it
+ * comes out of a ticket of a connection that was somebody's. */
+static fc_err
+who_is_it(const nng_tls_engine_conn *conn, const fc_credentials *credentials, fc_principal *ret_peer,
+          fc_fail *fail)
+{
+    const mbedtls_x509_crt *leaf = mbedtls_ssl_get_peer_cert(&conn->ssl);
+    if (credentials->pinned)
+        return fc_enrol_admit(leaf, credentials->pin, ret_peer, fail);
+    if (conn->enrolling && leaf != NULL)
+        return fc_fail_set(fail, FC_ERR_UNAUTHENTICATED, "a connection to enrol resumes a session");
+    if (conn->enrolling) {
+        fc_enrol_anonymous(credentials->own.fleet, ret_peer);
+        return FC_OK;
+    }
+    if (leaf == NULL)
+        return fc_fail_set(fail, FC_ERR_UNAUTHENTICATED, "the peer has no certificate");
+    return fc_credentials_admit(credentials, leaf, ret_peer, fail);
+}
+
+static fc_tls_counter
+outcome(const nng_tls_engine_conn *conn)
+{
+    if (conn->enrolling)
+        return FC_TLS_COUNTER_handshakes_anonymous;
+    return conn->saw_certificate || conn->credentials->pinned ? FC_TLS_COUNTER_handshakes_full
+                                                              : FC_TLS_COUNTER_handshakes_resumed;
+}
+
 /* The handshake is over for Mbed TLS. The peer is looked at once more, by the credentials of now: a full
  * handshake may have begun before a reload, and a client's resumed one has not shown it to `verify`. */
 static int
 admit(nng_tls_engine_conn *conn)
 {
     fc_fail why = {0};
-    const mbedtls_x509_crt *leaf = mbedtls_ssl_get_peer_cert(&conn->ssl);
     fc_credentials *now = fc_state_credentials(conn->tls);
-    fc_err err = leaf == NULL ? fc_fail_set(&why, FC_ERR_UNAUTHENTICATED, "the peer has no certificate")
-                              : fc_credentials_admit(now, leaf, &conn->peer, &why);
+    fc_err err = who_is_it(conn, now, &conn->peer, &why);
     fc_credentials_drop(now);
     if (err != FC_OK) {
         fc_state_session_forget(conn->tls);
@@ -241,7 +286,7 @@ admit(nng_tls_engine_conn *conn)
         return refuse(conn);
     }
     conn->done = true;
-    count(conn, conn->saw_certificate ? FC_TLS_COUNTER_handshakes_full : FC_TLS_COUNTER_handshakes_resumed);
+    count(conn, outcome(conn));
     if (conn->tls->mode == FC_TLS_CLIENT && conn->saw_certificate)
         fc_state_session_keep(conn->tls, conn->credentials, &conn->ssl);
     return 0;

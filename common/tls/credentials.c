@@ -3,6 +3,8 @@
 #include "common/base/file.h"
 #include "common/base/mem.h"
 #include "common/tls/chain.h"
+#include "common/tls/connection.h"
+#include "common/tls/enrol.h"
 #include "common/tls/identity.h"
 #include "common/tls/pem.h"
 #include "common/tls/session.h"
@@ -221,7 +223,7 @@ configure(fc_credentials *credentials, fc_fail *fail)
     int endpoint = credentials->mode == FC_TLS_SERVER ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT;
     int status = mbedtls_ssl_config_defaults(config, endpoint, MBEDTLS_SSL_TRANSPORT_STREAM,
                                              MBEDTLS_SSL_PRESET_DEFAULT);
-    if (status == 0)
+    if (status == 0 && !credentials->pinned)
         status = mbedtls_ssl_conf_own_cert(config, &credentials->chain, &credentials->key);
     if (status != 0)
         return fc_fail_set(fail, FC_ERR_INTERNAL, "Mbed TLS refuses its configuration (-0x%04x)",
@@ -230,13 +232,19 @@ configure(fc_credentials *credentials, fc_fail *fail)
     mbedtls_ssl_conf_rng(config, fc_compat_random, NULL);
     mbedtls_ssl_conf_ciphersuites(config, ciphersuites);
     mbedtls_ssl_conf_cert_profile(config, &fc_chain_profile);
-    mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
+    /* Who knows only a digest has no CA that Mbed TLS could verify by: fc_enrol_admit does it, before anything
+     * else is sent. */
+    mbedtls_ssl_conf_authmode(config,
+                              credentials->pinned ? MBEDTLS_SSL_VERIFY_NONE : MBEDTLS_SSL_VERIFY_REQUIRED);
+    if (credentials->enrolment)
+        mbedtls_ssl_conf_sni(config, fc_connection_name_server, NULL);
     /* Revocation is checked in fc_credentials_admit, for resumed sessions too. */
     mbedtls_ssl_conf_ca_chain(config, &credentials->ca, NULL);
     if (credentials->mode == FC_TLS_SERVER)
         mbedtls_ssl_conf_session_tickets_cb(config, fc_session_write, fc_session_parse, credentials);
     else
-        mbedtls_ssl_conf_session_tickets(config, MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
+        mbedtls_ssl_conf_session_tickets(config, credentials->pinned ? MBEDTLS_SSL_SESSION_TICKETS_DISABLED
+                                                                     : MBEDTLS_SSL_SESSION_TICKETS_ENABLED);
     return FC_OK;
 }
 
@@ -289,12 +297,16 @@ load(fc_credentials *credentials, const fc_tls_files *files, fc_fail *fail)
                                    ? fc_strdup(files->server_name)
                                    : fc_sprintf("coordinator.%s", credentials->own.fleet);
     digest_ca(credentials);
+    credentials->enrolment = credentials->mode == FC_TLS_SERVER && files->enrolment;
+    if (credentials->enrolment)
+        err = fc_enrol_chain(&credentials->chain, &credentials->ca, &credentials->enrol_chain, fail);
+    if (err != FC_OK)
+        return err;
     return configure(credentials, fail);
 }
 
-fc_err
-fc_credentials_load(fc_tls_mode mode, const fc_tls_files *files, fc_tickets *tickets,
-                    fc_credentials **ret_credentials, fc_fail *fail)
+static fc_credentials *
+credentials_alloc(fc_tls_mode mode, fc_tickets *tickets)
 {
     fc_credentials *credentials = FC_NEW(fc_credentials);
     atomic_init(&credentials->references, 1);
@@ -302,14 +314,39 @@ fc_credentials_load(fc_tls_mode mode, const fc_tls_files *files, fc_tickets *tic
     credentials->tickets = tickets;
     mbedtls_x509_crt_init(&credentials->ca);
     mbedtls_x509_crt_init(&credentials->chain);
+    mbedtls_x509_crt_init(&credentials->enrol_chain);
     mbedtls_pk_init(&credentials->key);
     mbedtls_ssl_config_init(&credentials->config);
-    fc_err err = load(credentials, files, fail);
+    return credentials;
+}
+
+/* Gives them away when all went well, else drops them. */
+static fc_err
+hand_out(fc_credentials *credentials, fc_err err, fc_credentials **ret_credentials)
+{
     if (err == FC_OK)
         *ret_credentials = credentials;
     else
         fc_credentials_drop(credentials);
     return err;
+}
+
+fc_err
+fc_credentials_load(fc_tls_mode mode, const fc_tls_files *files, fc_tickets *tickets,
+                    fc_credentials **ret_credentials, fc_fail *fail)
+{
+    fc_credentials *credentials = credentials_alloc(mode, tickets);
+    return hand_out(credentials, load(credentials, files, fail), ret_credentials);
+}
+
+fc_err
+fc_credentials_pinned(const uint8_t pin[32], fc_credentials **ret_credentials, fc_fail *fail)
+{
+    fc_credentials *credentials = credentials_alloc(FC_TLS_CLIENT, NULL);
+    credentials->pinned = true;
+    memcpy(credentials->pin, pin, sizeof credentials->pin);
+    credentials->server_name = fc_strdup(FC_TLS_ENROL_NAME);
+    return hand_out(credentials, configure(credentials, fail), ret_credentials);
 }
 
 fc_credentials *
@@ -326,6 +363,7 @@ fc_credentials_drop(fc_credentials *credentials)
         return;
     mbedtls_ssl_config_free(&credentials->config);
     mbedtls_pk_free(&credentials->key);
+    mbedtls_x509_crt_free(&credentials->enrol_chain);
     mbedtls_x509_crt_free(&credentials->chain);
     mbedtls_x509_crt_free(&credentials->ca);
     free(credentials->revoked);

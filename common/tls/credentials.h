@@ -30,10 +30,14 @@ typedef char fc_serial[FC_SERIAL_TEXT_SIZE];
 typedef struct fc_credentials {
     atomic_uint references;
     fc_tls_mode mode;
+    bool enrolment;  /* server: lets in who has no certificate */
+    bool pinned;     /* client without any: `pin` is all that it has, and every file is missing */
+    uint8_t pin[32]; /* SHA-256 of the CA certificate that the peer must have */
     fc_principal own;
     char *server_name; /* owned; client: the DNS name the peer must carry */
     mbedtls_x509_crt ca;
     mbedtls_x509_crt chain; /* own certificate first */
+    mbedtls_x509_crt enrol_chain; /* server with enrolment: the same and the CAs, see enrol.h */
     mbedtls_pk_context key;
     fc_serial *revoked; /* owned; sorted serial numbers from all revocation lists */
     size_t revoked_count;
@@ -45,6 +49,9 @@ typedef struct fc_credentials {
 
 FC_MUST_USE fc_err fc_credentials_load(fc_tls_mode mode, const fc_tls_files *files, fc_tickets *tickets,
                                        fc_credentials **ret_credentials, fc_fail *fail);
+/* A client's without files, for enrolment. */
+FC_MUST_USE fc_err fc_credentials_pinned(const uint8_t pin[32], fc_credentials **ret_credentials,
+                                         fc_fail *fail);
 fc_credentials *fc_credentials_hold(fc_credentials *credentials); /* returns its argument */
 void fc_credentials_drop(fc_credentials *credentials);
 

@@ -71,9 +71,9 @@ read_attribute(const mbedtls_x509_crt *crt, const char *oid, size_t oid_size, ch
     return FC_OK;
 }
 
-/* Releases before 0.4 wrote the role and the fleet (OU=node, O=<fleet>) into every subject, and bound nothing. */
+/* Before nodes could be bound, every subject had the role and the fleet in it (OU=node, O=<fleet>). */
 static bool
-is_of_before_binding(const mbedtls_x509_crt *crt, const fc_principal *principal)
+is_unbound_form(const mbedtls_x509_crt *crt, const fc_principal *principal)
 {
     static const char organization[] = MBEDTLS_OID_AT_ORGANIZATION;
     char fleet[FC_NAME_MAX + 1];
@@ -95,7 +95,7 @@ read_binding(const mbedtls_x509_crt *crt, fc_principal *principal, fc_fail *fail
     if (read_attribute(crt, locality, sizeof locality - 1, principal->region) == FC_ERR_INVALID)
         return fc_fail_set(fail, FC_ERR_UNAUTHENTICATED, "the certificate of %s names no one region (subject L)",
                            fc_principal_text(principal, who));
-    if (is_of_before_binding(crt, principal))
+    if (is_unbound_form(crt, principal))
         *principal->scale_set = '\0';
     return FC_OK;
 }

@@ -18,6 +18,9 @@ fc_session_write(void *context, const mbedtls_ssl_session *session, unsigned cha
     size_t ticket_size = 0;
     *ret_size = 0;
     *ret_lifetime_s = 0;
+    /* A ticket stands for a certificate. Mbed TLS makes an empty one of the error (RFC 5077, 3.3: none). */
+    if (fc_compat_session_peer(session) == NULL)
+        return MBEDTLS_ERR_SSL_BAD_INPUT_DATA;
     uint8_t *plain = fc_alloc(SESSION_MAX);
     int status = mbedtls_ssl_session_save(session, plain, SESSION_MAX, &size);
     if (status == 0 && fc_tickets_seal(credentials->tickets, credentials->ca_digest, plain, size, start,

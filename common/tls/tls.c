@@ -106,35 +106,57 @@ fc_state_session_forget(fc_tls *tls)
 
 /* ---- what programs call ---- */
 
-fc_err
-fc_tls_new(fc_tls_mode mode, const fc_tls_files *files, fc_tls **ret_tls, fc_fail *fail)
+static fc_tls *
+tls_alloc(fc_tls_mode mode)
 {
     fc_tls *tls = FC_NEW(fc_tls);
     atomic_init(&tls->references, 1);
     tls->mode = mode;
-    tls->files.ca = fc_strdup(files->ca);
-    tls->files.certificate = fc_strdup(files->certificate);
-    tls->files.key = fc_strdup(files->key);
-    tls->files.crl = fc_strdup(files->crl);
-    tls->files.own_crl = fc_strdup(files->own_crl);
-    tls->files.enrolment = files->enrolment;
-    tls->files.ticket_keys = fc_strdup(files->ticket_keys);
-    tls->files.server_name = fc_strdup(files->server_name);
     mbedtls_ssl_session_init(&tls->session);
     pthread_mutex_init(&tls->mutex, NULL);
+    return tls;
+}
 
-    fc_err err = FC_OK;
-    if (mode == FC_TLS_SERVER)
-        err = fc_tickets_new(files->ticket_keys, &tls->tickets, fail);
+/* Gives it away, ready for NNG, when all went well so far; else frees it. */
+static fc_err
+hand_out(fc_tls *tls, fc_err err, fc_tls **ret_tls, fc_fail *fail)
+{
     if (err == FC_OK)
-        err = fc_credentials_load(mode, &tls->files, tls->tickets, &tls->current, fail);
-    if (err == FC_OK)
-        err = fc_engine_config(tls, mode, &tls->config, fail);
+        err = fc_engine_config(tls, tls->mode, &tls->config, fail);
     if (err == FC_OK)
         *ret_tls = tls;
     else
         fc_tls_free(tls);
     return err;
+}
+
+fc_err
+fc_tls_new(fc_tls_mode mode, const fc_tls_files *files, fc_tls **ret_tls, fc_fail *fail)
+{
+    fc_tls *tls = tls_alloc(mode);
+    tls->files = (fc_tls_files){
+        .ca = fc_strdup(files->ca),
+        .certificate = fc_strdup(files->certificate),
+        .key = fc_strdup(files->key),
+        .crl = fc_strdup(files->crl),
+        .own_crl = fc_strdup(files->own_crl),
+        .enrolment = files->enrolment,
+        .ticket_keys = fc_strdup(files->ticket_keys),
+        .server_name = fc_strdup(files->server_name),
+    };
+    fc_err err = FC_OK;
+    if (mode == FC_TLS_SERVER)
+        err = fc_tickets_new(files->ticket_keys, &tls->tickets, fail);
+    if (err == FC_OK)
+        err = fc_credentials_load(mode, &tls->files, tls->tickets, &tls->current, fail);
+    return hand_out(tls, err, ret_tls, fail);
+}
+
+fc_err
+fc_tls_new_enrolment(const uint8_t pin[32], fc_tls **ret_tls, fc_fail *fail)
+{
+    fc_tls *tls = tls_alloc(FC_TLS_CLIENT);
+    return hand_out(tls, fc_credentials_pinned(pin, &tls->current, fail), ret_tls, fail);
 }
 
 void
@@ -151,6 +173,8 @@ fc_err
 fc_tls_reload(fc_tls *tls, fc_fail *fail)
 {
     fc_credentials *fresh = NULL;
+    if (tls->files.ca == NULL) /* for enrolment: there is nothing to read */
+        return FC_OK;
     fc_err err = fc_credentials_load(tls->mode, &tls->files, tls->tickets, &fresh, fail);
     if (err != FC_OK)
         return err;
@@ -239,13 +263,6 @@ void
 fc_tls_tune_memory(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, RECORD_BUFFER_BYTES);
-}
-
-fc_err
-fc_tls_new_enrolment(const uint8_t pin[32], fc_tls **ret_tls, fc_fail *fail)
-{
-    (void)pin, (void)ret_tls;
-    return fc_fail_set(fail, FC_ERR_INTERNAL, "enrolment comes with the next commit");
 }
 
 fc_err

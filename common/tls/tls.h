@@ -55,13 +55,13 @@ FC_MUST_USE fc_err fc_tls_new_enrolment(const uint8_t pin[32], fc_tls **ret_tls,
 /* Server: SHA-256 of the CA certificate that issued our own, for tokens. */
 FC_MUST_USE fc_err fc_tls_pin(const fc_tls *tls, uint8_t ret_pin[32], fc_fail *fail);
 void fc_tls_free(fc_tls *tls);
-/* Reads the files again; new handshakes use them. On failure the old credentials stay. Any thread. */
+/* Reads the files again (a client for enrolment has none); new handshakes use them. On failure the old credentials stay. Any thread. */
 FC_MUST_USE fc_err fc_tls_reload(fc_tls *tls, fc_fail *fail);
 /* Reloads when a file's inode, size or modification time differ. *ret_changed tells. */
 FC_MUST_USE fc_err fc_tls_reload_if_changed(fc_tls *tls, bool *ret_changed, fc_fail *fail);
 /* For nng_stream_{dialer,listener}_set_ptr(…, NNG_OPT_TLS_CONFIG, …). Borrowed. */
 struct nng_tls_config *fc_tls_config(const fc_tls *tls);
-/* Our own principal. Borrowed; valid until the next reload. */
+/* Our own principal; role none of a client for enrolment. Borrowed; valid until the next reload. */
 const fc_principal *fc_tls_own(const fc_tls *tls);
 /* Who is at the other end of an established stream; false before the handshake is done. */
 bool fc_tls_identify(struct nng_stream *stream, fc_principal *ret_peer);
@@ -88,7 +88,8 @@ void fc_tls_tune_memory(void);
     X(handshakes_resumed, "handshakes resumed from a session ticket")                                        \
     X(refused_certificate, "handshakes refused: no certificate, another CA, expired or of the wrong kind")   \
     X(refused_revoked, "handshakes refused: certificate revoked")                                            \
-    X(handshakes_failed, "handshakes that ended otherwise: reset, silence, not TLS")
+    X(handshakes_failed, "handshakes that ended otherwise: reset, silence, not TLS")                         \
+    X(handshakes_anonymous, "handshakes completed with a peer that has no certificate, to enrol")
 typedef struct fc_tls_counters {
 #define X(name, help) uint64_t name;
     FC_TLS_COUNTERS(X)

@@ -495,7 +495,7 @@ a_subject_binds_to_names_and_to_one_of_each(void **state)
          FC_ERR_UNAUTHENTICATED, NULL, NULL},
         {"OU=web\nL=0123456789012345678901234567890123456789012345678901234567890123", FC_ERR_UNAUTHENTICATED,
          NULL, NULL},
-        /* As releases before 0.4 wrote them. */
+        /* As they were before nodes could be bound. */
         {"OU=node\nO=prod", FC_OK, "", ""},
         {"OU=node\nO=test", FC_OK, "node", ""},
         {"OU=node\nL=eu\nO=prod", FC_OK, "node", "eu"},
