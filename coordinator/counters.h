@@ -7,7 +7,8 @@
 #define CO_COUNTERS(X)                                                                                       \
     X(hellos_accepted, "nodes that introduced themselves")                                                   \
     X(hellos_denied, "nodes refused: the instance id is not the certificate's")                              \
-    X(hellos_version, "nodes refused: another protocol version")                                             \
+    X(hellos_version, "nodes refused: no protocol version that both speak")                                  \
+    X(features_unknown, "feature names of nodes ignored: not known here, too long or too many")              \
     X(hellos_invalid, "nodes refused: facts that are no names, or too many labels")                          \
     X(hellos_full, "nodes refused: the registry is full")                                                    \
     X(calls_before_hello, "calls refused: the node had not introduced itself")                               \

@@ -1,6 +1,7 @@
 /* CoordinatorService, and the coordinator's side of NodeService/SetDesired: a node's link. */
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/model/protocol.h"
 #include "coordinator/service.h"
 
 #include "fleetcap/v1/coordinator_service.pb-c.h"
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROTOCOL_VERSION = 1, PUSH_TIMEOUT_MS = 10000 };
+enum { PUSH_TIMEOUT_MS = 10000 };
 
 /* No node gets there by counting; one that says so would end the counting. */
 #define GENERATION_MAX (UINT64_C(1) << 62)
@@ -21,12 +22,19 @@ typedef struct co_link {
     fc_rpc_conn *conn;     /* borrowed: outlives it */
     co_instance *instance; /* borrowed from the registry; NULL before Hello */
     uint64_t acked;        /* of the push under way: what the node answered */
+    fc_protocol_peer peer; /* what was agreed in Hello */
 } co_link;
 
 fc_rpc_conn *
 co_link_conn(const void *link)
 {
     return ((const co_link *)link)->conn;
+}
+
+bool
+co_link_can(const void *link, fc_feature feature)
+{
+    return fc_protocol_can(&((const co_link *)link)->peer, feature);
 }
 
 co_instance *
@@ -47,14 +55,15 @@ co_speaker(fc_rpc_call *call, co_service *service)
 /* ---- Hello ---- */
 
 static fc_err
-check_hello(co_service *service, const fc_principal *peer, const Fcpb__HelloRequest *request, fc_fail *fail)
+check_hello(co_service *service, const fc_principal *peer, const Fcpb__HelloRequest *request,
+            uint32_t *ret_version, fc_fail *fail)
 {
     co_counters *counters = &service->co->counters;
-    if (request->protocol_version != PROTOCOL_VERSION) {
+    fc_err err =
+        fc_protocol_agree(request->protocol_version_min, request->protocol_version, ret_version, fail);
+    if (err != FC_OK) {
         counters->hellos_version++;
-        return fc_fail_set(fail, FC_ERR_STATE,
-                           "the node speaks protocol version %" PRIu32 ", this coordinator speaks %d",
-                           request->protocol_version, PROTOCOL_VERSION);
+        return err;
     }
     if (request->instance == NULL || request->generation > GENERATION_MAX ||
         request->instance->n_labels > CO_LABELS_MAX) {
@@ -96,12 +105,23 @@ admit(co_service *service, co_link *link, const Fcpb__HelloRequest *request, co_
     return err;
 }
 
+/* What the node can do, for as long as this connection lives. */
 static void
-answer_hello(co_service *service, fc_rpc_call *call)
+meet(co_service *service, co_link *link, uint32_t version, const Fcpb__HelloRequest *request)
+{
+    fc_protocol_meet(version, request->features, request->n_features, &link->peer);
+    service->co->counters.features_unknown += link->peer.unknown;
+}
+
+static void
+answer_hello(co_service *service, const co_link *link, fc_rpc_call *call)
 {
     const co_config *config = service->co->config;
+    char *features[FC_FEATURES_MAX];
     Fcpb__HelloResponse answer = FCPB__HELLO_RESPONSE__INIT;
-    answer.protocol_version = PROTOCOL_VERSION;
+    answer.protocol_version = link->peer.version;
+    answer.n_features = fc_protocol_announce(features);
+    answer.features = features;
     answer.version = (char *)FC_VERSION;
     answer.fleet_id = service->co->fleet;
     answer.lease_ms = (uint32_t)config->lease_ms;
@@ -129,8 +149,9 @@ on_hello(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
     struct co *co = service->co;
     co_link *link = fc_rpc_conn_user(fc_rpc_call_conn(call));
     co_instance *instance = NULL;
+    uint32_t version = 0;
     fc_fail fail = {0};
-    fc_err err = check_hello(service, fc_rpc_conn_peer(link->conn), request, &fail);
+    fc_err err = check_hello(service, fc_rpc_conn_peer(link->conn), request, &version, &fail);
     if (err == FC_OK)
         err = admit(service, link, request, &instance, &fail);
     if (err != FC_OK) {
@@ -140,7 +161,8 @@ on_hello(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
     bool again = link->instance != NULL;
     link->instance = instance;
     co->counters.hellos_accepted++;
-    answer_hello(service, call);
+    meet(service, link, version, request);
+    answer_hello(service, link, call);
     co_registry_join(co, instance, link);
     co_reconcile_hello(co, instance, request->generation);
     for (size_t i = 0; i < request->n_captures; i++)

@@ -6,6 +6,7 @@
 #ifndef CO_SERVICE_H
 #define CO_SERVICE_H
 
+#include "common/model/protocol.h"
 #include "common/rpc/rpc.h"
 #include "common/tls/tls.h"
 #include "coordinator/coordinator.h"
@@ -30,6 +31,8 @@ extern const fc_rpc_conn_ops co_conn_ops;
 extern const co_link_ops co_rpc_link_ops;
 /* The connection behind an instance's link. */
 fc_rpc_conn *co_link_conn(const void *link);
+/* Whether the node behind an instance's link does this; the link must be there (instance->link != NULL). */
+bool co_link_can(const void *link, fc_feature feature);
 
 /* ---- shared by the rpc_*.c files ---- */
 

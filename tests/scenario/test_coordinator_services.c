@@ -175,8 +175,10 @@ node_dials(test_node *n, const char *id)
     dial(FC_ROLE_NODE, id, node_service, 1, &n->client);
 }
 
+/* Says Hello with these versions and features. *ret_hello, when wanted, is owned by the caller. */
 static fc_err
-hello_as(test_node *n, const char *id, uint32_t version, fc_fail *fail)
+hello_with(test_node *n, const char *id, const fc_protocol_build *build, Fcpb__HelloResponse **ret_hello,
+           fc_fail *fail)
 {
     Fcpb__Instance instance = FCPB__INSTANCE__INIT;
     instance.id = (char *)(uintptr_t)id;
@@ -184,14 +186,27 @@ hello_as(test_node *n, const char *id, uint32_t version, fc_fail *fail)
     instance.scale_set = (char *)"web";
     instance.region = (char *)"eu";
     Fcpb__HelloRequest request = FCPB__HELLO_REQUEST__INIT;
-    request.protocol_version = version;
+    request.protocol_version = build->version;
+    request.protocol_version_min = build->version_min;
+    request.features = (char **)(uintptr_t)build->features;
+    while (build->features != NULL && build->features[request.n_features] != NULL)
+        request.n_features++;
     request.version = (char *)"1.0";
     request.instance = &instance;
     ProtobufCMessage *reply = NULL;
     fc_err err = fc_rpc_unary(n->client, FC_METHOD_HELLO, &request.base, 5000, &reply, fail);
-    if (reply != NULL)
+    if (err == FC_OK && ret_hello != NULL)
+        *ret_hello = (Fcpb__HelloResponse *)reply;
+    else if (reply != NULL)
         protobuf_c_message_free_unpacked(reply, NULL);
     return err;
+}
+
+static fc_err
+hello_as(test_node *n, const char *id, uint32_t version, fc_fail *fail)
+{
+    const fc_protocol_build build = {.version = version};
+    return hello_with(n, id, &build, NULL, fail);
 }
 
 static void
@@ -379,6 +394,53 @@ a_node_is_who_its_certificate_says(void **state)
     fc_fail none = {0};
     assert_int_equal(co_persist_flush(co, NULL, NULL, &none), FC_OK);
     assert_int_equal(co->persist.refusals, 3);
+}
+
+static void
+a_node_of_the_next_release_is_spoken_to_in_our_version(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"teleport", "evidence", "", NULL};
+    test_node n;
+    fc_fail fail = {0};
+    Fcpb__HelloResponse *hello = NULL;
+    node_dials(&n, "web-1");
+    const fc_protocol_build newer = {.version_min = 1, .version = 2, .features = names};
+    assert_int_equal(hello_with(&n, "web-1", &newer, &hello, &fail), FC_OK);
+    assert_int_equal(hello->protocol_version, 1);
+    assert_int_equal(hello->n_features, FC_FEATURE_COUNT);
+    assert_string_equal(hello->features[0], "evidence");
+    protobuf_c_message_free_unpacked(&hello->base, NULL);
+    const co_instance *instance = co_registry_find(&co->registry, "web-1");
+    assert_true(co_link_can(instance->link, FC_FEATURE_EVIDENCE));
+    assert_false(co_link_can(instance->link, FC_FEATURE_RENEWAL));
+    assert_int_equal(co->counters.features_unknown, 2);
+    /* One that is from before the list takes part in what there was before it. */
+    assert_int_equal(hello_as(&n, "web-1", 1, &fail), FC_OK);
+    assert_true(co_link_can(instance->link, FC_FEATURE_EVIDENCE));
+    node_leaves(&n);
+    RUN_UNTIL(co->registry.online == 0);
+}
+
+static void
+a_node_that_is_too_new_is_refused_and_leaves_no_trace_but_the_audit_record(void **state)
+{
+    (void)state;
+    static const char why[] =
+        "the node speaks protocol versions 3 to 4, this coordinator 1: upgrade the coordinator";
+    test_node n;
+    fc_fail fail = {0};
+    node_dials(&n, "web-1");
+    const fc_protocol_build too_new = {.version_min = 3, .version = 4};
+    assert_int_equal(hello_with(&n, "web-1", &too_new, NULL, &fail), FC_ERR_STATE);
+    assert_string_equal(fail.text, why);
+    const fc_protocol_build upside_down = {.version_min = 2, .version = 1};
+    assert_int_equal(hello_with(&n, "web-1", &upside_down, NULL, &fail), FC_ERR_INVALID);
+    assert_int_equal(hello_as(&n, "web-1", 0, &fail), FC_ERR_INVALID);
+    assert_int_equal(co->registry.count, 0);
+    assert_int_equal(co->counters.hellos_version, 3);
+    assert_int_equal(co->persist.refusals, 3);
+    node_leaves(&n);
 }
 
 static void
@@ -879,6 +941,8 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_node_is_who_its_certificate_says),
+        TEST(a_node_of_the_next_release_is_spoken_to_in_our_version),
+        TEST(a_node_that_is_too_new_is_refused_and_leaves_no_trace_but_the_audit_record),
         TEST(a_peer_of_another_fleet_is_cut_off),
         TEST(a_capture_is_created_watched_and_stopped),
         TEST(a_file_is_passed_on_whole_and_from_any_offset),
