@@ -20,6 +20,8 @@ co_open(fc_loop *loop, const co_config *config, co_store *store, const co_link_o
     fc_err err = co_store_next_epoch(store, &c->epoch, fail);
     if (err == FC_OK)
         err = co_persist_load(c, fail);
+    if (err == FC_OK)
+        err = co_enrolment_open(c, fail);
     if (err != FC_OK) {
         co_close(c);
         return err;
@@ -35,6 +37,7 @@ co_close(struct co *co)
 {
     if (co == NULL)
         return;
+    co_enrolment_close(co);
     co_persist_fini(co);
     co_evidence_fini(co);
     co_reconcile_fini(co);

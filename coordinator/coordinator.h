@@ -11,6 +11,7 @@
 #include "coordinator/captures.h"
 #include "coordinator/config.h"
 #include "coordinator/counters.h"
+#include "coordinator/enrolment.h"
 #include "coordinator/evidence.h"
 #include "coordinator/persist.h"
 #include "coordinator/reconcile.h"
@@ -30,6 +31,7 @@ struct co {
     co_reconcile reconcile;
     co_persist persist;
     co_evidence_queue evidence;
+    co_enrolment enrolment;
     co_counters counters;
 };
 

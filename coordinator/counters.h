@@ -41,6 +41,31 @@
     X(watches_refused, "watches refused: too many of one capture")                                           \
     X(downloads, "files read by operators")                                                                  \
     X(downloads_refused, "reads refused: no such file, or its instance away")                                \
+    X(hellos_removed, "nodes refused: certificate revoked, or instance removed and not enrolled anew")       \
+    X(tokens_created, "enrolment tokens created")                                                            \
+    X(tokens_revoked, "enrolment tokens revoked")                                                            \
+    X(tokens_full, "enrolment tokens refused: too many are kept")                                            \
+    X(enrolments_asked, "enrolments begun: a use of a token each")                                           \
+    X(enrolments_issued, "certificates given to machines that enrolled")                                     \
+    X(enrolments_repeated, "enrolments asked again and answered with the same certificate")                  \
+    X(enrolments_approved, "enrolments approved by operators")                                               \
+    X(enrolments_denied, "enrolments denied by operators")                                                   \
+    X(enrol_refused_form, "enrolments refused: something is no name, or too long")                           \
+    X(enrol_refused_token, "enrolments refused: token not known, or its secret wrong")                       \
+    X(enrol_refused_revoked, "enrolments refused: token revoked")                                            \
+    X(enrol_refused_expired, "enrolments refused: token expired")                                            \
+    X(enrol_refused_place, "enrolments refused: the token is for another scale set or region")               \
+    X(enrol_refused_csr, "enrolments refused: signing request wrong")                                        \
+    X(enrol_refused_used, "enrolments refused: token used up")                                               \
+    X(enrol_refused_taken, "enrolments refused: the instance id is another key's, or belongs elsewhere")     \
+    X(enrol_refused_denied, "enrolments refused: an operator had denied them")                               \
+    X(enrol_refused_full, "enrolments refused: too many enrolments or certificates are kept")                \
+    X(renewals, "certificates given to nodes that had one")                                                  \
+    X(renewals_refused, "renewals refused: signing request, or certificate revoked")                         \
+    X(certificates_unrecorded, "certificates of nodes not noted: too many are known")                        \
+    X(instances_removed, "instances removed by operators")                                                   \
+    X(removals_refused, "removals refused: no such instance, or captures that are not over")                 \
+    X(crl_failures, "revocation lists that could not be written; they are tried again")                      \
     X(audit_dropped, "refusals that are only counted: too many in a minute for the audit log")               \
     X(store_commits, "transactions committed")                                                               \
     X(store_failures, "transactions that failed")

@@ -183,6 +183,7 @@ write_instance(struct co *co, const co_instance *instance, fc_buf *scratch, fc_f
         .address = instance->address,
         .labels = blob_of(scratch),
         .last_seen_unix_ns = instance->last_seen.ns,
+        .removed = instance->removed,
     };
     return co_store_put_instance(co->store, &row, fail);
 }
@@ -359,6 +360,15 @@ co_persist_write_request(struct co *co, const char *principal, const char *reque
 }
 
 fc_err
+co_persist_write_instance(struct co *co, const co_instance *instance, fc_fail *fail)
+{
+    fc_buf scratch = {0};
+    fc_err err = write_instance(co, instance, &scratch, fail);
+    fc_buf_fini(&scratch);
+    return err;
+}
+
+fc_err
 co_persist_write_capture(struct co *co, const co_capture *capture, fc_fail *fail)
 {
     fc_buf scratch = {0};
@@ -419,6 +429,8 @@ load_instance(const co_instance_row *row, void *user, fc_fail *fail)
         err = co_registry_restore(c, &facts, &instance, fail);
     if (err == FC_OK)
         instance->last_seen.ns = row->last_seen_unix_ns;
+    if (err == FC_OK && row->removed)
+        co_registry_remove(c, instance);
     fc_labels_fini(&labels);
     return err;
 }
@@ -449,7 +461,7 @@ load_part(const co_part_row *row, void *user, fc_fail *fail)
 {
     struct co *c = user;
     co_capture *capture = co_capture_find_uid(&c->captures, row->capture_uid);
-    co_instance *instance = co_registry_find(&c->registry, row->instance_id);
+    co_instance *instance = co_registry_find_any(&c->registry, row->instance_id);
     if (capture == NULL || instance == NULL)
         return fc_fail_set(fail, FC_ERR_CORRUPT,
                            "the database holds an instance capture of nothing: %s on %s", row->capture_uid,
@@ -471,7 +483,7 @@ load_segment(const co_segment_row *row, void *user, fc_fail *fail)
 {
     struct co *c = user;
     co_capture *capture = co_capture_find_uid(&c->captures, row->capture_uid);
-    co_instance *instance = co_registry_find(&c->registry, row->instance_id);
+    co_instance *instance = co_registry_find_any(&c->registry, row->instance_id);
     co_part *part = capture != NULL && instance != NULL ? co_part_of(capture, instance) : NULL;
     if (part == NULL)
         return FC_OK; /* of a part that is gone */

@@ -70,6 +70,7 @@ FC_MUST_USE fc_err co_persist_write_audit(struct co *co, const char *principal, 
                                           fc_fail *fail);
 FC_MUST_USE fc_err co_persist_write_request(struct co *co, const char *principal, const char *request_id,
                                             const char *method, const char *capture_uid, fc_fail *fail);
+FC_MUST_USE fc_err co_persist_write_instance(struct co *co, const co_instance *instance, fc_fail *fail);
 FC_MUST_USE fc_err co_persist_write_capture(struct co *co, const co_capture *capture,
                                             fc_fail *fail); /* all of it */
 

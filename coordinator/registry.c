@@ -44,9 +44,13 @@ name_remove(co_registry *registry, co_instance *instance)
 static void
 instance_free(co_registry *registry, co_instance *instance)
 {
-    name_remove(registry, instance);
-    HASH_DEL(registry->by_id, instance);
-    registry->count--;
+    if (instance->removed) {
+        HASH_DEL(registry->removed, instance);
+    } else {
+        name_remove(registry, instance);
+        HASH_DEL(registry->by_id, instance);
+        registry->count--;
+    }
     fc_labels_fini(&instance->labels);
     free(instance);
 }
@@ -56,6 +60,8 @@ co_registry_fini(co_registry *registry)
 {
     while (registry->by_id != NULL)
         instance_free(registry, registry->by_id);
+    while (registry->removed != NULL)
+        instance_free(registry, registry->removed);
 }
 
 static fc_err
@@ -154,10 +160,33 @@ copy_labels(fc_labels *to, const fc_labels *from)
 
 #define COPY(to, from) (void)snprintf(to, sizeof(to), "%s", from)
 
+void
+co_registry_remove(struct co *co, co_instance *instance)
+{
+    co_registry *registry = &co->registry;
+    name_remove(registry, instance);
+    HASH_DEL(registry->by_id, instance);
+    registry->count--;
+    instance->removed = true;
+    HASH_ADD_STR(registry->removed, id, instance);
+}
+
+static void
+take_back(co_registry *registry, co_instance *instance)
+{
+    HASH_DEL(registry->removed, instance);
+    instance->removed = false;
+    HASH_ADD_STR(registry->by_id, id, instance);
+    registry->count++;
+    name_add(registry, instance);
+}
+
 static co_instance *
 find_or_make(struct co *co, const co_facts *facts)
 {
-    co_instance *instance = co_registry_find(&co->registry, facts->id);
+    co_instance *instance = co_registry_find_any(&co->registry, facts->id);
+    if (instance != NULL && instance->removed)
+        take_back(&co->registry, instance);
     if (instance != NULL && strcmp(instance->name, facts->name) == 0)
         return instance;
     if (instance != NULL) {
@@ -256,9 +285,25 @@ co_registry_leave(struct co *co, co_instance *instance, const void *link)
     fold_parts(co, instance);
 }
 
+static void
+sweep_removed(struct co *co)
+{
+    enum { PER_SWEEP = 64 }; /* each is a transaction */
+    co_instance *instance, *next;
+    int count = 0;
+    HASH_ITER (hh, co->registry.removed, instance, next) {
+        if (instance->references > 0 || instance->dirty || instance->queued || co->registry.cursors > 0)
+            continue;
+        if (count++ == PER_SWEEP || co_persist_remove_instance(co, instance, NULL) != FC_OK)
+            return;
+        instance_free(&co->registry, instance);
+    }
+}
+
 void
 co_registry_sweep(struct co *co)
 {
+    sweep_removed(co);
     fc_mono now = fc_loop_now(co->loop);
     int64_t limit_ns = (int64_t)co->config->silent_after_ms * FC_NS_PER_MS;
     for (co_instance *i = co->registry.by_id; i != NULL; i = i->hh.next) {
@@ -279,6 +324,15 @@ co_registry_find(const co_registry *registry, const char *id)
 {
     co_instance *instance = NULL;
     HASH_FIND_STR(registry->by_id, id, instance);
+    return instance;
+}
+
+co_instance *
+co_registry_find_any(const co_registry *registry, const char *id)
+{
+    co_instance *instance = co_registry_find(registry, id);
+    if (instance == NULL)
+        HASH_FIND_STR(registry->removed, id, instance);
     return instance;
 }
 

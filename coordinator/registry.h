@@ -41,6 +41,7 @@ typedef struct co_instance {
     fc_wall last_seen;
     fc_mono heard; /* when it last said anything, on our monotonic clock */
     void *link;    /* weak: cleared by co_registry_leave; NULL = away. See co_link_ops */
+    bool removed;  /* from the fleet: in registry->removed, not in by_id */
     bool silent;   /* connected, and not heard of for silent_after */
 
     uint64_t generation;   /* of its desired state; grows over restarts too */
@@ -66,6 +67,7 @@ typedef struct co_name {
 
 typedef struct co_registry {
     co_instance *by_id; /* owned; in order of admission */
+    co_instance *removed; /* owned: no longer of the fleet; kept until no capture names them */
     co_name *by_name;   /* owned */
     size_t count;
     size_t online;
@@ -95,10 +97,14 @@ void co_registry_join(struct co *co, co_instance *instance, void *link);
 /* `link` is gone. Nothing happens when a newer one took its place. */
 void co_registry_leave(struct co *co, co_instance *instance, const void *link);
 void co_registry_heard(struct co *co, co_instance *instance);
-/* Marks who has fallen silent. Once a second or so. */
+/* It is no longer of the fleet: nothing finds it from now on but co_registry_find_any. It has left, and has no parts. When it is
+ * admitted again it is the same object. Freed once nothing refers to it. */
+void co_registry_remove(struct co *co, co_instance *instance);
+/* Marks who has fallen silent, and frees removed ones that nothing refers to any more. Once a second or so. */
 void co_registry_sweep(struct co *co);
 
 co_instance *co_registry_find(const co_registry *registry, const char *id); /* NULL when unknown */
+co_instance *co_registry_find_any(const co_registry *registry, const char *id); /* removed ones too */
 /* By id, else by name. FC_ERR_NOT_FOUND, or FC_ERR_INVALID when several have the name. */
 FC_MUST_USE fc_err co_registry_find_named(const co_registry *registry, const char *id_or_name,
                                           co_instance **ret_instance, fc_fail *fail);

@@ -76,7 +76,7 @@ check_hello(co_service *service, const fc_principal *peer, const Fcpb__HelloRequ
         return fc_fail_set(fail, FC_ERR_DENIED, "the certificate is of node/%s, not of '%.80s'", peer->name,
                            request->instance->id);
     }
-    return FC_OK;
+    return co_enrolment_check_peer(service->co, peer, fail);
 }
 
 static fc_err
@@ -84,14 +84,15 @@ admit(co_service *service, co_link *link, const Fcpb__HelloRequest *request, co_
       fc_fail *fail)
 {
     const Fcpb__Instance *said = request->instance;
+    const fc_principal *peer = fc_rpc_conn_peer(link->conn);
     fc_labels labels = {0};
     for (size_t i = 0; i < said->n_labels; i++)
         fc_labels_set(&labels, said->labels[i]->key, said->labels[i]->value);
     co_facts facts = {
         .id = said->id,
         .name = said->name[0] != '\0' ? said->name : said->id,
-        .scale_set = said->scale_set,
-        .region = said->region,
+        .scale_set = peer->scale_set[0] != '\0' ? peer->scale_set : said->scale_set,
+        .region = peer->region[0] != '\0' ? peer->region : said->region,
         .zone = said->zone,
         .version = request->version,
         .boot_id = said->boot_id,
@@ -101,6 +102,8 @@ admit(co_service *service, co_link *link, const Fcpb__HelloRequest *request, co_
     fc_err err = co_registry_admit(service->co, &facts, ret_instance, fail);
     if (err == FC_ERR_INVALID)
         service->co->counters.hellos_invalid++;
+    if (err == FC_OK)
+        co_enrolment_seen(service->co, *ret_instance, peer);
     fc_labels_fini(&labels);
     return err;
 }
@@ -127,6 +130,8 @@ answer_hello(co_service *service, const co_link *link, fc_rpc_call *call)
     answer.lease_ms = (uint32_t)config->lease_ms;
     answer.heartbeat_ms = (uint32_t)config->heartbeat_ms;
     answer.report_interval_ms = (uint32_t)config->report_interval_ms;
+    answer.scale_set = link->instance->scale_set;
+    answer.region = link->instance->region;
     fc_rpc_call_reply(call, &answer.base);
 }
 
@@ -373,6 +378,7 @@ link_clock(const void *link)
 static void
 link_close(void *link, const char *reason)
 {
+    ((co_link *)link)->instance = NULL; /* it may be gone before the connection is */
     fc_rpc_conn_close(co_link_conn(link), FC_CODE_ABORTED, reason);
 }
 

@@ -30,7 +30,9 @@ struct co_server {
     struct co *co;
     fc_rpc_server *rpc;
     co_service service;
-    fc_rpc_service services[3];
+    fc_rpc_service services[5];
+    fc_issuer *issuer;             /* NULL without ca_key */
+    struct timespec issuer_read[2]; /* modification times of the CA's certificate and key, when they were read */
     fc_timer credentials_timer;
     fc_timer expiry_timer;
 };
@@ -38,19 +40,23 @@ struct co_server {
 /* ---- credentials ---- */
 
 static fc_err
-open_tls(const co_config *config, bool keep_tickets, fc_tls **ret_tls, fc_fail *fail)
+open_tls(const co_config *config, bool running, fc_tls **ret_tls, fc_fail *fail)
 {
     char *tickets = fc_sprintf("%s/ticket.keys", config->state_dir);
+    char *own_crl = fc_sprintf("%s/crl.pem", config->state_dir);
     fc_tls_files files = {
         .ca = config->ca,
         .certificate = config->certificate,
         .key = config->key,
         .crl = config->crl,
-        .ticket_keys = keep_tickets ? tickets : NULL,
+        .own_crl = running && config->ca_key != NULL ? own_crl : NULL,
+        .enrolment = config->ca_key != NULL,
+        .ticket_keys = running ? tickets : NULL,
     };
     fc_tls *tls = NULL;
     fc_err err = fc_tls_new(FC_TLS_SERVER, &files, &tls, fail);
     free(tickets);
+    free(own_crl);
     if (err == FC_OK && fc_tls_own(tls)->role != FC_ROLE_COORDINATOR) {
         err = fc_fail_set(fail, FC_ERR_INVALID, "%s is the certificate of %s/%s, not of a coordinator",
                           config->certificate, fc_role_name(fc_tls_own(tls)->role), fc_tls_own(tls)->name);
@@ -67,7 +73,7 @@ check_peer(fc_rpc_conn *conn, void *user)
     co_server *server = user;
     const fc_principal *peer = fc_rpc_conn_peer(conn);
     fc_fail why = {0};
-    if (peer->role == FC_ROLE_NONE || fc_tls_check(server->tls, peer, &why) == FC_OK)
+    if (peer->role == FC_ROLE_NONE || peer->role == FC_ROLE_ANONYMOUS || fc_tls_check(server->tls, peer, &why) == FC_OK)
         return;
     char who[FC_PRINCIPAL_TEXT_SIZE];
     fc_principal_text(peer, who);
@@ -83,10 +89,82 @@ check_peers(co_server *server)
     fc_rpc_server_each(server->rpc, check_peer, server);
 }
 
+static void
+on_crl_changed(void *user)
+{
+    co_server *server = user;
+    fc_fail fail = {0};
+    if (fc_tls_reload(server->tls, &fail) == FC_OK)
+        check_peers(server);
+    else
+        fc_log(FC_LOG_ERROR, "the revocation list is not in force, the credentials stay as they are: %s", fail.text);
+}
+
+/* ---- the issuer ---- */
+
+static void
+stamp_issuer(const co_config *config, struct timespec ret_times[2])
+{
+    const char *const paths[2] = {config->ca, config->ca_key};
+    for (size_t i = 0; i < FC_COUNT(paths); i++) {
+        struct stat st;
+        ret_times[i] = stat(paths[i], &st) == 0 ? st.st_mtim : (struct timespec){0};
+    }
+}
+
+static fc_err
+open_issuer(co_server *server, fc_fail *fail)
+{
+    const co_config *config = server->config;
+    fc_issuer *issuer = NULL;
+    if (config->ca_key == NULL)
+        return FC_OK;
+    stamp_issuer(config, server->issuer_read);
+    fc_err err = fc_issuer_open(config->ca, config->ca_key, &issuer, fail);
+    if (err != FC_OK)
+        return err;
+    fc_issuer_close(server->issuer);
+    server->issuer = issuer;
+    if (server->co != NULL)
+        server->co->enrolment.issuer = issuer;
+    return FC_OK;
+}
+
+/* The CA changes hands: certificates come from the new one from now on, and it signs the revocation list, before the
+ * credentials are read (which may no longer hold the old one). */
+static void
+reopen_issuer(co_server *server)
+{
+    fc_fail fail = {0};
+    if (server->issuer == NULL)
+        return;
+    fc_err err = open_issuer(server, &fail);
+    if (err == FC_OK)
+        err = co_enrolment_write_crl(server->co, &fail);
+    if (err == FC_OK)
+        return;
+    server->co->enrolment.crl_due = true;
+    fc_log(FC_LOG_ERROR, "the CA's key or the revocation list stays as it is: %s", fail.text);
+}
+
+static bool
+issuer_changed(const co_server *server)
+{
+    struct timespec now[2];
+    if (server->issuer == NULL)
+        return false;
+    stamp_issuer(server->config, now);
+    for (size_t i = 0; i < FC_COUNT(now); i++)
+        if (now[i].tv_sec != server->issuer_read[i].tv_sec || now[i].tv_nsec != server->issuer_read[i].tv_nsec)
+            return true;
+    return false;
+}
+
 void
 co_server_reload(co_server *server)
 {
     fc_fail fail = {0};
+    reopen_issuer(server);
     if (fc_tls_reload(server->tls, &fail) != FC_OK) {
         fc_log(FC_LOG_ERROR, "the credentials stay as they are: %s", fail.text);
         return;
@@ -101,6 +179,8 @@ on_credentials(fc_timer *timer)
     co_server *server = FC_CONTAINER(timer, co_server, credentials_timer);
     bool changed = false;
     fc_fail fail = {0};
+    if (issuer_changed(server))
+        reopen_issuer(server);
     if (fc_tls_reload_if_changed(server->tls, &changed, &fail) != FC_OK)
         fc_log(FC_LOG_ERROR, "the credentials stay as they are: %s", fail.text);
     else if (changed) {
@@ -151,12 +231,22 @@ open_state(co_server *server, fc_fail *fail)
         err = co_open(server->loop, config, server->store, &co_rpc_link_ops, &server->co, fail);
     if (err != FC_OK)
         return err;
+    server->co->enrolment.issuer = server->issuer;
+    return server->issuer != NULL ? co_enrolment_write_crl(server->co, fail) : FC_OK;
+}
+
+/* Who we are stands in our certificate. */
+static void
+take_name(co_server *server)
+{
+    const co_config *config = server->config;
     const fc_principal *own = fc_tls_own(server->tls);
     memcpy(server->co->fleet, own->fleet, sizeof server->co->fleet);
     (void)snprintf(server->co->name, sizeof server->co->name, "%s",
                    config->name != NULL ? config->name : own->name);
     server->service = (co_service){.co = server->co, .tls = server->tls};
-    return FC_OK;
+    server->co->enrolment.crl_changed = on_crl_changed;
+    server->co->enrolment.user = server;
 }
 
 static fc_err
@@ -165,6 +255,9 @@ listen_on(co_server *server, fc_fail *fail)
     server->services[0] = (fc_rpc_service){co_node_handlers, co_node_handler_count, &server->service};
     server->services[1] = (fc_rpc_service){co_capture_handlers, co_capture_handler_count, &server->service};
     server->services[2] = (fc_rpc_service){co_fleet_handlers, co_fleet_handler_count, &server->service};
+    server->services[3] = (fc_rpc_service){co_enrol_handlers, co_enrol_handler_count, &server->service};
+    server->services[4] =
+        (fc_rpc_service){co_admission_handlers, co_admission_handler_count, &server->service};
     fc_rpc_options options = {
         .loop = server->loop,
         .tls = fc_tls_config(server->tls),
@@ -190,11 +283,15 @@ co_server_open(fc_loop *loop, const co_config *config, co_server **ret_server, f
     server->expiry_timer.fire = on_expiry;
     fc_err err = lock_state(config->state_dir, &server->lock_fd, fail);
     if (err == FC_OK)
-        err = open_tls(config, true, &server->tls, fail);
+        err = open_issuer(server, fail);
     if (err == FC_OK)
         err = open_state(server, fail);
     if (err == FC_OK)
+        err = open_tls(config, true, &server->tls, fail);
+    if (err == FC_OK) {
+        take_name(server);
         err = listen_on(server, fail);
+    }
     if (err != FC_OK) {
         co_server_close(server);
         return err;
@@ -211,8 +308,12 @@ fc_err
 co_server_check(const co_config *config, fc_fail *fail)
 {
     fc_tls *tls = NULL;
+    fc_issuer *issuer = NULL;
     fc_err err = open_tls(config, false, &tls, fail);
     fc_tls_free(tls);
+    if (err == FC_OK && config->ca_key != NULL)
+        err = fc_issuer_open(config->ca, config->ca_key, &issuer, fail);
+    fc_issuer_close(issuer);
     if (err == FC_OK && access(config->state_dir, W_OK) != 0 && errno != ENOENT)
         err = fc_fail_errno(fail, errno, "the state directory %s cannot be written", config->state_dir);
     return err;
@@ -230,6 +331,7 @@ co_server_close(co_server *server)
     co_close(server->co);
     co_store_close(server->store);
     fc_tls_free(server->tls);
+    fc_issuer_close(server->issuer);
     if (server->lock_fd >= 0)
         close(server->lock_fd);
     free(server);

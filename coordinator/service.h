@@ -1,4 +1,4 @@
-/* service.h: what the coordinator answers on its connections: the three services, and the life of a node's
+/* service.h: what the coordinator answers on its connections: the five services, and the life of a node's
  * link.
  *
  * The rpc_*.c files read requests, call the state modules and write answers; they decide nothing else.
@@ -24,6 +24,10 @@ extern const fc_rpc_handler co_capture_handlers[];
 extern const size_t co_capture_handler_count;
 extern const fc_rpc_handler co_fleet_handlers[];
 extern const size_t co_fleet_handler_count;
+extern const fc_rpc_handler co_enrol_handlers[];
+extern const size_t co_enrol_handler_count;
+extern const fc_rpc_handler co_admission_handlers[];
+extern const size_t co_admission_handler_count;
 
 /* For fc_rpc_options.ops, with the co_service as the endpoint's user. */
 extern const fc_rpc_conn_ops co_conn_ops;

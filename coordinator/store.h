@@ -37,6 +37,7 @@ typedef struct co_instance_row {
     const char *id, *name, *scale_set, *region, *zone, *version, *boot_id, *address;
     co_blob labels;
     int64_t last_seen_unix_ns;
+    bool removed; /* from the fleet: kept for the captures that name it */
 } co_instance_row;
 
 typedef struct co_capture_row {

@@ -1,71 +1,23 @@
-#include "coordinator/store.h"
+#include "coordinator/store_sqlite.h"
 
 #include "common/base/mem.h"
 
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Each step brings the database from version i to i + 1 (PRAGMA user_version). Released steps are never
- * edited. */
-static const char *const migrations[] = {
-    "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "INSERT INTO meta VALUES ('epoch', 0);"
-    "CREATE TABLE instance ("
-    "  id TEXT PRIMARY KEY, name TEXT NOT NULL, scale_set TEXT NOT NULL, region TEXT NOT NULL, zone TEXT NOT "
-    "NULL,"
-    "  version TEXT NOT NULL, boot_id TEXT NOT NULL, address TEXT NOT NULL, labels BLOB NOT NULL,"
-    "  last_seen_unix_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE capture ("
-    "  uid TEXT PRIMARY KEY, name TEXT NOT NULL, definition BLOB NOT NULL, compiled_filter TEXT NOT NULL,"
-    "  created_by TEXT NOT NULL, created_unix_ns INTEGER NOT NULL, start_unix_ns INTEGER NOT NULL,"
-    "  window_end_unix_ns INTEGER NOT NULL, lead_ms INTEGER NOT NULL, stop_requested INTEGER NOT NULL,"
-    "  deleted INTEGER NOT NULL) STRICT;"
-    "CREATE UNIQUE INDEX capture_name ON capture (name) WHERE deleted = 0;"
-    "CREATE TABLE instance_capture ("
-    "  capture TEXT NOT NULL REFERENCES capture (uid) ON DELETE CASCADE,"
-    "  instance TEXT NOT NULL REFERENCES instance (id),"
-    "  action INTEGER NOT NULL, stop_reason INTEGER NOT NULL, state INTEGER NOT NULL, revision INTEGER NOT "
-    "NULL,"
-    "  forgotten INTEGER NOT NULL, status BLOB NOT NULL,"
-    "  PRIMARY KEY (capture, instance)) STRICT, WITHOUT ROWID;"
-    "CREATE INDEX instance_capture_instance ON instance_capture (instance);"
-    "CREATE TABLE segment ("
-    "  capture TEXT NOT NULL, instance TEXT NOT NULL, sequence INTEGER NOT NULL, segment BLOB NOT NULL,"
-    "  PRIMARY KEY (capture, instance, sequence),"
-    "  FOREIGN KEY (capture, instance) REFERENCES instance_capture (capture, instance) ON DELETE CASCADE)"
-    "  STRICT, WITHOUT ROWID;"
-    "CREATE TABLE audit ("
-    "  seq INTEGER PRIMARY KEY AUTOINCREMENT, at_unix_ns INTEGER NOT NULL, principal TEXT NOT NULL,"
-    "  action TEXT NOT NULL, object TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL) STRICT;"
-    "CREATE TRIGGER audit_keeps BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); "
-    "END;"
-    "CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit is append-only'); "
-    "END;"
-    "CREATE TABLE request ("
-    "  principal TEXT NOT NULL, id TEXT NOT NULL, method TEXT NOT NULL, capture TEXT NOT NULL,"
-    "  at_unix_ns INTEGER NOT NULL, PRIMARY KEY (principal, id)) STRICT, WITHOUT ROWID;"
-    "CREATE INDEX request_at ON request (at_unix_ns);",
-    /* With row ids: rows are large. */
-    "CREATE TABLE evidence ("
-    "  capture TEXT NOT NULL, instance TEXT NOT NULL, kind INTEGER NOT NULL, revision INTEGER NOT NULL,"
-    "  data BLOB NOT NULL, UNIQUE (capture, instance, kind),"
-    "  FOREIGN KEY (capture, instance) REFERENCES instance_capture (capture, instance) ON DELETE CASCADE)"
-    "  STRICT;",
-};
 
 // clang-format off
 #define STATEMENTS(X)                                                                                       \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                             \
     X(COMMIT, "COMMIT")                                                                                     \
     X(ROLLBACK, "ROLLBACK")                                                                                 \
-    X(PUT_INSTANCE, "INSERT INTO instance VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET"      \
+    X(PUT_INSTANCE, "INSERT INTO instance VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET"    \
       " name = excluded.name, scale_set = excluded.scale_set, region = excluded.region, zone ="             \
       " excluded.zone,"                                                                                     \
       " version = excluded.version, boot_id = excluded.boot_id, address = excluded.address,"                \
-      " labels = excluded.labels, last_seen_unix_ns = excluded.last_seen_unix_ns")                          \
+      " labels = excluded.labels, last_seen_unix_ns = excluded.last_seen_unix_ns,"                          \
+      " removed = excluded.removed")                                                                        \
     X(REMOVE_INSTANCE, "DELETE FROM instance WHERE id = ?")                                                 \
     X(PUT_CAPTURE, "INSERT INTO capture VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (uid) DO UPDATE SET"     \
       " start_unix_ns = excluded.start_unix_ns, window_end_unix_ns = excluded.window_end_unix_ns,"          \
@@ -111,13 +63,8 @@ static const char *const texts[] = {
 #undef X
 };
 
-struct co_store {
-    sqlite3 *db;
-    sqlite3_stmt *statements[SQL_COUNT];
-};
-
-static fc_err
-failed(co_store *store, const char *doing, fc_fail *fail)
+fc_err
+co_sqlite_failed(co_store *store, const char *doing, fc_fail *fail)
 {
     int rc = sqlite3_extended_errcode(store->db);
     const char *text = sqlite3_errmsg(store->db);
@@ -136,45 +83,10 @@ failed(co_store *store, const char *doing, fc_fail *fail)
     }
 }
 
-static fc_err
-run(co_store *store, const char *sql, const char *doing, fc_fail *fail)
+fc_err
+co_sqlite_run(co_store *store, const char *sql, const char *doing, fc_fail *fail)
 {
-    return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? FC_OK : failed(store, doing, fail);
-}
-
-static fc_err
-read_version(co_store *store, int *ret_version, fc_fail *fail)
-{
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(store->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK ||
-        sqlite3_step(statement) != SQLITE_ROW) {
-        fc_err err = failed(store, "be read", fail);
-        sqlite3_finalize(statement);
-        return err;
-    }
-    *ret_version = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    return FC_OK;
-}
-
-static fc_err
-migrate(co_store *store, fc_fail *fail)
-{
-    int version = 0;
-    fc_err err = read_version(store, &version, fail);
-    if (err == FC_OK && (version < 0 || version > (int)FC_COUNT(migrations)))
-        err = fc_fail_set(fail, FC_ERR_STATE, "the database has version %d, this program knows up to %zu",
-                          version, FC_COUNT(migrations));
-    for (; err == FC_OK && version < (int)FC_COUNT(migrations); version++) {
-        char done[64];
-        (void)snprintf(done, sizeof done, "PRAGMA user_version = %d; COMMIT", version + 1);
-        err = run(store, "BEGIN EXCLUSIVE", "be migrated", fail);
-        if (err == FC_OK)
-            err = run(store, migrations[version], "be migrated", fail);
-        if (err == FC_OK)
-            err = run(store, done, "be migrated", fail);
-    }
-    return err;
+    return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? FC_OK : co_sqlite_failed(store, doing, fail);
 }
 
 fc_err
@@ -191,15 +103,15 @@ co_store_open(const char *path, co_store **ret_store, fc_fail *fail)
     fc_err err = FC_OK;
     if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
-        err = failed(store, "be opened", &why);
+        err = co_sqlite_failed(store, "be opened", &why);
     if (err == FC_OK)
-        err = run(store, pragmas, "be opened", &why);
+        err = co_sqlite_run(store, pragmas, "be opened", &why);
     if (err == FC_OK)
-        err = migrate(store, &why);
-    for (int i = 0; err == FC_OK && i < SQL_COUNT; i++)
-        if (sqlite3_prepare_v3(store->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i],
-                               NULL) != SQLITE_OK)
-            err = failed(store, "prepare a statement", &why);
+        err = co_store_migrate(store, &why);
+    if (err == FC_OK)
+        err = co_sqlite_prepare(store, texts, SQL_COUNT, &store->statements, &why);
+    if (err == FC_OK)
+        err = co_store_enrolment_prepare(store, &why);
     if (err != FC_OK) {
         co_store_close(store);
         return fc_fail_set(fail, err, "%s: %s", path, why.text);
@@ -213,46 +125,86 @@ co_store_close(co_store *store)
 {
     if (store == NULL)
         return;
-    for (int i = 0; i < SQL_COUNT; i++)
-        sqlite3_finalize(store->statements[i]);
+    co_store_enrolment_finalize(store);
+    co_sqlite_finalize(store->statements, SQL_COUNT);
     sqlite3_close(store->db);
     free(store);
 }
 
 /* ---- statements ---- */
 
-static void
-bind_text(sqlite3_stmt *statement, int at, const char *text)
+fc_err
+co_sqlite_prepare(co_store *store, const char *const *sql, size_t count, sqlite3_stmt ***ret_statements,
+                  fc_fail *fail)
+{
+    sqlite3_stmt **statements = fc_alloc_array(count, sizeof statements[0]);
+    for (size_t i = 0; i < count; i++) {
+        if (sqlite3_prepare_v3(store->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &statements[i], NULL) ==
+            SQLITE_OK)
+            continue;
+        fc_err err = co_sqlite_failed(store, "prepare a statement", fail);
+        co_sqlite_finalize(statements, count);
+        return err;
+    }
+    *ret_statements = statements;
+    return FC_OK;
+}
+
+void
+co_sqlite_finalize(sqlite3_stmt **statements, size_t count)
+{
+    for (size_t i = 0; statements != NULL && i < count; i++)
+        sqlite3_finalize(statements[i]);
+    free(statements);
+}
+
+void
+co_sqlite_bind_text(sqlite3_stmt *statement, int at, const char *text)
 {
     (void)sqlite3_bind_text(statement, at, text != NULL ? text : "", -1, SQLITE_STATIC);
 }
 
-static void
-bind_blob(sqlite3_stmt *statement, int at, co_blob blob)
+void
+co_sqlite_bind_blob(sqlite3_stmt *statement, int at, co_blob blob)
 {
     (void)sqlite3_bind_blob64(statement, at, blob.data != NULL ? blob.data : "", blob.size, SQLITE_STATIC);
 }
 
-static fc_err
-step(co_store *store, sqlite3_stmt *statement, const char *doing, fc_fail *fail)
+fc_err
+co_sqlite_step(co_store *store, sqlite3_stmt *statement, const char *doing, fc_fail *fail)
 {
     int rc = sqlite3_step(statement);
-    fc_err err = rc == SQLITE_DONE || rc == SQLITE_ROW ? FC_OK : failed(store, doing, fail);
+    fc_err err = rc == SQLITE_DONE || rc == SQLITE_ROW ? FC_OK : co_sqlite_failed(store, doing, fail);
+    co_sqlite_reset(statement);
+    return err;
+}
+
+void
+co_sqlite_reset(sqlite3_stmt *statement)
+{
     (void)sqlite3_reset(statement);
     (void)sqlite3_clear_bindings(statement);
-    return err;
+}
+
+fc_err
+co_sqlite_row(co_store *store, sqlite3_stmt *statement, fc_fail *fail)
+{
+    int rc = sqlite3_step(statement);
+    return rc == SQLITE_ROW    ? FC_OK
+           : rc == SQLITE_DONE ? FC_ERR_NOT_FOUND
+                               : co_sqlite_failed(store, "be read", fail);
 }
 
 fc_err
 co_store_begin(co_store *store, fc_fail *fail)
 {
-    return step(store, store->statements[SQL_BEGIN], "begin", fail);
+    return co_sqlite_step(store, store->statements[SQL_BEGIN], "begin", fail);
 }
 
 fc_err
 co_store_commit(co_store *store, fc_fail *fail)
 {
-    fc_err err = step(store, store->statements[SQL_COMMIT], "commit", fail);
+    fc_err err = co_sqlite_step(store, store->statements[SQL_COMMIT], "commit", fail);
     if (err != FC_OK)
         co_store_rollback(store);
     return err;
@@ -261,85 +213,88 @@ co_store_commit(co_store *store, fc_fail *fail)
 void
 co_store_rollback(co_store *store)
 {
-    if (sqlite3_get_autocommit(store->db) == 0)
-        (void)step(store, store->statements[SQL_ROLLBACK], "roll back", NULL);
+    if (sqlite3_get_autocommit(store->db) != 0)
+        return;
+    (void)sqlite3_step(store->statements[SQL_ROLLBACK]);
+    co_sqlite_reset(store->statements[SQL_ROLLBACK]);
 }
 
 fc_err
 co_store_put_instance(co_store *store, const co_instance_row *row, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_PUT_INSTANCE];
-    bind_text(s, 1, row->id);
-    bind_text(s, 2, row->name);
-    bind_text(s, 3, row->scale_set);
-    bind_text(s, 4, row->region);
-    bind_text(s, 5, row->zone);
-    bind_text(s, 6, row->version);
-    bind_text(s, 7, row->boot_id);
-    bind_text(s, 8, row->address);
-    bind_blob(s, 9, row->labels);
+    co_sqlite_bind_text(s, 1, row->id);
+    co_sqlite_bind_text(s, 2, row->name);
+    co_sqlite_bind_text(s, 3, row->scale_set);
+    co_sqlite_bind_text(s, 4, row->region);
+    co_sqlite_bind_text(s, 5, row->zone);
+    co_sqlite_bind_text(s, 6, row->version);
+    co_sqlite_bind_text(s, 7, row->boot_id);
+    co_sqlite_bind_text(s, 8, row->address);
+    co_sqlite_bind_blob(s, 9, row->labels);
     (void)sqlite3_bind_int64(s, 10, row->last_seen_unix_ns);
-    return step(store, s, "store an instance", fail);
+    (void)sqlite3_bind_int(s, 11, row->removed);
+    return co_sqlite_step(store, s, "store an instance", fail);
 }
 
 fc_err
 co_store_remove_instance(co_store *store, const char *id, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_REMOVE_INSTANCE];
-    bind_text(s, 1, id);
-    return step(store, s, "remove an instance", fail);
+    co_sqlite_bind_text(s, 1, id);
+    return co_sqlite_step(store, s, "remove an instance", fail);
 }
 
 fc_err
 co_store_put_capture(co_store *store, const co_capture_row *row, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_PUT_CAPTURE];
-    bind_text(s, 1, row->uid);
-    bind_text(s, 2, row->name);
-    bind_blob(s, 3, row->definition);
-    bind_text(s, 4, row->compiled_filter);
-    bind_text(s, 5, row->created_by);
+    co_sqlite_bind_text(s, 1, row->uid);
+    co_sqlite_bind_text(s, 2, row->name);
+    co_sqlite_bind_blob(s, 3, row->definition);
+    co_sqlite_bind_text(s, 4, row->compiled_filter);
+    co_sqlite_bind_text(s, 5, row->created_by);
     (void)sqlite3_bind_int64(s, 6, row->created_unix_ns);
     (void)sqlite3_bind_int64(s, 7, row->start_unix_ns);
     (void)sqlite3_bind_int64(s, 8, row->window_end_unix_ns);
     (void)sqlite3_bind_int64(s, 9, row->lead_ms);
     (void)sqlite3_bind_int(s, 10, row->stop_requested);
     (void)sqlite3_bind_int(s, 11, row->deleted);
-    return step(store, s, "store a capture", fail);
+    return co_sqlite_step(store, s, "store a capture", fail);
 }
 
 fc_err
 co_store_remove_capture(co_store *store, const char *uid, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_REMOVE_CAPTURE];
-    bind_text(s, 1, uid);
-    return step(store, s, "remove a capture", fail);
+    co_sqlite_bind_text(s, 1, uid);
+    return co_sqlite_step(store, s, "remove a capture", fail);
 }
 
 fc_err
 co_store_put_part(co_store *store, const co_part_row *row, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_PUT_PART];
-    bind_text(s, 1, row->capture_uid);
-    bind_text(s, 2, row->instance_id);
+    co_sqlite_bind_text(s, 1, row->capture_uid);
+    co_sqlite_bind_text(s, 2, row->instance_id);
     (void)sqlite3_bind_int(s, 3, row->action);
     (void)sqlite3_bind_int(s, 4, row->stop_reason);
     (void)sqlite3_bind_int(s, 5, row->state);
     (void)sqlite3_bind_int64(s, 6, (sqlite3_int64)row->revision);
     (void)sqlite3_bind_int(s, 7, row->forgotten);
-    bind_blob(s, 8, row->status);
-    return step(store, s, "store an instance capture", fail);
+    co_sqlite_bind_blob(s, 8, row->status);
+    return co_sqlite_step(store, s, "store an instance capture", fail);
 }
 
 fc_err
 co_store_put_segment(co_store *store, const co_segment_row *row, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_PUT_SEGMENT];
-    bind_text(s, 1, row->capture_uid);
-    bind_text(s, 2, row->instance_id);
+    co_sqlite_bind_text(s, 1, row->capture_uid);
+    co_sqlite_bind_text(s, 2, row->instance_id);
     (void)sqlite3_bind_int64(s, 3, row->sequence);
-    bind_blob(s, 4, row->segment);
-    return step(store, s, "store a segment", fail);
+    co_sqlite_bind_blob(s, 4, row->segment);
+    return co_sqlite_step(store, s, "store a segment", fail);
 }
 
 fc_err
@@ -347,22 +302,22 @@ co_store_remove_segment(co_store *store, const char *capture_uid, const char *in
                         fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_REMOVE_SEGMENT];
-    bind_text(s, 1, capture_uid);
-    bind_text(s, 2, instance_id);
+    co_sqlite_bind_text(s, 1, capture_uid);
+    co_sqlite_bind_text(s, 2, instance_id);
     (void)sqlite3_bind_int64(s, 3, sequence);
-    return step(store, s, "remove a segment", fail);
+    return co_sqlite_step(store, s, "remove a segment", fail);
 }
 
 fc_err
 co_store_put_evidence(co_store *store, const co_evidence_row *row, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_PUT_EVIDENCE];
-    bind_text(s, 1, row->capture_uid);
-    bind_text(s, 2, row->instance_id);
+    co_sqlite_bind_text(s, 1, row->capture_uid);
+    co_sqlite_bind_text(s, 2, row->instance_id);
     (void)sqlite3_bind_int(s, 3, row->kind);
     (void)sqlite3_bind_int64(s, 4, (sqlite3_int64)row->revision);
-    bind_blob(s, 5, row->data);
-    return step(store, s, "store evidence", fail);
+    co_sqlite_bind_blob(s, 5, row->data);
+    return co_sqlite_step(store, s, "store evidence", fail);
 }
 
 fc_err
@@ -370,24 +325,24 @@ co_store_add_audit(co_store *store, const co_audit_row *row, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_ADD_AUDIT];
     (void)sqlite3_bind_int64(s, 1, row->at_unix_ns);
-    bind_text(s, 2, row->principal);
-    bind_text(s, 3, row->action);
-    bind_text(s, 4, row->object);
-    bind_text(s, 5, row->outcome);
-    bind_text(s, 6, row->detail);
-    return step(store, s, "store an audit record", fail);
+    co_sqlite_bind_text(s, 2, row->principal);
+    co_sqlite_bind_text(s, 3, row->action);
+    co_sqlite_bind_text(s, 4, row->object);
+    co_sqlite_bind_text(s, 5, row->outcome);
+    co_sqlite_bind_text(s, 6, row->detail);
+    return co_sqlite_step(store, s, "store an audit record", fail);
 }
 
 fc_err
 co_store_add_request(co_store *store, const co_request_row *row, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_ADD_REQUEST];
-    bind_text(s, 1, row->principal);
-    bind_text(s, 2, row->request_id);
-    bind_text(s, 3, row->method);
-    bind_text(s, 4, row->capture_uid);
+    co_sqlite_bind_text(s, 1, row->principal);
+    co_sqlite_bind_text(s, 2, row->request_id);
+    co_sqlite_bind_text(s, 3, row->method);
+    co_sqlite_bind_text(s, 4, row->capture_uid);
     (void)sqlite3_bind_int64(s, 5, row->at_unix_ns);
-    return step(store, s, "store a request id", fail);
+    return co_sqlite_step(store, s, "store a request id", fail);
 }
 
 fc_err
@@ -395,20 +350,20 @@ co_store_prune_requests(co_store *store, int64_t unix_ns, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_PRUNE_REQUESTS];
     (void)sqlite3_bind_int64(s, 1, unix_ns);
-    return step(store, s, "remove old request ids", fail);
+    return co_sqlite_step(store, s, "remove old request ids", fail);
 }
 
 /* ---- reading ---- */
 
-static const char *
-text_at(sqlite3_stmt *statement, int column)
+const char *
+co_sqlite_text(sqlite3_stmt *statement, int column)
 {
     const unsigned char *text = sqlite3_column_text(statement, column);
     return text != NULL ? (const char *)text : "";
 }
 
-static co_blob
-blob_at(sqlite3_stmt *statement, int column)
+co_blob
+co_sqlite_blob(sqlite3_stmt *statement, int column)
 {
     const void *data = sqlite3_column_blob(statement, column);
     return (co_blob){data, (size_t)sqlite3_column_bytes(statement, column)};
@@ -419,18 +374,14 @@ co_store_find_request(co_store *store, const char *principal, const char *reques
                       char ret_capture_uid[64], char ret_method[64], fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_FIND_REQUEST];
-    bind_text(s, 1, principal);
-    bind_text(s, 2, request_id);
-    int rc = sqlite3_step(s);
-    fc_err err = FC_OK;
-    if (rc == SQLITE_ROW) {
-        (void)snprintf(ret_capture_uid, 64, "%s", text_at(s, 0));
-        (void)snprintf(ret_method, 64, "%s", text_at(s, 1));
-    } else {
-        err = rc == SQLITE_DONE ? FC_ERR_NOT_FOUND : failed(store, "be read", fail);
+    co_sqlite_bind_text(s, 1, principal);
+    co_sqlite_bind_text(s, 2, request_id);
+    fc_err err = co_sqlite_row(store, s, fail);
+    if (err == FC_OK) {
+        (void)snprintf(ret_capture_uid, 64, "%s", co_sqlite_text(s, 0));
+        (void)snprintf(ret_method, 64, "%s", co_sqlite_text(s, 1));
     }
-    (void)sqlite3_reset(s);
-    (void)sqlite3_clear_bindings(s);
+    co_sqlite_reset(s);
     return err;
 }
 
@@ -439,21 +390,17 @@ co_store_get_evidence(co_store *store, const char *capture_uid, const char *inst
                       fc_buf *out, uint64_t *ret_revision, fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[out != NULL ? SQL_GET_EVIDENCE : SQL_GET_REVISION];
-    bind_text(s, 1, capture_uid);
-    bind_text(s, 2, instance_id);
+    co_sqlite_bind_text(s, 1, capture_uid);
+    co_sqlite_bind_text(s, 2, instance_id);
     (void)sqlite3_bind_int(s, 3, kind);
-    int rc = sqlite3_step(s);
-    fc_err err = FC_OK;
-    if (rc == SQLITE_ROW) {
+    fc_err err = co_sqlite_row(store, s, fail);
+    if (err == FC_OK) {
         *ret_revision = (uint64_t)sqlite3_column_int64(s, 0);
-        co_blob data = out != NULL ? blob_at(s, 1) : (co_blob){0};
+        co_blob data = out != NULL ? co_sqlite_blob(s, 1) : (co_blob){0};
         if (out != NULL)
             fc_buf_append(out, data.data, data.size);
-    } else {
-        err = rc == SQLITE_DONE ? FC_ERR_NOT_FOUND : failed(store, "be read", fail);
     }
-    (void)sqlite3_reset(s);
-    (void)sqlite3_clear_bindings(s);
+    co_sqlite_reset(s);
     return err;
 }
 
@@ -467,7 +414,7 @@ co_store_next_epoch(co_store *store, uint64_t *ret_epoch, fc_fail *fail)
         epoch = (uint64_t)sqlite3_column_int64(s, 0);
         rc = sqlite3_step(s);
     }
-    fc_err err = rc == SQLITE_DONE ? FC_OK : failed(store, "count its starts", fail);
+    fc_err err = rc == SQLITE_DONE ? FC_OK : co_sqlite_failed(store, "count its starts", fail);
     (void)sqlite3_reset(s);
     if (err == FC_OK)
         *ret_epoch = epoch;
@@ -478,16 +425,17 @@ static fc_err
 visit_instance(sqlite3_stmt *s, const co_store_visitor *visitor, fc_fail *fail)
 {
     co_instance_row row = {
-        .id = text_at(s, 0),
-        .name = text_at(s, 1),
-        .scale_set = text_at(s, 2),
-        .region = text_at(s, 3),
-        .zone = text_at(s, 4),
-        .version = text_at(s, 5),
-        .boot_id = text_at(s, 6),
-        .address = text_at(s, 7),
-        .labels = blob_at(s, 8),
+        .id = co_sqlite_text(s, 0),
+        .name = co_sqlite_text(s, 1),
+        .scale_set = co_sqlite_text(s, 2),
+        .region = co_sqlite_text(s, 3),
+        .zone = co_sqlite_text(s, 4),
+        .version = co_sqlite_text(s, 5),
+        .boot_id = co_sqlite_text(s, 6),
+        .address = co_sqlite_text(s, 7),
+        .labels = co_sqlite_blob(s, 8),
         .last_seen_unix_ns = sqlite3_column_int64(s, 9),
+        .removed = sqlite3_column_int(s, 10) != 0,
     };
     return visitor->instance(&row, visitor->user, fail);
 }
@@ -496,11 +444,11 @@ static fc_err
 visit_capture(sqlite3_stmt *s, const co_store_visitor *visitor, fc_fail *fail)
 {
     co_capture_row row = {
-        .uid = text_at(s, 0),
-        .name = text_at(s, 1),
-        .definition = blob_at(s, 2),
-        .compiled_filter = text_at(s, 3),
-        .created_by = text_at(s, 4),
+        .uid = co_sqlite_text(s, 0),
+        .name = co_sqlite_text(s, 1),
+        .definition = co_sqlite_blob(s, 2),
+        .compiled_filter = co_sqlite_text(s, 3),
+        .created_by = co_sqlite_text(s, 4),
         .created_unix_ns = sqlite3_column_int64(s, 5),
         .start_unix_ns = sqlite3_column_int64(s, 6),
         .window_end_unix_ns = sqlite3_column_int64(s, 7),
@@ -515,14 +463,14 @@ static fc_err
 visit_part(sqlite3_stmt *s, const co_store_visitor *visitor, fc_fail *fail)
 {
     co_part_row row = {
-        .capture_uid = text_at(s, 0),
-        .instance_id = text_at(s, 1),
+        .capture_uid = co_sqlite_text(s, 0),
+        .instance_id = co_sqlite_text(s, 1),
         .action = sqlite3_column_int(s, 2),
         .stop_reason = sqlite3_column_int(s, 3),
         .state = sqlite3_column_int(s, 4),
         .revision = (uint64_t)sqlite3_column_int64(s, 5),
         .forgotten = sqlite3_column_int(s, 6),
-        .status = blob_at(s, 7),
+        .status = co_sqlite_blob(s, 7),
     };
     return visitor->part(&row, visitor->user, fail);
 }
@@ -531,10 +479,10 @@ static fc_err
 visit_segment(sqlite3_stmt *s, const co_store_visitor *visitor, fc_fail *fail)
 {
     co_segment_row row = {
-        .capture_uid = text_at(s, 0),
-        .instance_id = text_at(s, 1),
+        .capture_uid = co_sqlite_text(s, 0),
+        .instance_id = co_sqlite_text(s, 1),
         .sequence = (uint32_t)sqlite3_column_int64(s, 2),
-        .segment = blob_at(s, 3),
+        .segment = co_sqlite_blob(s, 3),
     };
     return visitor->segment(&row, visitor->user, fail);
 }
@@ -556,7 +504,7 @@ co_store_load(co_store *store, const co_store_visitor *visitor, fc_fail *fail)
         sqlite3_stmt *s = store->statements[tables[i].statement];
         int rc;
         while (err == FC_OK && (rc = sqlite3_step(s)) != SQLITE_DONE)
-            err = rc == SQLITE_ROW ? tables[i].visit(s, visitor, fail) : failed(store, "be read", fail);
+            err = rc == SQLITE_ROW ? tables[i].visit(s, visitor, fail) : co_sqlite_failed(store, "be read", fail);
         (void)sqlite3_reset(s);
     }
     return err;
@@ -572,15 +520,15 @@ co_store_each_audit(co_store *store, uint32_t limit, void (*visit)(const co_audi
     while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
         co_audit_row row = {
             .at_unix_ns = sqlite3_column_int64(s, 0),
-            .principal = text_at(s, 1),
-            .action = text_at(s, 2),
-            .object = text_at(s, 3),
-            .outcome = text_at(s, 4),
-            .detail = text_at(s, 5),
+            .principal = co_sqlite_text(s, 1),
+            .action = co_sqlite_text(s, 2),
+            .object = co_sqlite_text(s, 3),
+            .outcome = co_sqlite_text(s, 4),
+            .detail = co_sqlite_text(s, 5),
         };
         visit(&row, user);
     }
-    fc_err err = rc == SQLITE_DONE ? FC_OK : failed(store, "be read", fail);
+    fc_err err = rc == SQLITE_DONE ? FC_OK : co_sqlite_failed(store, "be read", fail);
     (void)sqlite3_reset(s);
     return err;
 }

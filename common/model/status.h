@@ -57,7 +57,8 @@ fc_state_final(fc_state state)
     X(FILTER_REFUSED, 14, "filter refused")                                                                  \
     X(CAPTURE_DELETED, 15, "capture deleted")                                                                \
     X(WINDOW_CLOSED, 16, "the capture's window had ended")                                                   \
-    X(INTERNAL, 17, "internal error")
+    X(INTERNAL, 17, "internal error")                                                                        \
+    X(INSTANCE_REMOVED, 18, "instance removed from the fleet")
 typedef enum fc_stop_reason {
     FC_STOP_NONE = 0,
 #define X(name, number, text) FC_STOP_##name = number,

@@ -26,7 +26,7 @@ static const char *const reference_errors[] = {
     [FC_STOP_NODE_SHUTDOWN] = "AgentStopped",   [FC_STOP_NODE_RESTARTED] = "AgentStopped",
     [FC_STOP_HELPER_DIED] = "CaptureFailed",    [FC_STOP_WRITE_ERROR] = "LocalFileFailed",
     [FC_STOP_POLICY_REFUSED] = "CaptureFailed", [FC_STOP_FILTER_REFUSED] = "CaptureFailed",
-    [FC_STOP_INTERNAL] = "InternalError",
+    [FC_STOP_INTERNAL] = "InternalError",       [FC_STOP_INSTANCE_REMOVED] = "AgentStopped",
 };
 
 static void

@@ -330,9 +330,14 @@ a_database_from_before_there_was_evidence_is_migrated(void **state)
     fc_fail fail = {0};
     assert_int_equal(co_store_open(path, &store, &fail), FC_OK);
     co_store_close(store);
-    sqlite3 *db = NULL; /* as it was: the same without the table */
+    sqlite3 *db = NULL; /* as it was: the same without what came later */
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "DROP TABLE evidence; PRAGMA user_version = 1", NULL, NULL, NULL),
+    assert_int_equal(sqlite3_exec(db,
+                                  "DROP TABLE evidence; DROP TABLE token; DROP TABLE enrolment;"
+                                  "DROP TABLE certificate; DROP TABLE removed;"
+                                  "ALTER TABLE instance DROP COLUMN removed;"
+                                  "DELETE FROM meta WHERE key = 'crl'; PRAGMA user_version = 1",
+                                  NULL, NULL, NULL),
                      SQLITE_OK);
     sqlite3_close(db);
     uint64_t revision = 0;
