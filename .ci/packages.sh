@@ -8,8 +8,9 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config libnng-dev libmbedtls
     libcurl4-gnutls-dev)
 packages_fleet=(iproute2 procps util-linux jq openssl)
 packages_demo=(dnsmasq-base nginx curl tshark)
-packages_debian=(build-essential debhelper dpkg-dev fakeroot lintian)
-packages_test=(clang clang-format libclang-rt-14-dev tcpdump netsniff-ng shellcheck zsh python3 iputils-ping nftables ethtool sqlite3 zstd)
+packages_debian=(build-essential debhelper dpkg-dev fakeroot git lintian)
+packages_machine=(debootstrap) # tests/packages/machine: only for the long tests
+packages_test=(clang clang-format libclang-rt-14-dev tcpdump netsniff-ng shellcheck zsh python3 iputils-ping nftables ethtool sqlite3 zstd mandoc systemd)
 
 packages_missing() {
     local package
