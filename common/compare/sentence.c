@@ -76,7 +76,7 @@ add_up(const fc_suspicion *const *parts, size_t count)
 }
 
 /* "tcp 10.0.0.5:443" -> "10.0.0.5:443": what it is about says the protocol; a resolver's port goes without
- * saying. */
+ * saying. What is no such endpoint ("example.com A", "10.0.0.2 port 5353") is told whole. */
 static void
 put_endpoint(fc_buf *out, const fc_suspicion *suspicion)
 {
@@ -84,11 +84,12 @@ put_endpoint(fc_buf *out, const fc_suspicion *suspicion)
     fc_address address;
     uint16_t port;
     const char *blank = strchr(suspicion->peer, ' ');
-    if (suspicion->category == FC_CATEGORY_DNS && fc_endpoint_parse(suspicion->peer, &address, &port) &&
-        port == 53)
+    bool endpoint = fc_endpoint_parse(suspicion->peer, &address, &port);
+    bool protocol = endpoint && blank != NULL && strstr(suspicion->peer, " port ") == NULL;
+    if (suspicion->category == FC_CATEGORY_DNS && endpoint && port == 53)
         fc_buf_printf(out, "%s", fc_address_text(&address, text));
     else
-        fc_buf_printf(out, "%s", blank != NULL ? blank + 1 : suspicion->peer);
+        fc_buf_printf(out, "%s", protocol ? blank + 1 : suspicion->peer);
 }
 
 /* ---- the words of a template ---- */

@@ -276,6 +276,21 @@ FAULT(unexpected_destination, "203.0.113.9:4444|nobody else talks to")
     fleet_connections(profile, "203.0.113.9", 4444, 5, 20000);
 }
 
+FAULT(unusual_suite, "agrees on TLS 1.2 TLS_RSA_WITH_AES_128_CBC_SHA, which nobody else uses")
+{
+    (void)all;
+    fc_table_values values = {.count = 8};
+    profile->counters[FC_COUNTER_TLS_HELLOS] += 8;
+    profile->counters[FC_COUNTER_TLS_COMPLETED] += 8;
+    fc_table_add(&profile->tables[FC_TABLE_TLS_CHOICES], "TLS 1.2 TLS_RSA_WITH_AES_128_CBC_SHA", &values);
+}
+
+FAULT(resolver_at_another_port, "asks the resolver 10.0.9.3 port 5353, which nobody else asks")
+{
+    (void)all;
+    fleet_dns(profile, "10.0.9.3 port 5353", "service.example", 20, 1500, false);
+}
+
 FAULT(neighbour_failure, "ARP|10.0.0.1")
 {
     (void)all;
@@ -398,6 +413,8 @@ main(void)
         cmocka_unit_test(a_prohibiting_firewall_is_named),
         cmocka_unit_test(a_unreachable_host_is_named),
         cmocka_unit_test(a_unexpected_destination_is_named),
+        cmocka_unit_test(a_unusual_suite_is_named),
+        cmocka_unit_test(a_resolver_at_another_port_is_named),
         cmocka_unit_test(a_neighbour_failure_is_named),
         cmocka_unit_test(a_silent_instance_is_named),
         cmocka_unit_test(a_slow_server_is_named),
