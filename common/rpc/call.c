@@ -2,6 +2,7 @@
 
 #include "common/base/mem.h"
 #include "common/rpc/conn.h"
+#include "common/rpc/guests.h"
 #include "common/rpc/policy.h"
 #include "common/rpc/put.h"
 
@@ -427,7 +428,7 @@ fc_rpc_call_take_request(fc_rpc_conn *conn, uint32_t stream_id, const Fcpb__Requ
     if (!fc_rpc_policy_may_be_called(conn, method, request->method, &status)) {
         const fc_rpc_options *options = &conn->endpoint->options;
         fc_rpc_put_status(conn, stream_id, &status);
-        if (status.code == FC_CODE_PERMISSION_DENIED && options->ops != NULL &&
+        if (status.code == FC_CODE_PERMISSION_DENIED && !fc_rpc_guest_is(conn) && options->ops != NULL &&
             options->ops->on_denied != NULL)
             options->ops->on_denied(conn, method, options->user);
         return;

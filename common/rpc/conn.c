@@ -2,6 +2,7 @@
 
 #include "common/base/mem.h"
 #include "common/rpc/call.h"
+#include "common/rpc/guests.h"
 #include "common/rpc/put.h"
 
 #include <assert.h>
@@ -332,7 +333,7 @@ take_frame(fc_rpc_conn *conn, const Fcpb__Frame *frame)
 static uint32_t
 limit_of(const fc_rpc_conn *conn)
 {
-    if (conn->state == FC_RPC_CONN_OPENING)
+    if (conn->state == FC_RPC_CONN_OPENING || fc_rpc_guest_is(conn))
         return FC_RPC_FRAME_BEFORE_ADMISSION;
     return conn->bulk_count > 0 ? FC_RPC_FRAME_BULK_MAX : FC_RPC_FRAME_MAX;
 }
@@ -340,7 +341,8 @@ limit_of(const fc_rpc_conn *conn)
 static void
 receive_more(fc_rpc_conn *conn)
 {
-    if (conn->state == FC_RPC_CONN_CLOSING || conn->receiving || fc_buf_size(&conn->out) > FC_RPC_OUT_HARD)
+    size_t out_max = fc_rpc_guest_is(conn) ? FC_RPC_GUEST_OUT_HARD : FC_RPC_OUT_HARD;
+    if (conn->state == FC_RPC_CONN_CLOSING || conn->receiving || fc_buf_size(&conn->out) > out_max)
         return;
     size_t size;
     uint8_t *space = fc_rpc_decoder_space(&conn->in, limit_of(conn), &size);
@@ -348,9 +350,25 @@ receive_more(fc_rpc_conn *conn)
     conn->link->ops->receive(conn->link, space, size);
 }
 
+/* Has the owner room for it? Else it is told why not, as far as the transport takes it at once. */
+static bool
+may_open(fc_rpc_conn *conn)
+{
+    const fc_rpc_owner_ops *owner = conn->endpoint->owner;
+    const char *reason;
+    if (owner->may_open == NULL || owner->may_open(conn->endpoint, conn, &reason))
+        return true;
+    fc_rpc_put_go_away(conn, reason);
+    flush(conn);
+    shut(conn, FC_CODE_RESOURCE_EXHAUSTED, reason);
+    return false;
+}
+
 static void
 open_conn(fc_rpc_conn *conn)
 {
+    if (!may_open(conn))
+        return;
     conn->state = FC_RPC_CONN_OPEN;
     conn->was_open = true;
     arm_first_pings(conn);

@@ -71,6 +71,7 @@ struct fc_rpc_conn {
     fc_timer timer; /* OPENING: admission; OPEN: keep-alive */
     fc_rpc_exchange exchange;
     fc_principal peer;
+    fc_mono opened; /* a guest: when */
     char address[FC_RPC_ADDRESS_SIZE];
     fc_rpc_status *why; /* owned: why it closed */
     char *peer_reason;  /* owned: of the peer's GoAway */

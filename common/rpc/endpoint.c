@@ -21,6 +21,8 @@ fc_rpc_endpoint_init(fc_rpc_endpoint *endpoint, const fc_rpc_options *options, c
     or_default(&endpoint->options.admission_ms, FC_RPC_ADMISSION_MS);
     or_default(&endpoint->options.pending_max, PENDING_MAX_DEFAULT);
     or_default(&endpoint->options.connections_max, CONNECTIONS_MAX_DEFAULT);
+    or_default(&endpoint->options.anonymous_max, FC_RPC_ANONYMOUS_MAX);
+    or_default(&endpoint->options.anonymous_ms, FC_RPC_ANONYMOUS_MS);
     TAILQ_INIT(&endpoint->conns);
     for (size_t i = 0; i < options->service_count; i++) {
         const fc_rpc_service *service = &options->services[i];

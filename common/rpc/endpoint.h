@@ -15,6 +15,8 @@ TAILQ_HEAD(fc_rpc_conn_list, fc_rpc_conn);
 
 /* What the owner (server, client, a scenario) hears of its connections. Each pointer may be NULL. */
 typedef struct fc_rpc_owner_ops {
+    /* Its peer is known: may it open? Else it is told *ret_reason (for ever valid) and closed. */
+    bool (*may_open)(fc_rpc_endpoint *endpoint, const fc_rpc_conn *conn, const char **ret_reason);
     void (*opened)(fc_rpc_endpoint *endpoint, fc_rpc_conn *conn);
     /* It goes from here on: only for the owner's books, nobody may be called from within. */
     void (*closing)(fc_rpc_endpoint *endpoint, fc_rpc_conn *conn);

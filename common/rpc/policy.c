@@ -1,6 +1,7 @@
 #include "common/rpc/policy.h"
 
 #include "common/rpc/conn.h"
+#include "common/rpc/guests.h"
 
 bool
 fc_rpc_policy_may_be_called(fc_rpc_conn *conn, const fc_rpc_method *method, const char *path,
@@ -19,7 +20,7 @@ fc_rpc_policy_may_be_called(fc_rpc_conn *conn, const fc_rpc_method *method, cons
     } else if (conn->endpoint->served[method->id].handler == NULL) {
         counters->calls_unknown++;
         *ret_status = fc_rpc_status_make(FC_CODE_UNIMPLEMENTED, "%s is not served here", method->path);
-    } else if (conn->peer_count >= FC_RPC_STREAMS_MAX) {
+    } else if (conn->peer_count >= (fc_rpc_guest_is(conn) ? FC_RPC_GUEST_STREAMS_MAX : FC_RPC_STREAMS_MAX)) {
         counters->calls_limited++;
         *ret_status = fc_rpc_status_make(FC_CODE_RESOURCE_EXHAUSTED, "%s has %u calls open already", peer,
                                          conn->peer_count);

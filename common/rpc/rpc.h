@@ -35,6 +35,9 @@ enum {
     FC_RPC_WINDOW_BYTES = 256 * 1024,         /* per stream and direction */
     FC_RPC_WINDOW_BULK_BYTES = 1 << 20,       /* for bulk methods */
     FC_RPC_ADMISSION_MS = 10000,
+    FC_RPC_ANONYMOUS_MAX = 256,               /* connections at once whose peer has no certificate; their frames stay
+                                               * within FC_RPC_FRAME_BEFORE_ADMISSION */
+    FC_RPC_ANONYMOUS_MS = 30000,              /* how long one of them lives */
     FC_RPC_KEEPALIVE_MS = 15000,              /* a Ping after this much silence; closed after three */
 };
 
@@ -120,7 +123,8 @@ typedef struct fc_rpc_conn_ops {
     void (*on_close)(fc_rpc_conn *conn, const fc_rpc_status *why, void *endpoint_user); /* after its calls' on_closed */
     /* A client could not connect: why, and in how long it tries again (0 = it does not). */
     void (*on_connect_failed)(const fc_fail *why, uint64_t retry_ms, void *endpoint_user);
-    /* The peer called what its role may not: for an audit log. The call is answered already. */
+    /* The peer called what its role may not: for an audit log. The call is answered already. Not told of an
+     * anonymous one, which could fill the log: those are only counted. */
     void (*on_denied)(fc_rpc_conn *conn, const fc_rpc_method *method, void *endpoint_user);
 } fc_rpc_conn_ops;
 
@@ -138,6 +142,8 @@ typedef struct fc_rpc_options {
     uint32_t pending_max;                             /* server: connections not yet admitted at once; 0 = 512. The
                                                        * longest-waiting one is closed when one more comes. */
     uint32_t connections_max;                         /* server: 0 = 20,000 */
+    uint32_t anonymous_max;                           /* server: 0 = FC_RPC_ANONYMOUS_MAX */
+    uint32_t anonymous_ms;                            /* server: 0 = FC_RPC_ANONYMOUS_MS */
     /* Client, may be NULL: why the last handshake failed (fc_tls_last_failure); FC_OK when it does not know. */
     fc_err (*explain)(const struct fc_tls *tls, fc_fail *ret_fail);
     const struct fc_tls *explain_tls;                 /* borrowed: for `explain` */
@@ -171,6 +177,7 @@ uint16_t fc_rpc_server_port(const fc_rpc_server *server);
 /* Closes the listener and every connection; their on_close comes before it returns, from within it. Not to be called
  * from a callback of its own connections. */
 void fc_rpc_server_free(fc_rpc_server *server);
+/* Of the connections whose peer has a certificate. */
 void fc_rpc_server_each(fc_rpc_server *server, void (*visit)(fc_rpc_conn *conn, void *user), void *user);
 
 #define FC_RPC_COUNTERS(X)                                                                                   \
@@ -186,7 +193,10 @@ void fc_rpc_server_each(fc_rpc_server *server, void (*visit)(fc_rpc_conn *conn, 
     X(calls_unknown, "calls refused: no such method")                                                        \
     X(calls_limited, "calls refused: too many open on the connection")                                       \
     X(window_violations, "connections closed: more data than the window allowed")                            \
-    X(keepalive_lost, "connections closed: the peer fell silent")
+    X(keepalive_lost, "connections closed: the peer fell silent")                                            \
+    X(admitted_anonymous, "connections admitted whose peer has no certificate, to enrol")                    \
+    X(refused_anonymous, "connections closed: too many without a certificate")                               \
+    X(expired_anonymous, "connections closed: without a certificate for too long")
 typedef struct fc_rpc_counters {
 #define X(name, help) uint64_t name;
     FC_RPC_COUNTERS(X)

@@ -2,6 +2,7 @@
 
 #include "common/base/mem.h"
 #include "common/rpc/conn.h"
+#include "common/rpc/guests.h"
 #include "common/rpc/link_nng.h"
 
 #include <nng/nng.h>
@@ -31,7 +32,8 @@ struct fc_rpc_server {
         pending; /* not yet admitted, the longest waiting first; borrowed from endpoint.conns */
     struct fc_rpc_conn_list open;
     uint32_t pending_count;
-    uint32_t open_count;
+    fc_rpc_guests guests; /* open too, but not in that list */
+    uint32_t open_count;  /* with the guests */
 };
 
 static fc_rpc_server *
@@ -42,22 +44,39 @@ of(fc_rpc_endpoint *endpoint)
 
 /* ---- connections ---- */
 
+static bool
+may_open(fc_rpc_endpoint *endpoint, const fc_rpc_conn *conn, const char **ret_reason)
+{
+    if (!fc_rpc_guest_is(conn) || fc_rpc_guests_room(&of(endpoint)->guests))
+        return true;
+    *ret_reason = "too many machines want a certificate just now: try again in a moment";
+    return false;
+}
+
 static void
 opened(fc_rpc_endpoint *endpoint, fc_rpc_conn *conn)
 {
     fc_rpc_server *server = of(endpoint);
     TAILQ_REMOVE(&server->pending, conn, in_owner);
     server->pending_count--;
-    TAILQ_INSERT_TAIL(&server->open, conn, in_owner);
     server->open_count++;
     endpoint->counters.connections_admitted++;
+    if (fc_rpc_guest_is(conn)) {
+        endpoint->counters.admitted_anonymous++;
+        fc_rpc_guests_add(&server->guests, conn);
+    } else {
+        TAILQ_INSERT_TAIL(&server->open, conn, in_owner);
+    }
 }
 
 static void
 closing(fc_rpc_endpoint *endpoint, fc_rpc_conn *conn)
 {
     fc_rpc_server *server = of(endpoint);
-    if (conn->was_open) {
+    if (conn->was_open && fc_rpc_guest_is(conn)) {
+        fc_rpc_guests_remove(&server->guests, conn);
+        server->open_count--;
+    } else if (conn->was_open) {
         TAILQ_REMOVE(&server->open, conn, in_owner);
         server->open_count--;
     } else {
@@ -66,7 +85,7 @@ closing(fc_rpc_endpoint *endpoint, fc_rpc_conn *conn)
     }
 }
 
-static const fc_rpc_owner_ops owner_ops = {.opened = opened, .closing = closing};
+static const fc_rpc_owner_ops owner_ops = {.may_open = may_open, .opened = opened, .closing = closing};
 
 /* Room for one more stranger: the one that has kept us waiting longest goes. */
 static void
@@ -160,6 +179,7 @@ server_destroy(fc_rpc_server *server, const char *reason)
     }
     fc_loop_timer_clear(loop, &server->pause);
     fc_rpc_endpoint_fini(&server->endpoint, reason);
+    fc_rpc_guests_fini(&server->guests);
     if (server->listener != NULL)
         nng_stream_listener_free(server->listener);
     free(server);
@@ -195,6 +215,7 @@ fc_rpc_server_new(const fc_rpc_options *options, const char *address, fc_rpc_ser
     fc_rpc_endpoint_init(&server->endpoint, options, &owner_ops);
     TAILQ_INIT(&server->pending);
     TAILQ_INIT(&server->open);
+    fc_rpc_guests_init(&server->guests, &server->endpoint);
     server->pause.fire = accept_again;
     fc_err err = listen_at(server, address, fail);
     for (size_t i = 0; i < ACCEPTS && err == FC_OK; i++) {
