@@ -27,7 +27,8 @@ typedef struct asking {
 
 fc_err
 co_enrolment_sign(struct co *co, const char *instance, const char *scale_set, const char *region,
-                  const char *csr_pem, size_t csr_size, co_issued *ret, fc_fail *fail)
+                  const char *csr_pem, size_t csr_size, const uint8_t key_sha256[CO_KEY_SIZE], co_issued *ret,
+                  fc_fail *fail)
 {
     int64_t now_s = co_wall(co).ns / FC_NS_PER_S, life_s = (int64_t)co->config->certificate_life_ms / 1000;
     int64_t backdate_s = life_s / 20 < CO_ENROL_BACKDATE_MAX_S ? life_s / 20 : CO_ENROL_BACKDATE_MAX_S;
@@ -40,16 +41,13 @@ co_enrolment_sign(struct co *co, const char *instance, const char *scale_set, co
         .not_after_unix_s = now_s + life_s,
     };
     co_issued issued = {0};
-    uint8_t key_sha256[CO_KEY_SIZE];
     if (co->enrolment.counts.certificates >= CO_CERTIFICATES_MAX) {
         co->counters.enrol_refused_full++;
         return fc_fail_set(fail, FC_ERR_LIMIT, "%d certificates are known, no more may be",
                            CO_CERTIFICATES_MAX);
     }
-    fc_err err = fc_issuer_look(csr_pem, csr_size, instance, key_sha256, fail);
-    if (err == FC_OK)
-        err = fc_issuer_sign(co->enrolment.issuer, &issue, csr_pem, csr_size, &issued.pem, &issued.principal,
-                             fail);
+    fc_err err =
+        fc_issuer_sign(co->enrolment.issuer, &issue, csr_pem, csr_size, &issued.pem, &issued.principal, fail);
     if (err != FC_OK) {
         fc_buf_fini(&issued.pem);
         return err;
@@ -58,7 +56,7 @@ co_enrolment_sign(struct co *co, const char *instance, const char *scale_set, co
     COPY(issued.row.instance, instance);
     COPY(issued.row.scale_set, scale_set);
     COPY(issued.row.region, region);
-    memcpy(issued.row.key_sha256, key_sha256, sizeof key_sha256);
+    memcpy(issued.row.key_sha256, key_sha256, sizeof issued.row.key_sha256);
     issued.row.issued_unix_ns = co_wall(co).ns;
     issued.row.not_after_unix_ns = issued.principal.not_after.ns;
     *ret = issued;
@@ -315,7 +313,7 @@ carry_out(struct co *co, asking *a, co_enrolment_step step, fc_fail *fail)
     if (step.effect == CO_ENROLMENT_ISSUE) {
         a->action = "enrol-issued";
         err = co_enrolment_sign(co, a->row.instance, a->row.scale_set, a->row.region, a->request->csr_pem,
-                                a->request->csr_size, &a->issued, fail);
+                                a->request->csr_size, a->key_sha256, &a->issued, fail);
         COPY(a->row.serial, a->issued.row.serial);
         COPY(a->issued.row.enrolment, a->row.id);
         a->row.expires_unix_ns = a->issued.row.not_after_unix_ns;

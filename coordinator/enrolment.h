@@ -188,10 +188,12 @@ typedef struct co_issued {
     co_certificate_row row;
     fc_principal principal;
 } co_issued;
-/* Signs; the row is not stored yet. *ret is finished by the caller (fc_buf_fini of the PEM) on FC_OK. */
+/* Signs a request that fc_issuer_look found to be of this key; the row is not stored yet. *ret is finished by
+ * the caller (fc_buf_fini of the PEM) on FC_OK. */
 FC_MUST_USE fc_err
 co_enrolment_sign(struct co *co, const char *instance, const char *scale_set, const char *region,
-                  const char *csr_pem, size_t csr_size, co_issued *ret, fc_fail *fail);
+                  const char *csr_pem, size_t csr_size, const uint8_t key_sha256[CO_KEY_SIZE], co_issued *ret,
+                  fc_fail *fail);
 
 /* ---- removing ---- */
 

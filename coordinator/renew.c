@@ -28,9 +28,9 @@ write_renewed(struct co *co, void *user, fc_fail *fail)
 }
 
 static fc_err
-check(struct co *co, const fc_principal *peer, const char *csr_pem, size_t csr_size, fc_fail *fail)
+check(struct co *co, const fc_principal *peer, const char *csr_pem, size_t csr_size,
+      uint8_t key_sha256[CO_KEY_SIZE], fc_fail *fail)
 {
-    uint8_t key_sha256[CO_KEY_SIZE];
     co_certificates there;
     fc_err err = co_enrolment_check_on(co, fail);
     if (err == FC_OK && peer->not_after.ns != 0 && peer->not_after.ns <= co_wall(co).ns)
@@ -62,10 +62,11 @@ co_enrolment_renew(struct co *co, const fc_principal *peer, const char *address,
     fc_fail why = {0};
     co_issued issued = {0};
     char who[FC_PRINCIPAL_TEXT_SIZE];
-    fc_err err = check(co, peer, csr_pem, csr_size, &why);
+    uint8_t key_sha256[CO_KEY_SIZE];
+    fc_err err = check(co, peer, csr_pem, csr_size, key_sha256, &why);
     if (err == FC_OK)
-        err = co_enrolment_sign(co, peer->name, peer->scale_set, peer->region, csr_pem, csr_size, &issued,
-                                &why);
+        err = co_enrolment_sign(co, peer->name, peer->scale_set, peer->region, csr_pem, csr_size, key_sha256,
+                                &issued, &why);
     if (err == FC_OK) {
         renewing r = {peer, address, &issued};
         err = co_persist_flush(co, write_renewed, &r, &why);

@@ -172,7 +172,8 @@ numbers_from_pb(const Fcpb__InstanceCapture *message, fc_status *ret, fc_fail *f
 {
     if (message->state < FCPB__STATE__STATE_PENDING || message->state > FCPB__STATE__STATE_UNKNOWN)
         return refuse(fail, "state", "is not a known state");
-    if ((int)message->stop_reason < 0 || message->stop_reason > FCPB__STOP_REASON__STOP_REASON_INTERNAL)
+    if ((int)message->stop_reason < 0 ||
+        message->stop_reason > FCPB__STOP_REASON__STOP_REASON_INSTANCE_REMOVED)
         return refuse(fail, "stop_reason", "is not a known reason");
     if (!is_time(message->start_unix_ns) || !is_time(message->stop_unix_ns) ||
         !is_time(message->first_packet_unix_ns) || !is_time(message->last_packet_unix_ns))
