@@ -76,13 +76,12 @@ find_coordinator(command *c, fc_fail *fail)
 /* ---- already enrolled? ---- */
 
 static void
-say(const command *c, const char *how, const fc_principal *who)
+say(const char *how, const fc_principal *who, const char *name)
 {
     char until[FC_TIME_TEXT_SIZE];
-    (void)printf("%s as %s of scale set %s in %s, fleet %s; the certificate is good until %s\n", how,
-                 who->name, who->scale_set, who->region, who->fleet, fc_wall_text(who->not_after, until));
-    if (*c->name != '\0' && strcmp(c->name, who->name) != 0)
-        (void)printf("name: %s\n", c->name);
+    (void)printf("%s as %s%s%s%s of scale set %s in %s, fleet %s; the certificate is good until %s\n", how,
+                 who->name, name != NULL ? " (" : "", name != NULL ? name : "", name != NULL ? ")" : "",
+                 who->scale_set, who->region, who->fleet, fc_wall_text(who->not_after, until));
 }
 
 /* A certificate and key that belong together, of a CA of ca.crt, within their dates. */
@@ -109,14 +108,14 @@ static fc_err
 see_whether_done(command *c, bool *ret_done, fc_fail *fail)
 {
     fc_key_certificate own;
-    if (c->options.force || c->before == NULL || !have_good(c, &own))
+    if (c->options.force || !have_good(c, &own))
         return FC_OK;
     if (c->options.id != NULL && strcmp(c->options.id, own.principal.name) != 0)
         return fc_fail_set(fail, FC_ERR_EXISTS,
                            "this machine is enrolled as %s already; to enrol it as %s: --force",
                            own.principal.name, c->options.id);
     nd_identity_drop_key(c->dir_fd);
-    say(c, "enrolled already", &own.principal);
+    say("enrolled already", &own.principal, json_string_value(json_object_get(c->before, "name")));
     *ret_done = true;
     return FC_OK;
 }
@@ -271,7 +270,7 @@ run(command *c, const fc_token *token, fc_err token_err, fc_fail *fail)
         err = keep(c, fail);
     if (err != FC_OK)
         return err;
-    say(c, "enrolled", &c->enrolled.certificate.principal);
+    say("enrolled", &c->enrolled.certificate.principal, c->name);
     warn(c);
     return FC_OK;
 }

@@ -174,7 +174,7 @@ take(const nd_enrolment *what, const Fcpb__IssuedCertificate *issued, nd_enrolle
                               (const char *)ca->data, ca->len, &ret->certificate, &why);
     if (err != FC_OK)
         return fc_fail_set(fail, err,
-                           "the coordinator's answer is no certificate for us: %.120s (is the clock right?)",
+                           "the coordinator's answer is no certificate for us: %.120s",
                            why.text);
     const fc_principal *who = &ret->certificate.principal;
     if (!fc_name_check(issued->scale_set) || !fc_name_check(issued->region) ||

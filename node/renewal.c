@@ -76,9 +76,12 @@ failed(nd_renewal *r, const char *why)
     char until[FC_TIME_TEXT_SIZE];
     r->failed_count++;
     nd_renewal_plan_failed(&r->plan, now(r), random_number(r));
-    fc_log(FC_LOG_WARNING,
-           "the certificate was not renewed: %s; trying again in %" PRId64 " ms, it is good until %s", why,
-           (int64_t)((r->plan.due.ns - now(r).ns) / FC_NS_PER_MS), fc_wall_text(r->plan.end, until));
+    if (nd_renewal_plan_state(&r->plan, now(r)) == ND_RENEWAL_ENDED)
+        fc_log(FC_LOG_WARNING, "the certificate was not renewed: %s", why);
+    else
+        fc_log(FC_LOG_WARNING,
+               "the certificate was not renewed: %s; trying again in %" PRId64 " ms, it is good until %s",
+               why, (int64_t)((r->plan.due.ns - now(r).ns) / FC_NS_PER_MS), fc_wall_text(r->plan.end, until));
 }
 
 static void
