@@ -39,7 +39,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static fc_rpc_handler handlers[FC_METHOD_COUNT];
-    static const fc_role roles[] = {FC_ROLE_NODE, FC_ROLE_OPERATOR, FC_ROLE_COORDINATOR, FC_ROLE_NODE};
+    static const fc_role roles[] = {FC_ROLE_NODE, FC_ROLE_OPERATOR, FC_ROLE_COORDINATOR, FC_ROLE_ANONYMOUS};
     if (size == 0)
         return 0;
     for (size_t i = 0; i < FC_METHOD_COUNT; i++)
