@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # The packages: two builds are the same bytes; they go into a clean Debian 12, run there under its own systemd with their units as they
-# are, capture, and go without a trace.
+# are, enrol, capture, survive what daemons have to survive, are upgraded, and go without a trace.
+#
+# PACKAGES=DIR takes packages that are there already, in place of the two builds; BASE=DIR a Debian that `machine base` has made.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -8,47 +10,56 @@ top=$(cd "$here/../.." && pwd)
 machine=$here/machine
 work=$(mktemp -d /var/tmp/fleetcap-packages-XXXXXX)
 root=$work/root
+packages=${PACKAGES:-$work/first}
+export MACHINE_OWNER=$$
 
-say() { printf '%s\n' "-- $*"; }
 die() { printf 'FAILED: %s\n' "$*" >&2 && exit 1; }
+ok() { printf 'ok: %s (%d s)\n' "$*" "$SECONDS"; }
 in_root() { "$machine" run "$root" -- "$@"; }
 finish() {
+    local status=$?
+    trap - EXIT
+    # shellcheck disable=SC2046 # one word per job
+    kill $(jobs -p) 2>/dev/null || true
+    [[ $status -eq 0 || ! -e $root.machine/pid ]] || in_root journalctl --no-pager -n 60 -o cat -u 'fleetcap*' || true
     "$machine" remove "$root" || true
     rm -rf "$work"
+    exit $status
 }
 
-# Everything that a package could leave behind; what apt and dpkg write for themselves is not.
+within() { # seconds sentence command...
+    local seconds=$1 sentence=$2 deadline=$((SECONDS + $1))
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        [[ $SECONDS -lt $deadline ]] || die "not within $seconds s: $sentence"
+        sleep 0.2
+    done
+    ok "$sentence"
+}
+
+# ---- the machine
+
+# Everything that a package could leave behind; what apt, dpkg and systemd write for themselves is not.
 list_files() {
     (cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./tmp -o -path ./packages -o -path ./var/lib/dpkg -o \
         -path ./var/lib/apt -o -path ./var/cache -o -path ./var/log -o -path ./root -o -path ./run -o -path ./dev \
-        -o -path ./etc/passwd- -o -path ./etc/group- -o -path ./etc/shadow- -o -path ./etc/gshadow- \
-        -o -path ./var/lib/systemd/deb-systemd-helper-enabled \) -prune -o -print | sort)
+        -o -path './etc/*-' -o -path ./etc/ld.so.cache -o -path ./etc/hosts -o -path './var/lib/systemd/*' -o -path './var/tmp/*' \
+        -o -path './etc/.pwd.lock' \) -prune -o -print | LC_ALL=C sort)
 }
 
-build_twice() {
-    say "two builds of one commit"
-    "$top/debian/build" >/dev/null
-    (cd "$top/build/package" && sha256sum ./*.deb) >"$work/first"
-    "$top/debian/build" >/dev/null
-    (cd "$top/build/package" && sha256sum ./*.deb) | diff "$work/first" - || die "two builds differ"
+# Files, and who there is on the machine.
+snapshot() {
+    list_files
+    cut -d: -f1 "$root/etc/passwd" "$root/etc/group" | LC_ALL=C sort
 }
 
-put_credentials() {
-    in_root sh -ec '
-        cd /root
-        fleetcap pki init --fleet test --dir pki -q
-        fleetcap pki issue coordinator main --dir pki --dns 127.0.0.1 -q
-        fleetcap pki issue node web-1 --dir pki -q
-        fleetcap pki issue operator me --dir pki -q
-        install -m 644 pki/ca.crt pki/coordinator-main.crt /etc/fleetcap
-        mv /etc/fleetcap/coordinator-main.crt /etc/fleetcap/coordinator.crt
-        install -o fleetcap-coordinator -m 600 pki/coordinator-main.key /etc/fleetcap/coordinator.key
-        install -d -o fleetcap-node -m 700 /var/lib/fleetcap-node
-        install -o fleetcap-node -m 600 pki/node-web-1.key /var/lib/fleetcap-node/node.key
-        install -o fleetcap-node -m 644 pki/node-web-1.crt /var/lib/fleetcap-node/node.crt
-        install -o fleetcap-node -m 644 pki/ca.crt /var/lib/fleetcap-node/ca.crt
-        sed -i "s/^coordinator:.*/coordinator: 127.0.0.1:7443/" /etc/fleetcap/node.yaml' >/dev/null
-}
+property() { in_root systemctl show -P "$2" "$1"; } # unit name
+is() { [[ $("${@:2}") == "$1" ]]; }                  # value command...
+active() { is active in_root systemctl is-active "$1"; }
+main_pid() { property "$1" MainPID; }
+status_of() { in_root awk -v key="$2:" '$1 == key { print $2 }' "/proc/$1/status"; } # pid key
+pids_of() { in_root pgrep -x "$1" || true; }
+other_than() { [[ $(main_pid "$1") != "$2" && $(main_pid "$1") != 0 ]] && active "$1"; } # unit pid
 
 operator() {
     # shellcheck disable=SC2016 # for the shell inside
@@ -56,60 +67,236 @@ operator() {
         FLEETCAP_CERT=/root/pki/operator-me.crt FLEETCAP_KEY=/root/pki/operator-me.key; exec fleetcap "$@"' sh "$@"
 }
 
-# The units as they are shipped, started by a systemd that reads them.
-run_units() {
-    local unit main
-    say "booted: the units run, watched and confined"
-    "$machine" boot "$root"
-    for unit in fleetcap-coordinator fleetcap-node; do
-        [[ $(in_root systemctl is-active $unit) == active ]] || die "$unit: $(in_root systemctl status $unit --no-pager)"
-        [[ $(in_root systemctl show -P Type $unit) == notify ]] || die "$unit is not Type=notify"
-        main=$(in_root systemctl show -P MainPID $unit)
-        [[ $(in_root awk '/^CapEff/ { print $2 }' "/proc/$main/status") == 0000000000000000 ]] || die "$unit has capabilities"
-        [[ $(in_root awk '/^NoNewPrivs/ { print $2 }' "/proc/$main/status") == 1 ]] || die "$unit may gain privileges"
+send() { # count
+    # shellcheck disable=SC2016 # for the shell inside
+    in_root bash -c 'for ((i = 0; i < $1; i++)); do echo x >/dev/udp/10.77.0.7/4711; done' bash "$1"
+}
+capture() { operator capture show "$1" -o json | jq -r ".instances[0] | $2"; } # name expression
+written() { capture "$1" .counters.writtenPackets; }
+
+# ---- the packages
+
+build_twice() {
+    "$top/debian/build" --output "$work/first" >"$work/build.log" 2>&1 || die "the build: $(tail -20 "$work/build.log")"
+    "$top/debian/build" --output "$work/second" --no-lintian >"$work/build.log" 2>&1 || die "the second build: $(tail -20 "$work/build.log")"
+    (cd "$work/first" && sha256sum ./*.deb) >"$work/sums"
+    (cd "$work/second" && sha256sum ./*.deb) | diff "$work/sums" - || die "two builds differ"
+    ok "two builds in two places are the same bytes, and lintian has nothing to say"
+}
+
+# The same programs as a later version: what an upgrade does is in the maintainer scripts.
+make_upgrade() {
+    local name deb
+    mkdir -p "$root/packages/next"
+    for name in fleetcap fleetcap-node fleetcap-coordinator; do
+        deb=$(echo "$packages/${name}"_*.deb)
+        dpkg-deb -R "$deb" "$work/$name"
+        sed -i 's/^Version: .*/&+next1/' "$work/$name/DEBIAN/control"
+        dpkg-deb --root-owner-group -b "$work/$name" "$root/packages/next/$name.deb" >/dev/null
     done
+}
+
+install_packages() {
+    mkdir -p "$root/packages"
+    cp "$packages"/fleetcap{,-node,-coordinator}_*.deb "$root/packages/"
+    in_root sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends /packages/fleetcap_*.deb \
+        /packages/fleetcap-node_*.deb /packages/fleetcap-coordinator_*.deb' >"$work/apt.log" 2>&1 || die "$(tail "$work/apt.log")"
+    in_root fleetcap --version >/dev/null
+    [[ $(stat -c '%U %a' "$root/etc/fleetcap/node.yaml") == "root 644" ]] || die "node.yaml"
+    in_root test -s /usr/share/bash-completion/completions/fleetcap
+    in_root test -s /usr/share/zsh/vendor-completions/_fleetcap
+    ok "installed into a clean Debian 12"
+}
+
+# ---- what is true of units that run
+
+boots_unconfigured() {
+    "$machine" boot "$root" --hostname web-1
+    [[ -z $(in_root systemctl --failed --no-legend) ]] || die "failed units: $(in_root systemctl --failed)"
+    for unit in fleetcap-coordinator fleetcap-node fleetcap-enroll; do
+        is enabled in_root systemctl is-enabled $unit || die "$unit is not enabled"
+        is inactive in_root systemctl is-active $unit || die "$unit runs without credentials"
+    done
+    ok "booted without credentials: units wait, and none has failed"
+}
+
+enrols() {
+    local token
+    in_root sh -ec 'cd /root
+        fleetcap pki init --fleet test --dir pki -q
+        fleetcap pki issue coordinator main --dir pki --dns 127.0.0.1 -q
+        fleetcap pki issue operator me --dir pki -q
+        install -m 644 pki/ca.crt /etc/fleetcap/ca.crt
+        install -m 644 pki/coordinator-main.crt /etc/fleetcap/coordinator.crt
+        install -o fleetcap-coordinator -m 600 pki/coordinator-main.key /etc/fleetcap/coordinator.key
+        install -o fleetcap-coordinator -m 600 pki/ca.key /etc/fleetcap/ca.key
+        sed -i "s/^#ca_key:/ca_key:/" /etc/fleetcap/coordinator.yaml
+        sed -i "s/^#coordinator:.*/coordinator: 127.0.0.1:7443/" /etc/fleetcap/node.yaml
+        systemctl start fleetcap-coordinator' >/dev/null
+    active fleetcap-coordinator || die "the coordinator does not run"
+    token=$(operator token create --scale-set web --region eu -q)
+    (umask 077 && printf '%s\n' "$token" >"$root/etc/fleetcap/token")
+    in_root systemctl start fleetcap-enroll || die "no enrolment: $(in_root journalctl -u fleetcap-enroll -o cat --no-pager)"
+    within 10 "enrolled by its unit, the node runs" active fleetcap-node
+    [[ ! -e $root/etc/fleetcap/token ]] || die "the token is still there"
+    [[ $(stat -c '%a' "$root/var/lib/fleetcap-node/node.pem") == 600 ]] || die "others can read the key"
+    within 10 "and is online, in the scale set of the token" is "web eu" listed
+    [[ -z $(in_root find /var/lib/fleetcap-node ! -user fleetcap-node) ]] || die "state that belongs to somebody else"
+}
+listed() { operator instance list -o json | jq -r '.[] | select(.online) | "\(.scaleSet) \(.region)"'; }
+
+survives_a_reboot() {
+    "$machine" kill "$root"
+    "$machine" boot "$root" --hostname web-1
+    within 10 "after a reboot both run again" active fleetcap-node
+    active fleetcap-coordinator || die "the coordinator does not run"
+    is inactive in_root systemctl is-active fleetcap-enroll || die "it has enrolled a second time"
     in_root sh -ec 'ip link add eth0 type veth peer name peer0 && ip address add 10.77.0.1/24 dev eth0
         ip link set eth0 up && ip link set peer0 up && ip neighbour add 10.77.0.7 lladdr 02:00:00:00:00:07 dev eth0'
-    operator capture create t1 --filter protocol=UDP,remotePort=4711 --time-limit 30s -q >/dev/null
-    in_root bash -c 'for i in 1 2 3; do echo x >/dev/udp/10.77.0.7/4711; done'
-    operator capture stop t1 -q >/dev/null
-    [[ $(operator capture show t1 -o json | jq -r '.instances[0] | "\(.state) \(.counters.writtenPackets)"') == "STOPPED 3" ]] ||
-        die "the capture: $(operator capture show t1)"
-    # A daemon that hangs is noticed and started again.
-    main=$(in_root systemctl show -P MainPID fleetcap-coordinator)
+    within 10 "and the node is online" is "web eu" listed
+}
+
+readonly none=0000000000000000 net_raw=0000000000002000
+
+is_confined() { # pid what capabilities
+    [[ $(status_of "$1" CapEff) == "$3" ]] || die "$2 has capabilities: $(status_of "$1" CapEff)"
+    [[ $(status_of "$1" NoNewPrivs) == 1 ]] || die "$2 may gain privileges"
+    [[ $(status_of "$1" Seccomp) == 2 ]] || die "$2 may call what it likes"
+    [[ $(status_of "$1" Uid) != 0 ]] || die "$2 is root"
+}
+
+# Who may not raise limits here gets what there is.
+at_most_ours() { [[ $(ulimit -Hn) == unlimited || $1 -le $(ulimit -Hn) ]] && echo "$1" || ulimit -Hn; }
+
+units_hold() {
+    local unit main child count=0
+    for unit in fleetcap-coordinator fleetcap-node; do
+        is notify property $unit Type || die "$unit is not Type=notify"
+        main=$(main_pid $unit)
+        is_confined "$main" $unit $none
+        [[ $(in_root awk '/^Max open files/ { print $4 }' "/proc/$main/limits") == "$(at_most_ours "$(property $unit LimitNOFILE)")" ]] ||
+            die "$unit has other limits than its unit says"
+    done
+    for child in $(in_root pgrep -P "$(main_pid fleetcap-node)"); do
+        is_confined "$child" "the monitor" $net_raw
+        count=$((count + 1))
+    done
+    [[ $count -eq 1 ]] || die "$count processes beside the node, not its monitor alone"
+    ok "daemons without capabilities, under seccomp and no_new_privs; CAP_NET_RAW is with the monitor alone"
+}
+
+captures() {
+    local helper
+    operator capture create first --filter protocol=UDP,remotePort=4711 --time-limit 60s -q >/dev/null
+    helper=$(pids_of fleetcap-captur)
+    is_confined "$helper" "fleetcap-capture" $none
+    send 3
+    operator capture stop first -q >/dev/null
+    is "STOPPED 3" capture first '"\(.state) \(.counters.writtenPackets)"' || die "the capture: $(operator capture show first)"
+    ok "captured under its unit, by a process without a capability"
+}
+
+survives_crashes() {
+    local main
+    operator capture create crash --filter protocol=UDP,remotePort=4711 --time-limit 300s -q >/dev/null
+    send 10
+    within 10 "the first packets" is 10 written crash
+    main=$(main_pid fleetcap-node)
     in_root kill -SEGV "$main"
-    sleep 4
-    [[ $(in_root systemctl is-active fleetcap-coordinator) == active ]] || die "the coordinator was not started again"
+    within 20 "a node that crashed is started again" other_than fleetcap-node "$main"
+    within 20 "and goes on" is RUNNING capture crash .state
+    main=$(main_pid fleetcap-coordinator)
+    in_root kill -SEGV "$main"
+    within 20 "a coordinator that crashed is started again" other_than fleetcap-coordinator "$main"
+    # A daemon that hangs says nothing any more: the watchdog notices. Thirty seconds are long for a test.
+    in_root sh -ec 'mkdir -p /run/systemd/system/fleetcap-coordinator.service.d
+        printf "[Service]\nWatchdogSec=3s\n" >/run/systemd/system/fleetcap-coordinator.service.d/test.conf
+        systemctl daemon-reload && systemctl restart fleetcap-coordinator'
+    main=$(main_pid fleetcap-coordinator)
+    in_root kill -STOP "$main"
+    within 30 "a coordinator that hangs is started again" other_than fleetcap-coordinator "$main"
+    in_root journalctl -u fleetcap-coordinator -o cat --no-pager >"$work/journal"
+    grep -q 'Watchdog timeout' "$work/journal" || die "it was not the watchdog"
+    in_root sh -ec 'rm -r /run/systemd/system/fleetcap-coordinator.service.d && systemctl daemon-reload'
+    within 20 "the capture goes on through all of it" is RUNNING capture crash .state
+    operator capture stop crash -q >/dev/null
+}
+
+is_upgraded() {
+    local node coordinator
+    operator capture create upgrade --filter protocol=UDP,remotePort=4711 --time-limit 300s -q >/dev/null
+    send 20
+    within 10 "packets before the upgrade" is 20 written upgrade
+    node=$(main_pid fleetcap-node) coordinator=$(main_pid fleetcap-coordinator)
+    echo '# an own line' >>"$root/etc/fleetcap/node.yaml"
+    in_root sh -c 'dpkg -i /packages/next/*.deb' >"$work/apt.log" 2>&1 || die "$(tail "$work/apt.log")"
+    within 20 "the new node runs" other_than fleetcap-node "$node"
+    within 20 "the new coordinator runs" other_than fleetcap-coordinator "$coordinator"
+    within 20 "the capture goes on" is RUNNING capture upgrade .state
+    send 10
+    within 20 "nothing that was captured is lost" is 30 written upgrade
+    operator capture stop upgrade -q >/dev/null
+    is "STOPPED STOP_REQUESTED" capture upgrade '"\(.state) \(.stopReason)"' || die "it ended otherwise: $(operator capture show upgrade)"
+    [[ $(tail -1 "$root/etc/fleetcap/node.yaml") == '# an own line' ]] || die "the configuration was replaced"
+    in_root journalctl -u fleetcap-node -o cat --no-pager >"$work/journal"
+    grep -q 'SIGUSR2: leaving' "$work/journal" || die "the node was not asked to hand over"
+    ok "upgraded while a capture ran"
+}
+
+# A stop ends the daemon well, and leaves no process.
+stops() {
     in_root systemctl stop fleetcap-node fleetcap-coordinator
-    [[ $(in_root systemctl show -P Result fleetcap-node) == success ]] || die "the node did not end well"
+    is success property fleetcap-node Result || die "the node did not end well"
+    is success property fleetcap-coordinator Result || die "the coordinator did not end well"
+    [[ -z $(in_root pgrep fleetcap) ]] || die "processes are left: $(in_root pgrep -a fleetcap)"
+    ok "stopped"
+}
+
+purge() { in_root sh -c "DEBIAN_FRONTEND=noninteractive apt-get purge -y -qq $*" >"$work/apt.log" 2>&1 || die "$(tail "$work/apt.log")"; }
+
+goes_without_a_trace() {
+    in_root systemctl start fleetcap-node fleetcap-coordinator
+    purge fleetcap-node
+    in_root test -d /var/captures || die "evidence was deleted"
+    in_root getent passwd fleetcap-node >/dev/null || die "evidence without an owner"
+    [[ -z $(in_root pgrep fleetcap-node) ]] || die "a purged daemon runs"
+    rm -r "${root:?}"/var/captures/2*
+    in_root dpkg -i /packages/next/fleetcap-node.deb >"$work/apt.log" 2>&1 || die "$(tail "$work/apt.log")"
+    rm -f "$root"/etc/fleetcap/{ca,coordinator}.{crt,key}
+    purge fleetcap fleetcap-node fleetcap-coordinator
+    purge --autoremove
+    in_root systemctl daemon-reload
+    [[ -z $(in_root systemctl list-unit-files --no-legend 'fleetcap*') ]] || die "units are left"
     "$machine" kill "$root"
+    snapshot | diff "$work/before" - || die "something was left behind"
+    ok "purged without a trace; what was captured stays until somebody removes it"
 }
 
 main() {
+    local base
     trap finish EXIT
-    trap 'exit 130' INT TERM
-    build_twice
-    say "a clean Debian 12"
-    "$machine" base "$root"
-    list_files >"$work/before"
-    mkdir "$root/packages"
-    cp "$top"/build/package/*.deb "$root/packages/"
-    printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
-    chmod +x "$root/usr/sbin/policy-rc.d"
-    say "install"
-    in_root sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends jq /packages/fleetcap_*.deb \
-        /packages/fleetcap-node_*.deb /packages/fleetcap-coordinator_*.deb' >"$work/apt.log" 2>&1 || die "$(tail "$work/apt.log")"
-    in_root fleetcap --help >/dev/null
-    in_root test -s /usr/share/man/man1/fleetcap.1.gz || in_root test -d /usr/share/doc/fleetcap
-    put_credentials
-    run_units
-    say "purge"
-    rm -rf "$root"/etc/fleetcap/*.crt "$root"/etc/fleetcap/*.key "$root/var/captures/"2*
-    in_root sh -c 'apt-get purge -y -qq fleetcap fleetcap-node fleetcap-coordinator jq && apt-get autoremove --purge -y -qq' \
-        >"$work/apt.log" 2>&1 || die "$(tail "$work/apt.log")"
-    rm -f "$root/usr/sbin/policy-rc.d"
-    list_files | diff "$work/before" - || die "something was left behind"
-    say "installed, ran, and gone without a trace"
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    if [[ -n ${BASE:-} ]]; then
+        "$machine" clone "$BASE" "$root" &
+    else
+        "$machine" base "$root" &
+    fi
+    base=$!
+    [[ -n ${PACKAGES:-} ]] || build_twice
+    wait $base || die "no Debian: $(tail "$root.machine/log")"
+    snapshot >"$work/before"
+    install_packages
+    make_upgrade
+    boots_unconfigured
+    enrols
+    survives_a_reboot
+    units_hold
+    captures
+    survives_crashes
+    is_upgraded
+    stops
+    goes_without_a_trace
 }
 
 main "$@"
