@@ -157,12 +157,14 @@ put_latencies(fc_buf *text, const cli_out *out, const fc_profile *profile)
 
 /* ---- how much, and with whom ---- */
 
+/* The first `always` of them also when they are 0: that none was answered has to be seen. */
 static char *
-counts_text(const fc_profile *profile, const fc_counter *counters, const char *const *words, size_t count)
+counts_text(const fc_profile *profile, const fc_counter *counters, const char *const *words, size_t count,
+            size_t always)
 {
     fc_buf text = {0};
     for (size_t i = 0; i < count; i++)
-        if (i == 0 || profile->counters[counters[i]] > 0)
+        if (i < always || profile->counters[counters[i]] > 0)
             fc_buf_printf(&text, "%s%" PRIu64 " %s", i > 0 ? ", " : "", profile->counters[counters[i]],
                           words[i]);
     char *owned = fc_buf_take_text(&text);
@@ -175,22 +177,27 @@ put_protocols(fc_buf *text, const cli_out *out, const fc_profile *profile)
 {
     static const struct {
         const char *label;
+        size_t always;
         fc_counter counters[5];
         const char *words[5];
     } lines[] = {
         {"tcp",
+         1,
          {FC_COUNTER_TCP_CONVERSATIONS, FC_COUNTER_TCP_OPENED_OUT, FC_COUNTER_TCP_OPENED_IN,
           FC_COUNTER_TCP_ESTABLISHED, FC_COUNTER_TCP_RETRANSMITTED_OUT},
          {"conversations", "begun here", "begun by others", "established", "segments sent again"}},
         {"dns",
+         2,
          {FC_COUNTER_DNS_QUERIES, FC_COUNTER_DNS_ANSWERED, FC_COUNTER_DNS_RETRIES, FC_COUNTER_DNS_OVER_TCP,
           FC_COUNTER_DNS_SERVED},
          {"questions", "answered", "asked again", "over TCP", "asked of this instance"}},
         {"tls",
+         2,
          {FC_COUNTER_TLS_HELLOS, FC_COUNTER_TLS_COMPLETED, FC_COUNTER_TLS_OPEN, FC_COUNTER_TLS_OPEN,
           FC_COUNTER_TLS_OPEN},
          {"handshakes", "completed", "under way", "", ""}},
         {"udp",
+         1,
          {FC_COUNTER_UDP_CONVERSATIONS, FC_COUNTER_UDP_CONVERSATIONS, FC_COUNTER_UDP_CONVERSATIONS,
           FC_COUNTER_UDP_CONVERSATIONS, FC_COUNTER_UDP_CONVERSATIONS},
          {"conversations but DNS", "", "", "", ""}},
@@ -201,7 +208,7 @@ put_protocols(fc_buf *text, const cli_out *out, const fc_profile *profile)
             count++;
         if (profile->counters[lines[i].counters[0]] > 0)
             put_line(text, out, lines[i].label,
-                     counts_text(profile, lines[i].counters, lines[i].words, count));
+                     counts_text(profile, lines[i].counters, lines[i].words, count, lines[i].always));
     }
 }
 

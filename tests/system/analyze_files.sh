@@ -26,6 +26,8 @@ fleetcap analyze plain/web-1.pcap --save-profile web-1.fcprofile >table
 equal "and when it was saved" "$(<want)" "$(profile web-1.fcprofile)"
 that "the table names instance and resolver" grep -q '^web-1, web-1.pcap' table
 that "the table has the resolver" grep -qE 'resolvers +10\.0\.0\.2 \(40\)' table
+capture lost.pcap 10.0.0.11 $STALE:unanswered 9
+that "that none was answered is said, not left out" grep -qE '^ +dns +9 questions, 0 answered' <(fleetcap analyze lost.pcap)
 equal "every question is listed" 40 "$(fleetcap analyze plain/web-1.pcap --dns -o json | jq '.dns | length')"
 equal "a question says whose and where" '["web-1","web-1.pcap",1,"10.0.0.2",53,"A","NOERROR"]' \
     "$(fleetcap analyze plain/web-1.pcap --dns -o json | jq -c '.dns[0] | [.instance, .file, .frame, .server.address, .server.port, .type, .rcode]')"
