@@ -30,7 +30,7 @@ config_server(nng_tls_engine_config *config, const char *name)
     return 0;
 }
 
-/* Authentication is mutual, always. */
+/* What is asked of whom is for fc_tls_files to say, not for NNG's options. */
 static int
 config_auth(nng_tls_engine_config *config, nng_tls_auth_mode mode)
 {

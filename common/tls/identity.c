@@ -46,7 +46,7 @@ fc_identity_time(const mbedtls_x509_time *time)
 
 /* ---- what a node is bound to ---- */
 
-/* The one relative name with this OID. FC_ERR_NOT_FOUND, or FC_ERR_INVALID when there are two, or it is no name. */
+/* The one relative name with this OID. FC_ERR_NOT_FOUND; FC_ERR_INVALID when there are two, or it is no name. */
 static fc_err
 read_attribute(const mbedtls_x509_crt *crt, const char *oid, size_t oid_size, char ret_name[FC_NAME_MAX + 1])
 {
@@ -93,7 +93,8 @@ read_binding(const mbedtls_x509_crt *crt, fc_principal *principal, fc_fail *fail
                            "the certificate of %s names no one scale set (subject OU)",
                            fc_principal_text(principal, who));
     if (read_attribute(crt, locality, sizeof locality - 1, principal->region) == FC_ERR_INVALID)
-        return fc_fail_set(fail, FC_ERR_UNAUTHENTICATED, "the certificate of %s names no one region (subject L)",
+        return fc_fail_set(fail, FC_ERR_UNAUTHENTICATED,
+                           "the certificate of %s names no one region (subject L)",
                            fc_principal_text(principal, who));
     if (is_unbound_form(crt, principal))
         *principal->scale_set = '\0';

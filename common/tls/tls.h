@@ -2,7 +2,8 @@
  *
  * fc_tls holds a program's credentials (CA, own certificate and key, revocation list) and, for a server, the
  * session ticket keys. TLS 1.2, ECDHE-ECDSA, AES-GCM, P-256. The client side sets the server name and refuses
- * a peer whose certificate is not a coordinator's of the same fleet; the server side demands a certificate.
+ * a peer whose certificate is not a coordinator's of the same fleet; the server side demands a certificate, of
+ * everybody but a machine that comes to enrol, where that is switched on (FC_TLS_ENROL_NAME).
  * Every handshake and every resumption checks the peer's dates and the revocation list.
  *
  * The handshake begins with the first send or receive. Whoever uses the streams
@@ -37,25 +38,27 @@ typedef struct fc_tls_files {
     const char *key;         /* PEM, P-256; must not be readable by others */
     const char *crl;         /* PEM X.509 CRL of the CA; NULL = none; a missing file is an error */
     const char *own_crl;     /* PEM, likewise: what this program itself has revoked; NULL = none */
-    bool enrolment;          /* server: lets in who asks for FC_TLS_ENROL_NAME, without a certificate (role anonymous) */
+    bool enrolment;          /* server: lets in who asks for FC_TLS_ENROL_NAME, without a certificate */
     const char *ticket_keys; /* server: made (0600) when missing, rotated; NULL = kept in memory only */
     const char *server_name; /* client: DNS name the coordinator's certificate must carry; NULL or a numeric
                               * address = coordinator.<fleet>, which every coordinator of the fleet carries */
 } fc_tls_files;
 
-/* The server name (RFC 6066, 3) by which a client says that it has no certificate and wants one. Such a connection is
- * asked for none, whoever it is, and is anonymous; the server shows its CA certificates beside its own. */
+/* The server name (RFC 6066, 3) by which a client says that it has no certificate and wants one. Such a
+ * connection is asked for none, whoever it is, and its peer has the role anonymous; the server shows its CA
+ * certificates beside its own. No session is kept of it, and none resumed on it. */
 #define FC_TLS_ENROL_NAME "enrol.fleetcap.invalid"
 
 /* Loads everything; the sentence names the file and what is wrong with it. Strings are copied. */
 FC_MUST_USE fc_err fc_tls_new(fc_tls_mode mode, const fc_tls_files *files, fc_tls **ret_tls, fc_fail *fail);
-/* A client without credentials, for enrolment: takes the one coordinator whose chain ends in the CA certificate with this
- * SHA-256 (of its DER form), and nobody else. */
+/* A client without credentials, for enrolment: takes for its coordinator whoever shows a CA certificate with this
+ * SHA-256 (of its DER form) and a coordinator's own that it has signed, and nobody else. */
 FC_MUST_USE fc_err fc_tls_new_enrolment(const uint8_t pin[32], fc_tls **ret_tls, fc_fail *fail);
 /* Server: SHA-256 of the CA certificate that issued our own, for tokens. */
 FC_MUST_USE fc_err fc_tls_pin(const fc_tls *tls, uint8_t ret_pin[32], fc_fail *fail);
 void fc_tls_free(fc_tls *tls);
-/* Reads the files again (a client for enrolment has none); new handshakes use them. On failure the old credentials stay. Any thread. */
+/* Reads the files again (a client for enrolment has none); new handshakes use them. On failure the old
+ * credentials stay. Any thread. */
 FC_MUST_USE fc_err fc_tls_reload(fc_tls *tls, fc_fail *fail);
 /* Reloads when a file's inode, size or modification time differ. *ret_changed tells. */
 FC_MUST_USE fc_err fc_tls_reload_if_changed(fc_tls *tls, bool *ret_changed, fc_fail *fail);

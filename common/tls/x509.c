@@ -187,7 +187,8 @@ check_binding(const fc_x509_spec *spec, fc_fail *fail)
         if (!is_given(bound[i].value))
             continue;
         if (spec->role != FC_ROLE_NODE)
-            return fc_fail_field(fail, FC_ERR_INVALID, bound[i].field, "only a node has a %s", bound[i].field);
+            return fc_fail_field(fail, FC_ERR_INVALID, bound[i].field, "only a node has a %s",
+                                 bound[i].field);
         if (!fc_name_check(bound[i].value))
             return fc_fail_field(fail, FC_ERR_INVALID, bound[i].field, "%s \"%.64s\" is not a name",
                                  bound[i].field, bound[i].value);

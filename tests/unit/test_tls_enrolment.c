@@ -405,6 +405,48 @@ a_session_of_somebody_is_not_resumed_to_enrol(void **state)
     pair_stop(&p);
 }
 
+/* ---- credentials of an enrolled machine ---- */
+
+static void
+a_bound_node_is_bound_whenever_it_comes(void **state)
+{
+    (void)state;
+    fc_pki_request request = {.role = FC_ROLE_NODE, .name = "web-7", .scale_set = "web", .region = "eu"};
+    assert_int_equal(fc_pki_issue(path("pki"), &request, dir, NULL), FC_OK);
+    pair p = {.server.tls = make_server("coordinator-c1", true, NULL)};
+    p.client = make_tls(FC_TLS_CLIENT, "node-web-7");
+    server_start(&p.server);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(client_once(p.client, &p.server, &p.peer), 0);
+        assert_string_equal(p.server.peer.name, "web-7");
+        assert_string_equal(p.server.peer.scale_set, "web");
+        assert_string_equal(p.server.peer.region, "eu");
+    }
+    assert_int_equal(counters(p.server.tls).handshakes_resumed, 2);
+    pair_stop(&p);
+}
+
+static void
+a_certificate_and_its_key_may_share_a_file(void **state)
+{
+    (void)state;
+    fc_tls *tls = NULL;
+    fc_fail why = {0};
+    bool changed = false;
+    fc_tls_files files = {.ca = path("ca.crt"), .certificate = path("node.pem"), .key = path("node.pem")};
+    assert_int_equal(run("umask 077; cat node-web-1.crt node-web-1.key > node.pem"), 0);
+    assert_int_equal(fc_tls_new(FC_TLS_CLIENT, &files, &tls, NULL), FC_OK);
+    assert_string_equal(fc_tls_own(tls)->name, "web-1");
+    issue("pki", FC_ROLE_NODE, "web-1", 0, 0);
+    assert_int_equal(run("umask 077; cat node-web-1.key node-web-1.crt > new.pem && mv new.pem node.pem"), 0);
+    assert_int_equal(fc_tls_reload_if_changed(tls, &changed, NULL), FC_OK);
+    assert_true(changed);
+    fc_tls_free(tls);
+    assert_int_equal(run("chmod 0644 node.pem"), 0);
+    assert_int_equal(fc_tls_new(FC_TLS_CLIENT, &files, &tls, &why), FC_ERR_DENIED);
+    assert_text(why.text, "make it 0600");
+}
+
 /* ---- our own revocations ---- */
 
 static void
@@ -483,6 +525,8 @@ main(void)
         EACH(every_other_client_is_asked_for_a_certificate_as_ever),
         EACH(an_anonymous_connection_leaves_no_session_behind),
         EACH(a_session_of_somebody_is_not_resumed_to_enrol),
+        EACH(a_bound_node_is_bound_whenever_it_comes),
+        EACH(a_certificate_and_its_key_may_share_a_file),
         EACH(what_we_revoke_ourselves_counts_beside_the_list_we_are_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
