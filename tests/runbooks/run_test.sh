@@ -204,5 +204,14 @@ $ true
 PAGE
 fails "a file outside" 5 'own directory only'
 
+page <<'PAGE'
+~~~console
+$ echo "ERROR: AddressSanitizer" >"${ASAN_OPTIONS##*log_path=}.1"
+~~~
+PAGE
+! TMPDIR=$TEST_DIR/tmp "$HERE/run" "$TEST_DIR/page.md" >"$TEST_DIR/said" 2>&1 || no "a daemon that a sanitizer complained about"
+grep -q 'FAILED: .*sanitizer complained' "$TEST_DIR/said" || no "a daemon that a sanitizer complained about is told"
+echo "ok: a daemon that a sanitizer complained about"
+
 [[ -z $(ls -A "$TEST_DIR/tmp") ]] || no "something is left of the places where pages ran"
 echo "ok: nothing is left of the places where pages ran"
