@@ -1,6 +1,7 @@
 #include "node/desired.h"
 
 #include "common/base/mem.h"
+#include "common/rpc/known.h"
 
 #include <fleetcap/v1/node_service.pb-c.h>
 #include <inttypes.h>
@@ -91,7 +92,7 @@ read_capture(const Fcpb__DesiredCapture *message, nd_desired_capture *ret, fc_fa
                            : FC_STOP_STOP_REQUESTED;
     if (strlen(message->incident_id) <= ND_INCIDENT_ID_MAX)
         memcpy(made.incident_id, message->incident_id, strlen(message->incident_id) + 1);
-    if (message->spec != NULL)
+    if (message->spec != NULL && fc_rpc_known_check(&message->spec->base, &made.spec_fail) == FC_OK)
         made.has_spec = fc_spec_from_pb(message->spec, &made.spec, &made.spec_fail) == FC_OK;
     if (!made.has_spec) {
         memset(&made.spec, 0, sizeof made.spec);

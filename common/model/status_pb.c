@@ -172,14 +172,12 @@ numbers_from_pb(const Fcpb__InstanceCapture *message, fc_status *ret, fc_fail *f
 {
     if (message->state < FCPB__STATE__STATE_PENDING || message->state > FCPB__STATE__STATE_UNKNOWN)
         return refuse(fail, "state", "is not a known state");
-    if ((int)message->stop_reason < 0 ||
-        message->stop_reason > FCPB__STOP_REASON__STOP_REASON_INSTANCE_REMOVED)
-        return refuse(fail, "stop_reason", "is not a known reason");
+    if ((int)message->stop_reason < 0)
+        return refuse(fail, "stop_reason", "is not a reason");
     if (!is_time(message->start_unix_ns) || !is_time(message->stop_unix_ns) ||
         !is_time(message->first_packet_unix_ns) || !is_time(message->last_packet_unix_ns))
         return refuse(fail, "instance capture", "has a time before 1970");
     ret->state = (fc_state)message->state;
-    ret->stop_reason = (fc_stop_reason)message->stop_reason;
     ret->armed = message->armed;
     ret->connected = message->connected;
     ret->start.ns = message->start_unix_ns;
@@ -191,6 +189,20 @@ numbers_from_pb(const Fcpb__InstanceCapture *message, fc_status *ret, fc_fail *f
     ret->ring_bytes = message->ring_bytes;
     fc_counters_from_pb(message->counters, &ret->counters);
     return FC_OK;
+}
+
+/* After the texts. A reason of a newer node is still an end: it is told in words. */
+static void
+reason_from_pb(const Fcpb__InstanceCapture *message, fc_status *ret)
+{
+    ret->stop_reason = (fc_stop_reason)message->stop_reason;
+    if (message->stop_reason == FCPB__STOP_REASON__STOP_REASON_UNSPECIFIED ||
+        *fc_stop_reason_name(ret->stop_reason) != '\0')
+        return;
+    ret->stop_reason = FC_STOP_INTERNAL;
+    if (ret->error == NULL)
+        ret->error = fc_sprintf("stopped for a reason (%d) that only a newer fleetcap knows",
+                                (int)message->stop_reason);
 }
 
 fc_err
@@ -206,6 +218,8 @@ fc_status_from_pb(const Fcpb__InstanceCapture *message, fc_status *ret, fc_fail 
         err = segments_from_pb(message, &status, fail);
     if (err == FC_OK)
         err = texts_from_pb(message, &status, fail);
+    if (err == FC_OK)
+        reason_from_pb(message, &status);
     if (err == FC_OK)
         *ret = status;
     else

@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 #include "common/rpc/conn.h"
 #include "common/rpc/guests.h"
+#include "common/rpc/known.h"
 #include "common/rpc/policy.h"
 #include "common/rpc/put.h"
 
@@ -462,6 +463,20 @@ fc_rpc_call_hold(fc_rpc_call *call, bool held)
     replenish(call);
 }
 
+/* An order of a newer peer that we would understand by half. */
+static bool
+is_too_new(fc_rpc_call *call, const ProtobufCMessage *message)
+{
+    fc_fail fail = {0};
+    bool strict = call->server && (call->method->kind & FC_RPC_STRICT) != 0;
+    if (!strict || fc_rpc_known_check(message, &fail) == FC_OK)
+        return false;
+    fc_rpc_status status = fc_rpc_status_from_fail(&fail);
+    counters_of(call)->calls_newer++;
+    break_off(call, &status);
+    return true;
+}
+
 /* Unpacks and hands over. */
 static void
 hand_over(fc_rpc_call *call, const Fcpb__Message *message)
@@ -477,6 +492,8 @@ hand_over(fc_rpc_call *call, const Fcpb__Message *message)
         break_off(call, &status);
         goto out;
     }
+    if (is_too_new(call, unpacked))
+        goto out;
     call->message_taken = true;
     if (call->server) {
         fc_rpc_endpoint *endpoint = call->conn->endpoint;

@@ -192,6 +192,7 @@ void fc_rpc_server_each(fc_rpc_server *server, void (*visit)(fc_rpc_conn *conn, 
     X(calls_denied, "calls refused: the role may not call the method")                                       \
     X(calls_unknown, "calls refused: no such method")                                                        \
     X(calls_limited, "calls refused: too many open on the connection")                                       \
+    X(calls_newer, "calls refused: an order with a field that is not known here")                            \
     X(window_violations, "connections closed: more data than the window allowed")                            \
     X(keepalive_lost, "connections closed: the peer fell silent")                                            \
     X(admitted_anonymous, "connections admitted whose peer has no certificate, to enrol")                    \

@@ -444,6 +444,40 @@ a_node_that_is_too_new_is_refused_and_leaves_no_trace_but_the_audit_record(void 
 }
 
 static void
+an_order_with_a_field_that_we_do_not_know_is_refused_and_a_question_is_not(void **state)
+{
+    (void)state;
+    fc_rpc_client *alice = operator_dials();
+    fc_definition definition = fixture_definition(job_json);
+    Fcpb__CreateCaptureRequest request = FCPB__CREATE_CAPTURE_REQUEST__INIT;
+    Fcpb__GetCaptureRequest question = FCPB__GET_CAPTURE_REQUEST__INIT;
+    ProtobufCMessage *reply = NULL;
+    fc_fail fail = {0};
+    uint8_t one = 1;
+    ProtobufCMessageUnknownField unknown = {11, PROTOBUF_C_WIRE_TYPE_VARINT, 1, &one};
+    request.definition = fc_definition_to_pb(&definition);
+    fc_definition_fini(&definition);
+    ProtobufCMessage *spec = &request.definition->spec->base;
+    spec->unknown_fields = &unknown;
+    spec->n_unknown_fields = 1;
+    assert_int_equal(fc_rpc_unary(alice, FC_METHOD_CREATE_CAPTURE, &request.base, 5000, &reply, &fail),
+                     FC_ERR_UNSUPPORTED);
+    assert_string_equal(
+        fail.text, "fleetcap " FC_VERSION ", which was asked, does not know field 11 of CaptureSpec: upgrade it");
+    assert_int_equal(co->counters.captures_created, 0);
+    assert_int_equal(fc_rpc_server_counters(server)->calls_newer, 1);
+    spec->unknown_fields = NULL;
+    spec->n_unknown_fields = 0;
+    protobuf_c_message_free_unpacked(&request.definition->base, NULL);
+    question.name = (char *)"job";
+    question.base.unknown_fields = &unknown;
+    question.base.n_unknown_fields = 1;
+    assert_int_equal(fc_rpc_unary(alice, FC_METHOD_GET_CAPTURE, &question.base, 5000, &reply, &fail),
+                     FC_ERR_NOT_FOUND);
+    fc_rpc_client_free(alice);
+}
+
+static void
 a_peer_of_another_fleet_is_cut_off(void **state)
 {
     (void)state;
@@ -943,6 +977,7 @@ main(void)
         TEST(a_node_is_who_its_certificate_says),
         TEST(a_node_of_the_next_release_is_spoken_to_in_our_version),
         TEST(a_node_that_is_too_new_is_refused_and_leaves_no_trace_but_the_audit_record),
+        TEST(an_order_with_a_field_that_we_do_not_know_is_refused_and_a_question_is_not),
         TEST(a_peer_of_another_fleet_is_cut_off),
         TEST(a_capture_is_created_watched_and_stopped),
         TEST(a_file_is_passed_on_whole_and_from_any_offset),

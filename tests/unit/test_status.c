@@ -229,7 +229,6 @@ LIE(scale_set_colon, m->scale_set[1] = ':')
 LIE(state_none, m->state = FCPB__STATE__STATE_UNSPECIFIED)
 LIE(state_unheard_of, m->state = (Fcpb__State)8)
 LIE(state_negative, m->state = (Fcpb__State)-1)
-LIE(reason_unheard_of, m->stop_reason = (Fcpb__StopReason)19)
 LIE(reason_negative, m->stop_reason = (Fcpb__StopReason)-5)
 LIE(start_before_1970, m->start_unix_ns = -1)
 LIE(last_packet_before_1970, m->last_packet_unix_ns = INT64_MIN)
@@ -264,7 +263,7 @@ lies_are_refused(void **state)
         L(no_uid),           L(uid_not_hex),         L(uid_upper),
         L(name_with_slash),  L(name_hidden),         L(name_with_escape),
         L(region_space),     L(scale_set_colon),     L(state_none),
-        L(state_unheard_of), L(state_negative),      L(reason_unheard_of),
+        L(state_unheard_of), L(state_negative),
         L(reason_negative),  L(start_before_1970),   L(last_packet_before_1970),
         L(gap_reversed),     L(gap_negative),        L(sequence_zero),
         L(sequence_twice),   L(sequence_falls),      L(path_absolute),
@@ -283,6 +282,30 @@ lies_are_refused(void **state)
         assert_int_equal(back.revision, 12345);
         assert_null(back.segments);
         fcpb__instance_capture__free_unpacked(message, NULL);
+        fc_status_fini(&status);
+    }
+}
+
+static void
+a_reason_of_a_newer_node_is_an_end_all_the_same(void **state)
+{
+    (void)state;
+    static const char *const errors[] = {NULL, "the moon is in the way"};
+    for (size_t i = 0; i < FC_COUNT(errors); i++) {
+        fc_status status = status_of(3), back = {0};
+        status.state = FC_STATE_STOPPED;
+        free(status.error);
+        status.error = errors[i] != NULL ? fc_strdup(errors[i]) : NULL;
+        Fcpb__InstanceCapture *message = fc_status_to_pb(&status);
+        message->stop_reason = (Fcpb__StopReason)9000;
+        assert_int_equal(fc_status_from_pb(message, &back, NULL), FC_OK);
+        assert_int_equal(back.state, FC_STATE_STOPPED);
+        assert_int_equal(back.stop_reason, FC_STOP_INTERNAL);
+        assert_non_null(strstr(back.error, errors[i] != NULL ? errors[i] : "9000"));
+        assert_int_equal(back.counters.written_packets, status.counters.written_packets);
+        assert_int_equal(back.segment_count, status.segment_count);
+        fcpb__instance_capture__free_unpacked(message, NULL);
+        fc_status_fini(&back);
         fc_status_fini(&status);
     }
 }
@@ -535,6 +558,7 @@ main(void)
         cmocka_unit_test(a_copy_is_deep_and_may_be_repeated),
         cmocka_unit_test(segments_stay_in_order_and_are_replaced_by_sequence),
         cmocka_unit_test(lies_are_refused),
+        cmocka_unit_test(a_reason_of_a_newer_node_is_an_end_all_the_same),
         cmocka_unit_test(counts_are_bounded_before_anything_is_allocated),
         cmocka_unit_test(free_text_of_a_node_is_made_fit_to_be_shown),
         cmocka_unit_test(segment_paths_are_names_all_the_way),

@@ -152,6 +152,27 @@ golden_add_fields(ProtobufCMessage *message)
     return count;
 }
 
+bool
+golden_drop_first_addition(ProtobufCMessage *message)
+{
+    if (message->n_unknown_fields > 0) {
+        for (unsigned i = 0; i < message->n_unknown_fields; i++)
+            free(message->unknown_fields[i].data);
+        free(message->unknown_fields);
+        message->unknown_fields = NULL;
+        message->n_unknown_fields = 0;
+        return true;
+    }
+    for (unsigned f = 0; f < message->descriptor->n_fields; f++) {
+        const field_type *field = &message->descriptor->fields[f];
+        values all = values_of(message, field);
+        for (size_t i = 0; i < all.count && field->type == PROTOBUF_C_TYPE_MESSAGE; i++)
+            if (inner(all, i) != NULL && golden_drop_first_addition(inner(all, i)))
+                return true;
+    }
+    return false;
+}
+
 size_t
 golden_new_values(ProtobufCMessage *message)
 {
