@@ -3,6 +3,7 @@
 # are, enrol, capture, survive what daemons have to survive, are upgraded, and go without a trace.
 #
 # PACKAGES=DIR takes packages that are there already, in place of the two builds; BASE=DIR a Debian that `machine base` has made.
+# shellcheck disable=SC2016 # what awk and the shells inside expand
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -61,14 +62,9 @@ status_of() { in_root awk -v key="$2:" '$1 == key { print $2 }' "/proc/$1/status
 pids_of() { in_root pgrep -x "$1" || true; }
 other_than() { [[ $(main_pid "$1") != "$2" && $(main_pid "$1") != 0 ]] && active "$1"; } # unit pid
 
-operator() {
-    # shellcheck disable=SC2016 # for the shell inside
-    in_root sh -c 'export FLEETCAP_COORDINATOR=127.0.0.1:7443 FLEETCAP_CA=/root/pki/ca.crt \
-        FLEETCAP_CERT=/root/pki/operator-me.crt FLEETCAP_KEY=/root/pki/operator-me.key; exec fleetcap "$@"' sh "$@"
-}
+operator() { in_root fleetcap "$@"; }
 
 send() { # count
-    # shellcheck disable=SC2016 # for the shell inside
     in_root bash -c 'for ((i = 0; i < $1; i++)); do echo x >/dev/udp/10.77.0.7/4711; done' bash "$1"
 }
 capture() { operator capture show "$1" -o json | jq -r ".instances[0] | $2"; } # name expression
@@ -77,8 +73,11 @@ written() { capture "$1" .counters.writtenPackets; }
 # ---- the packages
 
 build_twice() {
-    "$top/debian/build" --output "$work/first" >"$work/build.log" 2>&1 || die "the build: $(tail -20 "$work/build.log")"
-    "$top/debian/build" --output "$work/second" --no-lintian >"$work/build.log" 2>&1 || die "the second build: $(tail -20 "$work/build.log")"
+    local commit
+    commit=$(git -C "$top" rev-parse HEAD) # somebody may commit meanwhile
+    "$top/debian/build" --commit "$commit" --output "$work/first" >"$work/build.log" 2>&1 || die "the build: $(tail -20 "$work/build.log")"
+    "$top/debian/build" --commit "$commit" --output "$work/second" --no-lintian >"$work/build.log" 2>&1 ||
+        die "the second build: $(tail -20 "$work/build.log")"
     (cd "$work/first" && sha256sum ./*.deb) >"$work/sums"
     (cd "$work/second" && sha256sum ./*.deb) | diff "$work/sums" - || die "two builds differ"
     ok "two builds in two places are the same bytes, and lintian has nothing to say"
@@ -120,27 +119,27 @@ boots_unconfigured() {
     ok "booted without credentials: units wait, and none has failed"
 }
 
+# The commands of docs/install.md, as they stand there: the n-th block of "The first fleet".
+block() { awk -v n="$1" '/^## / { here = /first fleet/ } here && /^```/ { i++; next } here && i == 2 * n - 1' "$top/docs/install.md"; }
+name_coordinator() { echo '127.0.0.1 fc.example' >>"$root/etc/hosts"; }
+
 enrols() {
     local token
-    in_root sh -ec 'cd /root
-        fleetcap pki init --fleet test --dir pki -q
-        fleetcap pki issue coordinator main --dir pki --dns 127.0.0.1 -q
-        fleetcap pki issue operator me --dir pki -q
-        install -m 644 pki/ca.crt /etc/fleetcap/ca.crt
-        install -m 644 pki/coordinator-main.crt /etc/fleetcap/coordinator.crt
-        install -o fleetcap-coordinator -m 600 pki/coordinator-main.key /etc/fleetcap/coordinator.key
-        install -o fleetcap-coordinator -m 600 pki/ca.key /etc/fleetcap/ca.key
-        sed -i "s/^#ca_key:/ca_key:/" /etc/fleetcap/coordinator.yaml
-        sed -i "s/^#coordinator:.*/coordinator: 127.0.0.1:7443/" /etc/fleetcap/node.yaml
-        systemctl start fleetcap-coordinator' >/dev/null
+    name_coordinator
+    token=$(in_root bash -euc "$(block 1)" 2>"$work/setup" | tail -1)
+    [[ $token == fct1.* ]] || die "no token: $(cat "$work/setup")"
     active fleetcap-coordinator || die "the coordinator does not run"
-    token=$(operator token create --scale-set web --region eu -q)
-    (umask 077 && printf '%s\n' "$token" >"$root/etc/fleetcap/token")
-    in_root systemctl start fleetcap-enroll || die "no enrolment: $(in_root journalctl -u fleetcap-enroll -o cat --no-pager)"
+    in_root bash -euc "$(block 2)" <<<"$token" || die "no enrolment: $(in_root journalctl -u fleetcap-enroll -o cat --no-pager)"
     within 10 "enrolled by its unit, the node runs" active fleetcap-node
     [[ ! -e $root/etc/fleetcap/token ]] || die "the token is still there"
     [[ $(stat -c '%a' "$root/var/lib/fleetcap-node/node.pem") == 600 ]] || die "others can read the key"
     within 10 "and is online, in the scale set of the token" is "web eu" listed
+    in_root ip link add eth0 type dummy
+    in_root sh -c 'ip address add 10.77.0.1/24 dev eth0 && ip link set eth0 up'
+    in_root bash -euc "$(block 3)" >"$work/setup" 2>&1 || die "as documented: $(cat "$work/setup")"
+    grep -q 'RUNNING (1 RUNNING)' "$work/setup" || die "as documented: $(cat "$work/setup")"
+    operator capture stop dns -q >/dev/null
+    ok "the first fleet, by the commands of docs/install.md"
     [[ -z $(in_root find /var/lib/fleetcap-node ! -user fleetcap-node) ]] || die "state that belongs to somebody else"
 }
 listed() { operator instance list -o json | jq -r '.[] | select(.online) | "\(.scaleSet) \(.region)"'; }
@@ -148,6 +147,7 @@ listed() { operator instance list -o json | jq -r '.[] | select(.online) | "\(.s
 survives_a_reboot() {
     "$machine" kill "$root"
     "$machine" boot "$root" --hostname web-1
+    name_coordinator
     within 10 "after a reboot both run again" active fleetcap-node
     active fleetcap-coordinator || die "the coordinator does not run"
     is inactive in_root systemctl is-active fleetcap-enroll || die "it has enrolled a second time"
@@ -166,7 +166,13 @@ is_confined() { # pid what capabilities
 }
 
 # Who may not raise limits here gets what there is.
-at_most_ours() { [[ $(ulimit -Hn) == unlimited || $1 -le $(ulimit -Hn) ]] && echo "$1" || ulimit -Hn; }
+at_most_ours() {
+    if [[ $(ulimit -Hn) == unlimited || $1 -le $(ulimit -Hn) ]]; then
+        echo "$1"
+    else
+        ulimit -Hn
+    fi
+}
 
 units_hold() {
     local unit main child count=0
@@ -262,7 +268,7 @@ goes_without_a_trace() {
     [[ -z $(in_root pgrep fleetcap-node) ]] || die "a purged daemon runs"
     rm -r "${root:?}"/var/captures/2*
     in_root dpkg -i /packages/next/fleetcap-node.deb >"$work/apt.log" 2>&1 || die "$(tail "$work/apt.log")"
-    rm -f "$root"/etc/fleetcap/{ca,coordinator}.{crt,key}
+    rm -rf "$root"/etc/fleetcap/{ca,coordinator}.{crt,key} "$root/root/.config"
     purge fleetcap fleetcap-node fleetcap-coordinator
     purge --autoremove
     in_root systemctl daemon-reload
