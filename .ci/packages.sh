@@ -9,6 +9,7 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config libnng-dev libmbedtls
 packages_fleet=(iproute2 procps util-linux jq openssl)
 packages_demo=(dnsmasq-base nginx curl tshark)
 packages_debian=(build-essential debhelper dpkg-dev fakeroot git lintian)
+packages_ansible=(ansible-core ansible-lint openssh-client)
 packages_machine=(debootstrap) # tests/packages/machine: only for the long tests
 packages_test=(clang clang-format libclang-rt-14-dev tcpdump netsniff-ng shellcheck zsh python3 iputils-ping nftables ethtool sqlite3 zstd mandoc systemd)
 
