@@ -82,6 +82,8 @@ fc_csr_check(const char *pem, size_t size, const char *name, mbedtls_x509_csr *r
     if (size > FC_CSR_PEM_MAX)
         return fc_fail_set(fail, FC_ERR_LIMIT, "a signing request of %zu bytes; at most %d", size,
                            FC_CSR_PEM_MAX);
+    if (size == 0) /* then pem may be NULL, which memcpy must not get */
+        return fc_fail_set(fail, FC_ERR_INVALID, "there is no signing request");
     memcpy(text, pem, size);
     text[size] = '\0';
     int status = mbedtls_x509_csr_parse(ret_csr, (const unsigned char *)text, size + 1);

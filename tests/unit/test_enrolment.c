@@ -142,6 +142,10 @@ a_request_of_any_size_is_survived(void **state)
     memset(large, 'A', FC_CSR_PEM_MAX + 1);
     assert_int_equal(check(large, "web-1", &why), FC_ERR_LIMIT);
     assert_int_equal(check("", "web-1", &why), FC_ERR_INVALID);
+    mbedtls_x509_csr csr;
+    mbedtls_x509_csr_init(&csr);
+    assert_int_equal(fc_csr_check(NULL, 0, "web-1", &csr, &why), FC_ERR_INVALID); /* as a message without it says it */
+    mbedtls_x509_csr_free(&csr);
     free(large);
 }
 
