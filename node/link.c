@@ -294,6 +294,8 @@ hello_message(fc_rpc_call *call, const ProtobufCMessage *message)
     fc_loop_timer_after_ms(link->loop, &link->heartbeat_timer, 1 + random_below(link->heartbeat_ms));
     fc_log(FC_LOG_INFO, "connected to coordinator %s of fleet %.63s", fc_rpc_conn_address(link->conn),
            hello->fleet_id);
+    if (link->no_evidence)
+        fc_log(FC_LOG_NOTICE, "this coordinator takes no evidence");
     send_report(link);
 }
 

@@ -68,6 +68,7 @@ within 10 "and the node" says web-3 "the coordinator refuses this instance: $sen
 equal "it is not online" false "$(online web-3)"
 equal "and the list of instances has the three it had" "web-1 web-2 web-3" \
     "$(fleetcap instance list -o json | jq -r '[.[].id] | sort | join(" ")')"
+that "it is counted" eval "fleetcap fleet show -o json | jq -e '.counters.coordinator_hellos_version >= 1'"
 within 5 "it is in the audit log" eval "[[ \$(audit \"SELECT count(*) FROM audit WHERE principal = 'node/web-3' AND
     action = 'hello' AND detail = '$sentence'\") -ge 1 ]]"
 sleep 3
