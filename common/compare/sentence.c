@@ -432,32 +432,53 @@ fc_sentence_title(const fc_comparer *comparer, const fc_suspicion *const *parts,
 
 /* ---- what it means, what else it brings with it, since when ---- */
 
-static const struct {
-    const char *id, *text;
-} meanings[] = {
-    {"dnsUnanswered", "Nobody answers at that address, or a firewall drops the questions or the answers"},
-    {"tcpNoAnswer", "A firewall drops the SYNs or their answers, or nobody has that address"},
-    {"tcpRefused", "Nobody listens on that port, or a firewall rejects with a reset"},
-    {"tcpBlackHole", "A link on the path has a smaller MTU and its ICMP messages do not arrive: look at MTU, "
-                     "MSS clamping and ICMP "
-                     "filters"},
-    {"icmpTooBig", "A link on the path has a smaller MTU than the instance believes: look at tunnels and at "
-                   "the MTU of its link"},
-    {"tcpZeroWindowLocal",
-     "The program on this instance does not read from its socket: look there, not at the network"},
-    {"tcpHalfOpen", "The other end, or a firewall's state in between, vanished without a word"},
-    {"tlsAlertByRemote",
-     "The other side rejects what this instance offers: its certificate, versions or cipher suites"},
-    {"tlsAlertByLocal",
-     "This instance rejects what the other side offers: its certificate, versions or cipher suites"},
-    {"neighbourUnanswered",
+/* The first row that fits; detail: what the finding's detail has to hold, for alerts their name (RFC
+ * 8446, 6.2). */
+typedef struct meaning {
+    const char *id, *detail, *text;
+} meaning;
+
+// clang-format off
+static const meaning meanings[] = {
+    {"dnsUnanswered", NULL, "Nobody answers at that address, or a firewall drops the questions or the answers"},
+    {"tcpNoAnswer", NULL, "A firewall drops the SYNs or their answers, or nobody has that address"},
+    {"tcpRefused", NULL, "Nobody listens on that port, or a firewall rejects with a reset"},
+    {"tcpBlackHole", NULL,
+     "A link on the path has a smaller MTU and its ICMP messages do not arrive: look at MTU, MSS clamping and ICMP filters"},
+    {"icmpTooBig", NULL,
+     "A link on the path has a smaller MTU than the instance believes: look at tunnels and at the MTU of its link"},
+    {"tcpZeroWindowLocal", NULL, "The program on this instance does not read from its socket: look there, not at the network"},
+    {"tcpHalfOpen", NULL, "The other end, or a firewall's state in between, vanished without a word"},
+    {"tlsAlertByRemote", "certificate_required", "The other side wants a certificate, and gets none"},
+    {"tlsAlertByRemote", "certificate_", "The other side does not accept the certificate that this instance shows"},
+    {"tlsAlertByRemote", "_certificate", "The other side does not accept the certificate that this instance shows"},
+    {"tlsAlertByRemote", "unknown_ca", "The other side does not know the CA of the certificate that this instance shows"},
+    {"tlsAlertByRemote", NULL, "The other side rejects what this instance offers: its certificate, versions or cipher suites"},
+    {"tlsAlertByLocal", "certificate_required", "This instance wants a certificate, and gets none"},
+    {"tlsAlertByLocal", "certificate_", "This instance does not accept the certificate that the other side shows"},
+    {"tlsAlertByLocal", "_certificate", "This instance does not accept the certificate that the other side shows"},
+    {"tlsAlertByLocal", "unknown_ca", "This instance does not know the CA of the certificate that the other side shows"},
+    {"tlsAlertByLocal", NULL, "This instance rejects what the other side offers: its certificate, versions or cipher suites"},
+    {"neighbourUnanswered", NULL,
      "Without the neighbour's hardware address nothing leaves: look at the gateway's address, VLAN and link"},
-    {"icmpProhibited", "A firewall rejects and says so"},
-    {"dnsNxdomain", "Look at the search list and at the names that the program asks for"},
-    {"dnsTruncated", "Answers do not fit: each such question costs a TCP connection as well"},
-    {"tcpServiceSlow", "The request is here and the answer is not: look at the program on this instance"},
-    {"untrusted", "Counts of this instance are not compared: what its capture missed looks like loss"},
+    {"icmpProhibited", NULL, "A firewall rejects and says so"},
+    {"dnsNxdomain", NULL, "Look at the search list and at the names that the program asks for"},
+    {"dnsTruncated", NULL, "Answers do not fit: each such question costs a TCP connection as well"},
+    {"tcpServiceSlow", NULL, "The request is here and the answer is not: look at the program on this instance"},
+    {"untrusted", NULL, "Counts of this instance are not compared: what its capture missed looks like loss"},
 };
+// clang-format on
+
+static const meaning *
+find_meaning(const fc_suspicion *suspicion)
+{
+    for (size_t i = 0; i < FC_COUNT(meanings); i++)
+        if (strcmp(meanings[i].id, suspicion->id) == 0 &&
+            (meanings[i].detail == NULL ||
+             (suspicion->detail != NULL && strstr(suspicion->detail, meanings[i].detail) != NULL)))
+            return &meanings[i];
+    return NULL;
+}
 
 char *
 fc_sentence_explanation(const fc_comparer *comparer, const fc_suspicion *const *parts, size_t count)
@@ -465,9 +486,9 @@ fc_sentence_explanation(const fc_comparer *comparer, const fc_suspicion *const *
     fc_buf out = {0};
     const char *seen[32];
     size_t seen_count = 0;
-    for (size_t i = 0; i < FC_COUNT(meanings); i++)
-        if (strcmp(meanings[i].id, parts[0]->id) == 0)
-            fc_buf_printf(&out, "%s.", meanings[i].text);
+    const meaning *found = find_meaning(parts[0]);
+    if (found != NULL)
+        fc_buf_printf(&out, "%s.", found->text);
     for (size_t i = 0; i < count; i++)
         for (size_t s = parts[i]->first_symptom; s != SIZE_MAX; s = comparer->suspicions[s].next_symptom) {
             bool told = seen_count == FC_COUNT(seen);

@@ -147,6 +147,43 @@ FAULT(version_mismatch, "TLS|protocol_version|10.0.9.5:443")
                   "protocol_version after clientHello");
 }
 
+/* What web-4's first finding means when a server ends its handshakes with this alert. */
+static void
+expect_meaning(fc_trouble_id by, const char *detail, const char *words)
+{
+    fleet six;
+    fleet_init(&six, 6, 1, 1);
+    fleet_trouble(six.instances[FAULTY].profile, by, 8, 6, "10.0.9.5", 443, detail);
+    fc_comparison *comparison = fleet_compare(&six);
+    assert_non_null(comparison);
+    assert_true(comparison->finding_count > 0);
+    const char *meaning = comparison->findings[0].explanation;
+    assert_non_null(meaning);
+    if (strstr(meaning, words) == NULL)
+        fail_msg("%s: %s", detail, meaning);
+    fc_comparison_free(comparison);
+    fleet_fini(&six);
+}
+
+static void
+an_alert_is_explained_by_its_name(void **state)
+{
+    (void)state;
+    const fc_trouble_id remote = FC_TROUBLE_TLS_ALERT_BY_REMOTE, local = FC_TROUBLE_TLS_ALERT_BY_LOCAL;
+    expect_meaning(remote, "certificate_unknown after clientFinished",
+                   "not accept the certificate that this");
+    expect_meaning(remote, "bad_certificate after clientFinished", "not accept the certificate that this");
+    expect_meaning(remote, "unknown_ca after clientFinished", "not know the CA of the certificate that this");
+    expect_meaning(remote, "certificate_required after clientFinished", "wants a certificate, and gets none");
+    expect_meaning(remote, "handshake_failure after certificate", "versions or cipher suites");
+    expect_meaning(remote, "an encrypted alert after clientCertificate", "versions or cipher suites");
+    expect_meaning(local, "certificate_expired after certificate",
+                   "not accept the certificate that the other");
+    expect_meaning(local, "unknown_ca after serverHello",
+                   "not know the CA of the certificate that the other");
+    expect_meaning(local, "protocol_version after serverHello", "versions or cipher suites");
+}
+
 /* ---- the path ---- */
 
 FAULT(one_percent_loss, "loses|retransmi|1.")
@@ -399,6 +436,7 @@ main(void)
         cmocka_unit_test(a_certificate_rejected_by_the_client_is_named),
         cmocka_unit_test(a_certificate_rejected_by_the_server_is_named),
         cmocka_unit_test(a_version_mismatch_is_named),
+        cmocka_unit_test(an_alert_is_explained_by_its_name),
         cmocka_unit_test(a_one_percent_loss_is_named),
         cmocka_unit_test(a_ten_percent_loss_is_named),
         cmocka_unit_test(a_inbound_loss_is_named),
