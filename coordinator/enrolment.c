@@ -82,7 +82,7 @@ co_enrolment_check_on(const struct co *co, fc_fail *fail)
 
 typedef struct crl_entries {
     fc_crl_entry *items; /* owned */
-    size_t count;
+    size_t count, left_out;
 } crl_entries;
 
 static void
@@ -93,6 +93,10 @@ add_entry(const char *serial, int64_t revoked_unix_ns, void *user)
     if (entry.serial_size == 0 || entry.serial_size > FC_CRL_SERIAL_MAX ||
         fc_hex_parse(serial, entry.serial, entry.serial_size) != FC_OK) {
         fc_log(FC_LOG_ERROR, "the revoked serial number '%s' is none: left out of the list", serial);
+        return;
+    }
+    if (entries->count == CO_CRL_ENTRIES_MAX) {
+        entries->left_out++;
         return;
     }
     entries->items = fc_grow_array(entries->items, entries->count + 1, sizeof entry);
@@ -135,6 +139,7 @@ co_enrolment_write_crl(struct co *co, fc_fail *fail)
     if (err == FC_OK)
         err = write_crl_file(co, &pem, fail);
     if (err == FC_OK) {
+        co->counters.crl_left_out = entries.left_out;
         co->enrolment.crl_due = false;
         co->enrolment.crl_renewal.ns = now.ns + CO_CRL_LIFE_S / 2 * FC_NS_PER_S;
     }

@@ -40,6 +40,7 @@ enum {
         2000, /* how soon one that waits for approval asks again: the more wait, the later */
     CO_ENROL_RETRY_MAX_MS = 60000,
     CO_ENROL_BACKDATE_MAX_S = 300, /* certificates begin in the past: clocks of new machines are late */
+    CO_CRL_ENTRIES_MAX = 200000, /* what our own reader takes (CRL_FILE_MAX of common/tls/credentials.c) */
     CO_CRL_LIFE_S = 14 * 24 * 3600,
     CO_ENROLMENT_TICK_MS = 5000,
     CO_ENROLMENT_PRUNE_TICKS = 720, /* once an hour */

@@ -126,21 +126,24 @@ co_persist_audit(struct co *co, const char *principal, const char *action, const
     schedule(co, CO_FLUSH_URGENT_MS);
 }
 
-void
+bool
 co_persist_refusal(struct co *co, const char *principal, const char *action, const char *object, fc_err err,
                    const char *detail)
 {
     fc_mono now = fc_loop_now(co->loop);
     if (now.ns - co->persist.refusals_since.ns >= MINUTE_S * FC_NS_PER_S) {
         co->persist.refusals_since = now;
-        co->persist.refusals = 0;
+        co->persist.refusals = co->persist.strangers = 0;
     }
-    if (co->persist.refusals < CO_REFUSALS_PER_MINUTE) {
-        co->persist.refusals++;
-        co_persist_audit(co, principal, action, object, fc_code_name(fc_err_code(err)), detail);
-    } else {
+    bool stranger = strncmp(principal, "anonymous/", strlen("anonymous/")) == 0;
+    uint32_t *count = stranger ? &co->persist.strangers : &co->persist.refusals;
+    if (*count >= (stranger ? CO_STRANGERS_PER_MINUTE : CO_REFUSALS_PER_MINUTE)) {
         co->counters.audit_dropped++;
+        return false;
     }
+    ++*count;
+    co_persist_audit(co, principal, action, object, fc_code_name(fc_err_code(err)), detail);
+    return true;
 }
 
 void

@@ -16,7 +16,7 @@
 
 struct co;
 
-enum { CO_FLUSH_URGENT_MS = 20, CO_FLUSH_LAZY_MS = 1000, CO_REFUSALS_PER_MINUTE = 600 };
+enum { CO_FLUSH_URGENT_MS = 20, CO_FLUSH_LAZY_MS = 1000, CO_REFUSALS_PER_MINUTE = 600, CO_STRANGERS_PER_MINUTE = 60 };
 
 /* Told when everything marked before it is durable, or that it could not be stored. */
 typedef struct co_flush_wait {
@@ -34,6 +34,7 @@ typedef struct co_persist {
     co_flush_wait *waits;
     co_audit_entry *audit; /* owned: records that wait */
     uint32_t refusals;     /* recorded in this minute */
+    uint32_t strangers;    /* likewise, of peers without a certificate */
     fc_mono refusals_since;
     fc_timer timer;
 } co_persist;
@@ -53,8 +54,9 @@ void co_persist_segment(struct co *co, co_part *part, uint32_t sequence);
 void co_persist_audit(struct co *co, const char *principal, const char *action, const char *object,
                       const char *outcome, const char *detail);
 /* The same of an attempt that was refused. A peer that is refused again and again must not fill the disk:
- * past CO_REFUSALS_PER_MINUTE they are only counted. */
-void co_persist_refusal(struct co *co, const char *principal, const char *action, const char *object,
+ * past CO_REFUSALS_PER_MINUTE they are only counted; those of strangers, who need nothing to come by, past
+ * CO_STRANGERS_PER_MINUTE, and they take no one else's room. False when it was only counted. */
+bool co_persist_refusal(struct co *co, const char *principal, const char *action, const char *object,
                         fc_err err, const char *detail);
 void co_persist_wait(struct co *co, co_flush_wait *wait);
 void co_persist_unwait(struct co *co, co_flush_wait *wait);

@@ -91,9 +91,11 @@ find(struct co *co, const co_removal *request, removing *r, fc_fail *fail)
     if (!fc_name_check(request->instance))
         return fc_fail_field(fail, FC_ERR_NOT_FOUND, "instance", "there is no instance '%.80s'",
                              request->instance);
-    err = co_registry_find_named(&co->registry, request->instance, &r->instance, fail);
+    /* An id before a name, even that of one that never connected. */
+    bool is_id = co_registry_find(&co->registry, request->instance) != NULL;
+    err = is_id ? FC_ERR_NOT_FOUND : find_enrolled(co, request->instance, fail);
     if (err == FC_ERR_NOT_FOUND)
-        err = find_enrolled(co, request->instance, fail);
+        err = co_registry_find_named(&co->registry, request->instance, &r->instance, fail);
     if (err != FC_OK)
         return err;
     COPY(r->result->id, r->instance != NULL ? r->instance->id : request->instance);

@@ -80,7 +80,7 @@ const char co_store_enrolment_tables[] =
     X(REVOKE_CERTIFICATES, "UPDATE certificate SET revoked_unix_ns = ?1 WHERE instance = ?2 AND revoked_unix_ns = 0"  \
       " AND not_after_unix_ns > ?1")                                                                                  \
     X(EACH_REVOKED, "SELECT serial, revoked_unix_ns FROM certificate WHERE revoked_unix_ns > 0 AND"                   \
-      " not_after_unix_ns > ? ORDER BY serial")                                                                       \
+      " not_after_unix_ns > ? ORDER BY revoked_unix_ns DESC")                                                             \
     X(NEXT_CRL, "UPDATE meta SET value = value + 1 WHERE key = 'crl' RETURNING value")                                \
     X(ADD_REMOVED, "INSERT OR REPLACE INTO removed VALUES (?,?,?)")                                                   \
     X(WAS_REMOVED, "SELECT 1 FROM removed WHERE instance = ?")                                                        \

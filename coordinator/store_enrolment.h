@@ -117,7 +117,7 @@ co_store_look_certificates(co_store *store, const char *instance, const uint8_t 
 FC_MUST_USE fc_err
 co_store_revoke_certificates(co_store *store, const char *instance, int64_t now_unix_ns, uint32_t *ret_count,
                              fc_fail *fail);
-/* Those that are revoked and end after `unix_ns`. */
+/* Those that are revoked and end after `unix_ns`, the last revoked first. */
 FC_MUST_USE fc_err
 co_store_each_revoked(co_store *store, int64_t unix_ns,
                       void (*visit)(const char *serial, int64_t revoked_unix_ns, void *user), void *user,
