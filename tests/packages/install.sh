@@ -45,7 +45,7 @@ list_files() {
     (cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./tmp -o -path ./packages -o -path ./var/lib/dpkg -o \
         -path ./var/lib/apt -o -path ./var/cache -o -path ./var/log -o -path ./root -o -path ./run -o -path ./dev \
         -o -path './etc/*-' -o -path ./etc/ld.so.cache -o -path ./etc/hosts -o -path './var/lib/systemd/*' -o -path './var/tmp/*' \
-        -o -path './etc/.pwd.lock' \) -prune -o -print | LC_ALL=C sort)
+        -o -path './etc/.pwd.lock' -o -path './etc/ssh/ssh_host_*' \) -prune -o -print | LC_ALL=C sort)
 }
 
 # Files, and who there is on the machine.
@@ -121,6 +121,11 @@ boots_unconfigured() {
 
 # The commands of docs/install.md, as they stand there: the n-th block of "The first fleet".
 block() { awk -v n="$1" '/^## / { here = /first fleet/ } here && /^```/ { i++; next } here && i == 2 * n - 1' "$top/docs/install.md"; }
+# An interface, and a neighbour on it to whom packets can be sent.
+make_network() {
+    in_root sh -ec 'ip link add eth0 type veth peer name peer0 && ip address add 10.77.0.1/24 dev eth0
+        ip link set eth0 up && ip link set peer0 up && ip neighbour add 10.77.0.7 lladdr 02:00:00:00:00:07 dev eth0'
+}
 name_coordinator() { echo '127.0.0.1 fc.example' >>"$root/etc/hosts"; }
 
 enrols() {
@@ -134,8 +139,7 @@ enrols() {
     [[ ! -e $root/etc/fleetcap/token ]] || die "the token is still there"
     [[ $(stat -c '%a' "$root/var/lib/fleetcap-node/node.pem") == 600 ]] || die "others can read the key"
     within 10 "and is online, in the scale set of the token" is "web eu" listed
-    in_root ip link add eth0 type dummy
-    in_root sh -c 'ip address add 10.77.0.1/24 dev eth0 && ip link set eth0 up'
+    make_network
     in_root bash -euc "$(block 3)" >"$work/setup" 2>&1 || die "as documented: $(cat "$work/setup")"
     grep -q 'RUNNING (1 RUNNING)' "$work/setup" || die "as documented: $(cat "$work/setup")"
     operator capture stop dns -q >/dev/null
@@ -151,8 +155,7 @@ survives_a_reboot() {
     within 10 "after a reboot both run again" active fleetcap-node
     active fleetcap-coordinator || die "the coordinator does not run"
     is inactive in_root systemctl is-active fleetcap-enroll || die "it has enrolled a second time"
-    in_root sh -ec 'ip link add eth0 type veth peer name peer0 && ip address add 10.77.0.1/24 dev eth0
-        ip link set eth0 up && ip link set peer0 up && ip neighbour add 10.77.0.7 lladdr 02:00:00:00:00:07 dev eth0'
+    make_network
     within 10 "and the node is online" is "web eu" listed
 }
 
