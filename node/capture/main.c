@@ -44,12 +44,13 @@ check_descriptors(void)
     return 0;
 }
 
-/* A stop is the node's decision and comes on the channel; a service manager's SIGTERM goes to every process
- * of the service, and must not cut off what is still to be sealed. */
+/* A stop is the node's decision and comes on the channel; what a service manager sends for a stop, a restart
+ * (SIGUSR2) or a daemon that hangs (SIGABRT) goes to every process of the service, and must not cut off what is
+ * still to be sealed. abort(3) works all the same: it takes the default back. */
 static void
 ignore_signals(void)
 {
-    static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};
+    static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGABRT, SIGPIPE};
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         (void) signal(ignored[i], SIG_IGN);
 }
