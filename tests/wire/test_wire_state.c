@@ -69,7 +69,8 @@ static char *
 make_database(const char *directory)
 {
     char *from = fc_sprintf("%s/coordinator.sql", directory);
-    char *path = fc_sprintf("%s/%zu.db", root, strlen(directory));
+    static unsigned made;
+    char *path = fc_sprintf("%s/%u.db", root, ++made);
     fc_buf sql = {0};
     sqlite3 *db = NULL;
     assert_int_equal(fc_file_read(AT_FDCWD, from, FILE_MAX, &sql, NULL), FC_OK);
@@ -186,6 +187,56 @@ take_up_database(const char *directory)
     fixture_close(&f);
     free(path);
     databases++;
+}
+
+/* Every table, index and trigger as it was written. */
+static char *
+shape_of(const char *path)
+{
+    static const char query[] =
+        "SELECT group_concat(name || ': ' || sql, char(10)) FROM (SELECT name, sql FROM"
+        " sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY name)";
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, query, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    char *shape = fc_strdup((const char *)sqlite3_column_text(statement, 0));
+    assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return shape;
+}
+
+static char *
+shape_after_open(const char *path)
+{
+    co_store *store = NULL;
+    fc_fail fail = {0};
+    if (co_store_open(path, &store, &fail) != FC_OK)
+        fail_msg("%s", fail.text);
+    co_store_close(store);
+    return shape_of(path);
+}
+
+static void
+compare_shape(const char *directory)
+{
+    char *path = make_database(directory), *fresh_path = fc_sprintf("%s/fresh.db", root);
+    char *older = shape_after_open(path), *fresh = shape_after_open(fresh_path);
+    assert_true(strlen(fresh) > 1000);
+    assert_string_equal(older, fresh);
+    free(older);
+    free(fresh);
+    free(path);
+    free(fresh_path);
+}
+
+/* No step of the way is ever edited: an older database would never get what was put there. */
+static void
+a_database_that_was_migrated_has_the_shape_of_a_new_one(void **state)
+{
+    (void)state;
+    each_state(compare_shape);
 }
 
 static void
@@ -368,6 +419,8 @@ main(void)
     fc_log_open("test", (fc_log_level)0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_older_coordinator_s_database_is_taken_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_database_that_was_migrated_has_the_shape_of_a_new_one, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_database_of_a_later_release_is_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_older_node_s_captures_are_taken_up, set_up, tear_down),
     };
