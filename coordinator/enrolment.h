@@ -40,7 +40,7 @@ enum {
         2000, /* how soon one that waits for approval asks again: the more wait, the later */
     CO_ENROL_RETRY_MAX_MS = 60000,
     CO_ENROL_BACKDATE_MAX_S = 300, /* certificates begin in the past: clocks of new machines are late */
-    CO_CRL_ENTRIES_MAX = 200000, /* what our own reader takes (CRL_FILE_MAX of common/tls/credentials.c) */
+    CO_CRL_ENTRIES_MAX = 200000,   /* what our own reader takes (CRL_FILE_MAX of common/tls/credentials.c) */
     CO_CRL_LIFE_S = 14 * 24 * 3600,
     CO_ENROLMENT_TICK_MS = 5000,
     CO_ENROLMENT_PRUNE_TICKS = 720, /* once an hour */
@@ -139,7 +139,7 @@ typedef struct co_token_request {
 FC_MUST_USE fc_err
 co_token_create(struct co *co, const co_token_request *request, co_token_row *ret_token,
                 char ret_text[FC_TOKEN_TEXT_SIZE], fc_fail *fail);
-/* Revoking it twice is fine. */
+/* What waits with it is denied; who is in stays in. Revoking it twice is fine. */
 FC_MUST_USE fc_err
 co_token_revoke(struct co *co, const char *principal, const char *id, co_token_row *ret_token, fc_fail *fail);
 

@@ -64,6 +64,8 @@ const char co_store_enrolment_tables[] =
       " ORDER BY seq LIMIT 1")                                                                                        \
     X(DENY_WAITING, "UPDATE enrolment SET state = 4, decided_by = ?, decided_unix_ns = ? WHERE instance = ? AND"      \
       " state < 3")                                                                                                   \
+    X(DENY_OF_TOKEN, "UPDATE enrolment SET state = 4, decided_by = ?, decided_unix_ns = ? WHERE token = ? AND"        \
+      " state < 3")                                                                                                   \
     X(DROP_ISSUED, "DELETE FROM enrolment WHERE instance = ? AND state = 3")                                          \
     X(ADD_CERTIFICATE, "INSERT OR IGNORE INTO certificate VALUES (?,?,?,?,?,?,?,?,?)")                                \
     X(GET_CERTIFICATE, "SELECT * FROM certificate WHERE serial = ?")                                                  \
@@ -214,12 +216,24 @@ co_store_use_token(co_store *store, const char *id, fc_fail *fail)
     return co_sqlite_step(store, s, "count the use of a token", fail);
 }
 
+/* By whom and when, and what of; in this order in both statements. */
+static fc_err
+deny(co_store *store, int which, const char *who, int64_t now_unix_ns, const char *of, fc_fail *fail)
+{
+    sqlite3_stmt *s = statement(store, which);
+    co_sqlite_bind_text(s, 1, who);
+    (void)sqlite3_bind_int64(s, 2, now_unix_ns);
+    co_sqlite_bind_text(s, 3, of);
+    return co_sqlite_step(store, s, "deny enrolments", fail);
+}
+
 fc_err
-co_store_revoke_token(co_store *store, const char *id, fc_fail *fail)
+co_store_revoke_token(co_store *store, const char *id, const char *who, int64_t now_unix_ns, fc_fail *fail)
 {
     sqlite3_stmt *s = statement(store, SQL_REVOKE_TOKEN);
     co_sqlite_bind_text(s, 1, id);
-    return co_sqlite_step(store, s, "revoke a token", fail);
+    fc_err err = co_sqlite_step(store, s, "revoke a token", fail);
+    return err == FC_OK ? deny(store, SQL_DENY_OF_TOKEN, who, now_unix_ns, id, fail) : err;
 }
 
 fc_err
@@ -337,14 +351,10 @@ fc_err
 co_store_end_enrolments(co_store *store, const char *instance, const char *who, int64_t now_unix_ns,
                         fc_fail *fail)
 {
-    sqlite3_stmt *s = statement(store, SQL_DENY_WAITING);
-    co_sqlite_bind_text(s, 1, who);
-    (void)sqlite3_bind_int64(s, 2, now_unix_ns);
-    co_sqlite_bind_text(s, 3, instance);
-    fc_err err = co_sqlite_step(store, s, "deny enrolments", fail);
+    fc_err err = deny(store, SQL_DENY_WAITING, who, now_unix_ns, instance, fail);
     if (err != FC_OK)
         return err;
-    s = statement(store, SQL_DROP_ISSUED);
+    sqlite3_stmt *s = statement(store, SQL_DROP_ISSUED);
     co_sqlite_bind_text(s, 1, instance);
     return co_sqlite_step(store, s, "remove enrolments", fail);
 }

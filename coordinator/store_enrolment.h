@@ -62,8 +62,9 @@ FC_MUST_USE fc_err
 co_store_get_token(co_store *store, const char *id, co_token_row *ret, fc_fail *fail);
 FC_MUST_USE fc_err
 co_store_use_token(co_store *store, const char *id, fc_fail *fail);
+/* Its enrolments that wait are denied. */
 FC_MUST_USE fc_err
-co_store_revoke_token(co_store *store, const char *id, fc_fail *fail);
+co_store_revoke_token(co_store *store, const char *id, const char *who, int64_t now_unix_ns, fc_fail *fail);
 /* The first one after `seq`; without `all` only those that still let somebody in. */
 FC_MUST_USE fc_err
 co_store_next_token(co_store *store, int64_t seq, bool all, int64_t now_unix_ns, co_token_row *ret,

@@ -96,7 +96,7 @@ write_revoked(struct co *co, void *user, fc_fail *fail)
     const revoking *r = user;
     char detail[64];
     (void)snprintf(detail, sizeof detail, "%" PRIu32 " of %" PRIu32 " uses", r->row->used, r->row->uses);
-    fc_err err = co_store_revoke_token(co->store, r->row->id, fail);
+    fc_err err = co_store_revoke_token(co->store, r->row->id, r->principal, co_wall(co).ns, fail);
     return err == FC_OK
                ? co_persist_write_audit(co, r->principal, "token-revoke", r->row->id, "ok", detail, fail)
                : err;
@@ -129,6 +129,9 @@ co_token_revoke(struct co *co, const char *principal, const char *id, co_token_r
     revoking r = {principal, &row};
     if (!row.revoked) {
         err = co_persist_flush(co, write_revoked, &r, fail);
+        if (err != FC_OK)
+            return err;
+        err = co_store_count_enrolment(co->store, &co->enrolment.counts, fail);
         if (err != FC_OK)
             return err;
         row.revoked = true;

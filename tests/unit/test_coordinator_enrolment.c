@@ -382,6 +382,30 @@ an_operator_denies_and_that_is_that(void **state)
 }
 
 static void
+who_waits_with_a_token_that_is_revoked_waits_no_longer(void **state)
+{
+    (void)state;
+    fc_token token = token_of("web", "eu", 5, HOUR_MS, true), other = token_of("web", "eu", 5, HOUR_MS, true);
+    machine m = machine_named("web-1"), second = machine_named("web-2");
+    co_enrolled pending;
+    co_enrolment_row enrolment;
+    co_token_row row;
+    fc_fail fail = {0};
+    assert_int_equal(ask(&token, "web-1", &m, &pending, &fail), FC_OK);
+    assert_int_equal(decide("web-1", true, &fail), FC_OK);
+    assert_int_equal(ask(&other, "web-2", &second, &pending, &fail), FC_OK);
+    assert_int_equal(f.co->enrolment.counts.waiting, 2);
+    assert_int_equal(co_token_revoke(f.co, "operator/bob", token.id, &row, &fail), FC_OK);
+    assert_int_equal(f.co->enrolment.counts.waiting, 1);
+    assert_non_null(strstr(refused(&token, "web-1", &m, FC_ERR_DENIED), "revoked"));
+    assert_int_equal(co_store_next_enrolment(f.co->store, 0, true, "web-1", &enrolment, &fail), FC_OK);
+    assert_int_equal(enrolment.state, CO_ENROLMENT_DENIED);
+    assert_string_equal(enrolment.decided_by, "operator/bob");
+    assert_int_equal(decide("web-2", true, &fail), FC_OK);
+    scrap(&m), scrap(&second);
+}
+
+static void
 of_two_who_wait_with_one_id_only_one_gets_it(void **state)
 {
     (void)state;
@@ -418,6 +442,7 @@ main(void)
         TEST(every_state_knows_every_event),
         TEST(an_operator_approves_and_the_machine_gets_it_when_it_asks_again),
         TEST(an_operator_denies_and_that_is_that),
+        TEST(who_waits_with_a_token_that_is_revoked_waits_no_longer),
         TEST(of_two_who_wait_with_one_id_only_one_gets_it),
     };
 #undef TEST

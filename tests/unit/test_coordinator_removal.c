@@ -153,7 +153,8 @@ an_id_means_that_instance_and_not_another_one_s_name(void **state)
     assert_string_equal(removed.id, "web-1");
     assert_int_equal(removed.certificates_revoked, 1);
     assert_ptr_equal(co_registry_find(&f.co->registry, "web-2"), other);
-    assert_int_equal(remove_instance("web-1", false, &removed, &fail), FC_OK); /* a name now, and nothing else */
+    assert_int_equal(remove_instance("web-1", false, &removed, &fail),
+                     FC_OK); /* a name now, and nothing else */
     assert_string_equal(removed.id, "web-2");
     co_enrolled_fini(&enrolled);
     scrap(&m);
