@@ -63,8 +63,10 @@ tell(const nd_renewal *r)
 static void
 wait_on(nd_renewal *r)
 {
-    bool due = nd_renewal_plan_state(&r->plan, now(r)) == ND_RENEWAL_DUE;
-    int64_t max_ms = due && r->call == NULL ? ND_RENEWAL_READY_MS : ND_RENEWAL_LOOK_MS;
+    bool due = r->call == NULL && nd_renewal_plan_state(&r->plan, now(r)) == ND_RENEWAL_DUE;
+    int64_t max_ms = !due                     ? ND_RENEWAL_LOOK_MS
+                     : nd_link_ready(r->link) ? 1 /* at once */
+                                              : ND_RENEWAL_READY_MS;
     fc_loop_timer_after_ms(r->loop, &r->timer, nd_renewal_plan_wait_ms(&r->plan, now(r), max_ms));
 }
 
