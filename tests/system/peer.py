@@ -11,6 +11,7 @@
                              ISSUED SCALE-SET REGION, PENDING ID, or CODE and the sentence
     renew CSR                asks for a new certificate; prints the same
     hello ID [SECONDS]       a node's first call, naming ID; then stays; prints how the call and the connection ended
+    stay SECONDS [METHOD]    says nothing after the handshake (and one call); prints when the peer hung up
     resume                   connects, and again with the session ticket after a line on stdin; prints how both went
     length HEX               after the handshake, these bytes in place of a frame; prints when the peer hung up
     plain HEX                these bytes in place of a handshake; prints when the peer hung up
@@ -248,6 +249,15 @@ def do_resume(options):
         print("second", reused, *first.call("/fleetcap.v1.FleetService/GetFleet")[:1])
     except (Closed, ssl.SSLError, ConnectionError):
         print("second refused")
+
+
+def do_stay(options, seconds, method=""):
+    peer = Peer(options)
+    if method:
+        peer.call(method)
+    print("connected", flush=True)
+    closed = peer.until_closed(float(seconds))
+    print("still connected" if closed is None else f"closed after {closed:.1f} s")
 
 
 def do_length(options, data):
