@@ -53,9 +53,20 @@ capture_runs() { # name instance...
 fleet up --build "$release" --owner $$ --instances 3
 eval "$(fleet env)"
 
-# A node of the next release.
-upgrade web-2 fleetcap-node-newer
+that "a capture that runs through two upgrades" fleetcap capture create -n through --scale-set web --include web-1,web-2 \
+    --filters '[{"protocol":"UDP","remotePort":"9998"}]' --time-limit 5m
+send web-2 20 9998
+within 5 "it counts" is 20 written through web-2
+
+# A node of the next release. The daemon before it dies, its helper seals: as in a restart.
+install fleetcap-node-newer
+fleet kill web-2 -KILL
+fleet start web-2
 within 10 "a node that is one release newer is online" is true online web-2
+within 10 "and goes on, after a gap, with what the older one was capturing" is RUNNING of through web-2 \
+    'if (.gaps | length) == 1 then .state else "before the gap" end'
+send web-2 20 9998
+within 5 "in the same account" is 40 written through web-2
 capture_runs newer-node web-1 web-2 web-3
 
 # A node that has given up the version we speak.
@@ -85,6 +96,10 @@ upgrade coordinator fleetcap-coordinator-newer
 for instance in web-1 web-2 web-3; do
     within 15 "$instance is online with a coordinator that is one release newer" is true online "$instance"
 done
+within 10 "the capture from before both upgrades is known to it" is RUNNING state through web-2
+that "and stopped by it" fleetcap capture stop through
+equal "with all its packets" 40 "$(written through web-2)"
+that "accounted for" accounted through
 capture_runs newer-coordinator web-1 web-2 web-3
 
 # A coordinator that has given up the version that this release speaks.
