@@ -264,8 +264,11 @@ start(daemon_state *d, int *monitor_fd, fc_fail *fail)
                             .interfaces = nd_interfaces_resolve,
                             .context = nd_context_read};
     d->node = nd_node_new(&node);
-    nd_link_options link = {
-        .loop = d->loop, .node = d->node, .tls = fc_tls_config(d->tls), .coordinator = config->coordinator};
+    nd_link_options link = {.loop = d->loop,
+                            .node = d->node,
+                            .tls = fc_tls_config(d->tls),
+                            .explain_tls = d->tls,
+                            .coordinator = config->coordinator};
     err = nd_link_new(&link, &d->link, fail);
     if (err == FC_OK && config->state_dir != NULL)
         err = start_renewal(d, fail);
@@ -318,6 +321,16 @@ nd_daemon_run(const nd_config *config, int monitor_fd, fc_fail *fail)
     return err;
 }
 
+/* Not an error: a daemon that runs takes a new certificate as soon as there is one. */
+static void
+check_end(const fc_principal *own)
+{
+    char at[FC_TIME_TEXT_SIZE];
+    if (fc_clock_wall(&fc_clock_system).ns >= own->not_after.ns)
+        fc_log(FC_LOG_WARNING, "the certificate ended at %s: enrol again: fleetcap-node enroll",
+               fc_wall_text(own->not_after, at));
+}
+
 /* What renewing needs. */
 static fc_err
 check_state_dir(const nd_config *config, fc_fail *fail)
@@ -341,6 +354,8 @@ nd_daemon_check(const nd_config *config, fc_fail *fail)
     fc_tls *tls = NULL;
     struct stat st;
     fc_err err = open_tls(config, &tls, fail);
+    if (err == FC_OK)
+        check_end(fc_tls_own(tls));
     fc_tls_free(tls);
     if (err == FC_OK)
         err = check_state_dir(config, fail);

@@ -505,7 +505,9 @@ nd_link_new(const nd_link_options *options, nd_link **ret_link, fc_fail *fail)
                           .services = &link->service,
                           .service_count = 1,
                           .ops = &conn_ops,
-                          .user = link};
+                          .user = link,
+                          .explain = options->explain_tls != NULL ? fc_tls_last_failure : NULL,
+                          .explain_tls = options->explain_tls};
     fc_rpc_backoff backoff = options->backoff;
     if (backoff.first_ms == 0)
         backoff.first_ms = ND_BACKOFF_FIRST_MS;

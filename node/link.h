@@ -33,8 +33,9 @@ typedef struct nd_link_options {
     nd_node *node;
     struct nng_tls_config *tls;
     bool (*identify)(struct nng_stream *stream, fc_principal *ret_peer); /* NULL = fc_tls_identify */
-    const char *coordinator; /* "host:port" */
-    fc_rpc_backoff backoff;  /* {0} = the above */
+    const struct fc_tls *explain_tls; /* says why a handshake failed; NULL = nobody does */
+    const char *coordinator;          /* "host:port" */
+    fc_rpc_backoff backoff;           /* {0} = the above */
 } nd_link_options;
 
 FC_MUST_USE fc_err nd_link_new(const nd_link_options *options, nd_link **ret_link, fc_fail *fail);

@@ -244,8 +244,11 @@ nd_renewal_new(const nd_renewal_options *options, nd_renewal **ret_renewal, fc_f
         return err;
     }
     plan_anew(r);
-    fc_log(FC_LOG_NOTICE, "certificate good until %s, to be renewed at %s", fc_wall_text(r->plan.end, until),
-           fc_wall_text(r->plan.due, due));
+    if (nd_renewal_plan_state(&r->plan, now(r)) == ND_RENEWAL_ENDED)
+        say_ended(r);
+    else
+        fc_log(FC_LOG_NOTICE, "certificate good until %s, to be renewed at %s",
+               fc_wall_text(r->plan.end, until), fc_wall_text(r->plan.due, due));
     wait_on(r);
     *ret_renewal = r;
     return FC_OK;
