@@ -41,7 +41,7 @@ finish() {
     # shellcheck disable=SC2046 # one word per job
     kill $(jobs -p) 2>/dev/null || true
     if [[ $status -ne 0 ]]; then
-        tail -n 60 "$work/play" 2>/dev/null || true
+        grep -A 40 -E '^(fatal|failed|PLAY RECAP)' "$work/play" 2>/dev/null | tail -n 100 | cut -c1-1000 || true
         for name in "${!address[@]}"; do
             printf '== %s\n' "$name"
             on "$name" journalctl --no-pager -n 15 -u 'fleetcap*' -o cat 2>/dev/null || true
@@ -72,7 +72,7 @@ make_control() {
     ip -n "$control" link set bridge0 up
     ssh-keygen -q -t ed25519 -N '' -f "$work/key"
     mkdir -p "$work/collections/ansible_collections/fleetcap"
-    ln -s "$top/ansible" "$work/collections/ansible_collections/fleetcap/fleet"
+    cp -r "$top/ansible" "$work/collections/ansible_collections/fleetcap/fleet"
     cat >"$work/ansible.cfg" <<END
 [defaults]
 collections_path = $work/collections
@@ -93,9 +93,8 @@ END
 play() { # playbook option...
     # Nothing of this machine's own configuration or environment.
     ip netns exec "$control" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$work" LC_ALL=C.UTF-8 ANSIBLE_CONFIG="$work/ansible.cfg" \
-        timeout 240 ansible-playbook "$top/ansible/playbooks/$1" "${@:2}" >"$work/play" 2>&1 </dev/null
+        timeout 240 ansible-playbook "$work/collections/ansible_collections/fleetcap/fleet/playbooks/$1" "${@:2}" >"$work/play" 2>&1 </dev/null
 }
-refused() { ! play "$@"; }
 # What the last play changed, on all machines.
 changed() { grep -oE 'changed=[0-9]+' "$work/play" | awk -F= '{ sum += $2 } END { print sum + 0 }'; }
 played() { grep -qE "$1" "$work/play"; }

@@ -2,7 +2,7 @@
 # The collection fleetcap.fleet on machines of its own: a coordinator and three nodes in two regions, each a booted Debian that a
 # controller reaches by ssh: installed, enrolled, captured from, upgraded, given another CA, removed.
 #
-#   site.sh [STAGE…]     installs captures upgrades stops_at_a_bad_canary rotates removes; all of them otherwise
+#   site.sh [STAGE…]     installs captures upgrades stops_at_a_bad_canary rotates removes takes_files; all of them otherwise
 #
 # FLEETCAP_ANSIBLE_BASE and FLEETCAP_ANSIBLE_PACKAGES name a base machine and packages (1, 2, as below) that are there already.
 # shellcheck source=lib.sh
@@ -11,7 +11,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 base=${FLEETCAP_ANSIBLE_BASE:-$work/base}
 packages=${FLEETCAP_ANSIBLE_PACKAGES:-$work/packages}
 nodes=(web-eu-1 web-eu-2 web-us-1)
-stages=(installs captures upgrades stops_at_a_bad_canary rotates removes)
+stages=(installs captures upgrades stops_at_a_bad_canary rotates removes takes_files)
 
 operator() { on coordinator-1 fleetcap "$@"; }
 online() { operator instance list -o json | jq -r '[.[] | select(.online) | .id] | sort | join(" ")'; }
@@ -21,6 +21,9 @@ send() { # name count
     # shellcheck disable=SC2016 # for the shell inside
     ip netns exec "$control" bash -c 'for ((i = 0; i < $2; i++)); do echo x >/dev/udp/"$1"/9999; sleep 0.02; done' bash "${address[$1]}" "$2"
 }
+
+upgrade() { play upgrade.yml -e "test_version=$1" -e "test_packages=$2" "${@:3}"; } # version packages option...
+refused() { ! "$@"; }
 
 # ---- before
 
@@ -39,10 +42,21 @@ build_packages() {
     done
 }
 
+# One machine has its packages from an apt repository, and from nowhere else.
+make_repository() { # name
+    local repository=$work/$1/srv/packages
+    mkdir -p "$repository"
+    cp "$packages"/[12]/fleetcap-node_*.deb "$repository"
+    (cd "$repository" && dpkg-scanpackages -m . >Packages 2>/dev/null)
+    rm -rf "$work/$1/etc/apt/sources.list" "$work/$1"/etc/apt/sources.list.d/*
+    echo 'deb [trusted=yes] file:/srv/packages ./' >"$work/$1/etc/apt/sources.list.d/fleetcap.list"
+}
+
 write_inventory() {
     local name
     {
-        printf 'all:\n  vars: {ansible_user: root, fleetcap_packages_dir: %s/1, fleetcap_node_online_wait: 40,\n' "$packages"
+        printf 'all:\n  vars: {ansible_user: root, test_version: 0.1.0, test_packages: %s/1, fleetcap_node_online_wait: 40,\n' "$packages"
+        printf '         fleetcap_packages_dir: "{{ test_packages }}",\n'
         printf '         fleetcap_node_coordinator: 10.88.0.10:7443, fleetcap_cli_coordinator: 10.88.0.10:7443}\n'
         printf '  hosts:\n'
         for name in "${!address[@]}"; do printf '    %s: {ansible_host: %s}\n' "$name" "${address[$name]}"; done
@@ -61,7 +75,7 @@ write_inventory() {
           vars: {fleetcap_node_region: eu}
         region_us:
           hosts: {web-us-1: }
-          vars: {fleetcap_node_region: us}
+          vars: {fleetcap_node_region: us, fleetcap_packages_dir: '', fleetcap_version: "{{ test_version }}"}
       vars: {fleetcap_node_scale_set: web, fleetcap_node_labels: {role: web}, fleetcap_node_settings: {disk_floor: 64MiB}}
 END
     } >"$work/hosts.yml"
@@ -75,6 +89,7 @@ up() {
     say "a base machine"
     make_control
     for name in coordinator-1 "${nodes[@]}"; do make_machine "$name" 10.88.0.$((last++)); done
+    make_repository web-us-1
     write_inventory
     say "machines: ${!address[*]}"
 }
@@ -82,10 +97,13 @@ up() {
 # ---- the sentences
 
 installs() {
+    local name
     that "in check mode nothing is done, and nothing fails" play site.yml --check --diff --limit coordinator-1,web-eu-1
     that "no package is there yet" on web-eu-1 sh -c '! dpkg -s fleetcap-node'
-    that "site.yml installs, configures, enrols and starts" play site.yml
-    that "no secret is shown" no_secrets
+    that "site.yml installs, configures, enrols and starts" play site.yml -vvv
+    for name in "${!address[@]}"; do on "$name" journalctl --no-pager -o cat; done >"$work/journals"
+    that "each with a task" grep -q 'Enrol the machine' "$work/play"
+    that "and no secret is shown or logged" no_secrets
     equal "every node is online" "${nodes[*]}" "$(online)"
     equal "with scale set and region as their tokens bind them" "web/eu web/eu web/us" \
         "$(operator instance list -o json | jq -r '[sort_by(.id)[] | "\(.scaleSet)/\(.region)"] | join(" ")')"
@@ -95,7 +113,8 @@ installs() {
     equal "sees nothing to change" 0 "$(changed)"
 }
 
-no_secrets() { ! grep -E 'PRIVATE KEY|fct1|[A-Za-z0-9_-]{60,}' "$work/play"; }
+# A key as PEM, the same in base64, a token.
+no_secrets() { ! grep -E 'PRIVATE KEY|LS0tLS1CRUdJTiBFQyBQUklWQVRF|fct1[.]' "$work/play" "$work/journals"; }
 
 captures() {
     that "a capture on one instance" operator capture create job --include web-us-1 --filter protocol=UDP,localPort=9999 --time-limit 1h -q
@@ -105,26 +124,27 @@ captures() {
 
 upgrades() {
     (while :; do send web-us-1 50 && echo 50 >>"$work/sent"; [[ ! -e $work/enough ]] || break; done) &
-    that "upgrade.yml" play upgrade.yml -e "fleetcap_packages_dir=$packages/2"
+    that "upgrade.yml" upgrade 0.1.1 "$packages/2"
     touch "$work/enough"
     wait $!
     equal "upgrades who does not capture" "web-eu-1=0.1.1 web-eu-2=0.1.1 web-us-1=0.1.0" "$(versions)"
     that "and names who does" played 'Not upgraded.* web-us-1'
     within 10 "whose capture went on, and lost nothing" "web-us-1 RUNNING $((20 + $(paste -sd+ "$work/sent")))" captured job
-    that "when the capture is over" operator capture stop job -q
-    that "upgrade.yml goes on" play upgrade.yml -e "fleetcap_packages_dir=$packages/2"
-    equal "with the rest" "web-eu-1=0.1.1 web-eu-2=0.1.1 web-us-1=0.1.1" "$(versions)"
-    that "upgrade.yml once more" play upgrade.yml -e "fleetcap_packages_dir=$packages/2"
+    (sleep 15 && operator capture stop job -q) &
+    that "upgrade.yml waits until the capture is over" upgrade 0.1.1 "$packages/2" -e fleetcap_node_upgrade_captures=wait
+    wait $!
+    equal "and goes on with the rest" "web-eu-1=0.1.1 web-eu-2=0.1.1 web-us-1=0.1.1" "$(versions)"
+    that "upgrade.yml once more" upgrade 0.1.1 "$packages/2"
     equal "changes nothing" 0 "$(changed)"
 }
 
 stops_at_a_bad_canary() {
-    that "upgrade.yml to a version that cannot run ends with an error" refused upgrade.yml -e "fleetcap_packages_dir=$work/3"
+    that "upgrade.yml to a version that cannot run ends with an error" refused upgrade 0.1.2 "$work/3"
     equal "after the canary" "0.1.2 0.1.1 0.1.1" "$(for name in "${nodes[@]}"; do
         on "$name" dpkg-query --show --showformat='${Version} ' fleetcap-node
     done | sed 's/ $//')"
     equal "the others are online" "web-eu-2 web-us-1" "$(online)"
-    that "upgrade.yml to the version before" play upgrade.yml -e "fleetcap_packages_dir=$packages/2"
+    that "upgrade.yml to the version before" upgrade 0.1.1 "$packages/2"
     equal "brings the canary back" "${nodes[*]}" "$(online)"
 }
 
@@ -149,11 +169,33 @@ removes() {
     equal "the instance is gone" "web-eu-1 web-eu-2" "$(online)"
     equal "the machine has nothing left of it" "" "$(on web-us-1 sh -c \
         'ls -d /etc/fleetcap /var/lib/fleetcap-node /var/captures /usr/bin/fleetcap* /run/fleetcap*; getent passwd fleetcap-node
-         dpkg -l | grep fleetcap; ps -eo args | grep [f]leetcap' 2>/dev/null)"
+         dpkg -l | grep fleetcap; pgrep -l fleetcap' 2>/dev/null)"
     that "what it was is copied to another machine" on web-eu-2 sh -ec 'install -d -m 700 /root/stolen /root/captures; tar -C /root/stolen -xf -
         printf "state_dir: /root/stolen\ncaptures_dir: /root/captures\ncoordinator: 10.88.0.10:7443\n" >/root/stolen.yaml' <"$work/stolen.tar"
-    that "where it does not get in" on web-eu-2 sh -c 'timeout 8 fleetcap-node --config /root/stolen.yaml 2>&1 | grep -i revoked'
+    that "where it does not get in" on web-eu-2 sh -c 'timeout 8 fleetcap-node --config /root/stolen.yaml >/root/stolen.log 2>&1
+        cat /root/stolen.log; grep -q "a certificate was refused" /root/stolen.log && ! grep -q "connected to" /root/stolen.log'
+    that "because the coordinator knows the certificate" on coordinator-1 sh -c 'journalctl -o cat -u fleetcap-coordinator | tail -40 | grep "web-us-1.*revoked"'
     equal "and the fleet is what it was" "web-eu-1 web-eu-2" "$(online)"
+}
+
+# Where the CA is somebody else's.
+takes_files() {
+    local given=$work/given file
+    local -a options=(-e test_version=0.1.1 -e "test_packages=$packages/2")
+    mkdir "$given"
+    for file in ca.crt ca.key coordinator.crt coordinator.key crl.pem; do cp "$work/coordinator-1/etc/fleetcap/$file" "$given"; done
+    on coordinator-1 fleetcap pki issue node web-us-1 --dir /etc/fleetcap/pki --scale-set web --region us -q
+    cp "$work"/coordinator-1/etc/fleetcap/pki/node-web-us-1.* "$given"
+    that "site.yml with the coordinator's credentials as files" play site.yml --limit coordinator-1 "${options[@]}" \
+        -e fleetcap_coordinator_credentials=files -e "fleetcap_coordinator_ca_file=$given/ca.crt" \
+        -e "fleetcap_coordinator_ca_key_file=$given/ca.key" -e "fleetcap_coordinator_crl_file=$given/crl.pem" \
+        -e "fleetcap_coordinator_certificate_file=$given/coordinator.crt" -e "fleetcap_coordinator_key_file=$given/coordinator.key"
+    equal "finds them as they are" 0 "$(changed)"
+    that "site.yml with a node's credentials as files" play site.yml --limit web-us-1 "${options[@]}" \
+        -e fleetcap_node_credentials=files -e "fleetcap_node_ca_file=$given/ca.crt" \
+        -e "fleetcap_node_certificate_file=$given/node-web-us-1.crt" -e "fleetcap_node_key_file=$given/node-web-us-1.key"
+    equal "has it online" "${nodes[*]}" "$(online)"
+    that "and shows no key" no_secrets
 }
 
 main() {
