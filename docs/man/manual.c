@@ -32,8 +32,8 @@ put(fc_buf *page, const char *text)
 static void
 put_head(fc_buf *page, const char *name, const char *section, const char *summary)
 {
-    fc_buf_printf(page, ".TH %s %s " FC_MANUAL_DATE " \"fleetcap " FC_VERSION "\" \"fleetcap\"\n.SH NAME\n", name,
-                  section);
+    fc_buf_printf(page, ".TH %s %s " FC_MANUAL_DATE " \"fleetcap " FC_VERSION "\" \"fleetcap\"\n.SH NAME\n",
+                  name, section);
     put(page, name);
     fc_buf_printf(page, " \\- ");
     put(page, summary);
@@ -129,7 +129,8 @@ static const char *const value_texts[CLI_VALUE_COUNT] = {
     [CLI_VALUE_CA] = "PEM file of the fleet's CA.",
     [CLI_VALUE_CERTIFICATE] = "PEM file of the operator's certificate.",
     [CLI_VALUE_KEY] = "PEM file of its key.",
-    [CLI_VALUE_SERVER_NAME] = "The name in the coordinator's certificate, when it is not the host of its address.",
+    [CLI_VALUE_SERVER_NAME] =
+        "The name in the coordinator's certificate, when it is not the host of its address.",
     [CLI_VALUE_FLEET] = "The fleet's name: a coordinator of another one is refused.",
 };
 
@@ -153,18 +154,19 @@ put_contexts(fc_buf *page)
 {
     put_head(page, "fleetcap-config.yaml", "5", "how fleetcap(1) reaches which fleet");
     fc_buf_printf(
-        page,
-        ".SH DESCRIPTION\n.I $XDG_CONFIG_HOME/fleetcap/config.yaml\n(else\n.IR ~/.config/fleetcap/config.yaml )\n"
-        "is a YAML map with the keys\n.B current\nand\n.BR contexts .\n"
-        "A context says how one fleet is reached.\n.B fleetcap context set\nwrites them,\n"
-        ".B fleetcap context use\nchooses one.\n"
-        "Which one counts:\n.BR \\-\\-context ,\nthen\n.BR FLEETCAP_CONTEXT ,\nthen\n.BR current .\n"
-        "Relative paths are relative to the file's directory.\n.SH \"KEYS OF A CONTEXT\"\n");
+        page, ".SH DESCRIPTION\n.I $XDG_CONFIG_HOME/fleetcap/config.yaml\n(else\n.IR "
+              "~/.config/fleetcap/config.yaml )\n"
+              "is a YAML map with the keys\n.B current\nand\n.BR contexts .\n"
+              "A context says how one fleet is reached.\n.B fleetcap context set\nwrites them,\n"
+              ".B fleetcap context use\nchooses one.\n"
+              "Which one counts:\n.BR \\-\\-context ,\nthen\n.BR FLEETCAP_CONTEXT ,\nthen\n.BR current .\n"
+              "Relative paths are relative to the file's directory.\n.SH \"KEYS OF A CONTEXT\"\n");
     for (size_t i = 0; i < CLI_VALUE_COUNT; i++)
         put_value(page, &cli_value_sources[i], value_texts[i]);
-    fc_buf_printf(page, ".SH EXAMPLE\n.nf\ncurrent: prod\ncontexts:\n  prod:\n    coordinator: fleetcap.example:7443\n"
-                        "    ca: ca.crt\n    certificate: operator\\-alice.crt\n    key: operator\\-alice.key\n"
-                        "    fleet: acme\n.fi\n.SH \"SEE ALSO\"\n.BR fleetcap (1)\n");
+    fc_buf_printf(
+        page, ".SH EXAMPLE\n.nf\ncurrent: prod\ncontexts:\n  prod:\n    coordinator: fleetcap.example:7443\n"
+              "    ca: ca.crt\n    certificate: operator\\-alice.crt\n    key: operator\\-alice.key\n"
+              "    fleet: acme\n.fi\n.SH \"SEE ALSO\"\n.BR fleetcap (1)\n");
 }
 
 /* ---- configuration files ---- */
@@ -181,7 +183,7 @@ kind_text(fc_config_kind kind)
 }
 
 static void
-put_config(fc_buf *page, const char *program, const fc_config_key *keys, size_t count)
+put_config(fc_buf *page, const char *program, const char *file, const fc_config_key *keys, size_t count)
 {
     char *name = fc_sprintf("%s.yaml", program), *summary = fc_sprintf("configuration of %s(8)", program);
     put_head(page, name, "5", summary);
@@ -202,7 +204,7 @@ put_config(fc_buf *page, const char *program, const fc_config_key *keys, size_t 
         put(page, keys[i].help);
         fc_buf_printf(page, ".\n");
     }
-    fc_buf_printf(page, ".SH \"SEE ALSO\"\n.BR ");
+    fc_buf_printf(page, ".SH FILES\n.I %s\n.SH \"SEE ALSO\"\n.BR ", file);
     put(page, program);
     fc_buf_printf(page, " (8)\n");
     free(name);
@@ -219,9 +221,10 @@ main(int argc, char **argv)
     else if (strcmp(wanted, "fleetcap-config.yaml.5") == 0)
         put_contexts(&page);
     else if (strcmp(wanted, "fleetcap-node.yaml.5") == 0)
-        put_config(&page, "fleetcap-node", nd_config_keys, nd_config_key_count);
+        put_config(&page, "fleetcap-node", "/etc/fleetcap/node.yaml", nd_config_keys, nd_config_key_count);
     else if (strcmp(wanted, "fleetcap-coordinator.yaml.5") == 0)
-        put_config(&page, "fleetcap-coordinator", co_config_keys, co_config_key_count);
+        put_config(&page, "fleetcap-coordinator", "/etc/fleetcap/coordinator.yaml", co_config_keys,
+                   co_config_key_count);
     else
         return FC_EXIT_USAGE;
     (void)fputs(fc_buf_text(&page), stdout);
