@@ -16,6 +16,7 @@
     length HEX               after the handshake, these bytes in place of a frame; prints when the peer hung up
     plain HEX                these bytes in place of a handshake; prints when the peer hung up
     reset COUNT              COUNT connections that send a ClientHello and reset
+    strangers COUNT SECONDS  COUNT connections without a certificate that call Enrol once and stay
     silent COUNT SECONDS     COUNT connections that say nothing
 """
 import argparse
@@ -290,6 +291,25 @@ def do_reset(options, count):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
     print(f"reset {count}")
+
+
+def do_strangers(options, count, seconds):
+    options.server_name = "enrol.fleetcap.invalid"
+    held, refused = [], 0
+    for _ in range(int(count)):
+        try:
+            peer = Peer(options)
+            peer.call("/fleetcap.v1.EnrolService/Enrol")
+            held.append(peer)
+        except (Closed, ssl.SSLError, ConnectionError):
+            refused += 1
+    print(f"strangers {count}", flush=True)
+    time.sleep(float(seconds))
+    closed = 0
+    for peer in held:
+        # Pings that nobody answered may wait before the end of the stream.
+        closed += peer.until_closed(0.01) is not None
+    print(f"refused {refused} closed {closed}")
 
 
 def do_silent(options, count, seconds):
