@@ -60,8 +60,12 @@ forget(struct co *co, co_instance *instance, const char *why)
 {
     void *link = instance->link;
     end_captures(co, instance, why);
-    if (link != NULL)
+    if (link != NULL) {
+        /* A last word, as far as it gets there: nothing is wanted any more. Else the lease ends what runs. */
+        instance->generation++;
+        co->link_ops->push(link, instance);
         co_registry_leave(co, instance, link);
+    }
     co_registry_remove(co, instance);
     co_enrolment_renew_crl(co);
     /* Also one whose certificate the list does not know. */

@@ -12,11 +12,11 @@
 #include "fleetcap/v1/coordinator_service.pb-c.h"
 #include "fleetcap/v1/enrol_service.pb-c.h"
 #include "fleetcap/v1/fleet_service.pb-c.h"
+#include "fleetcap/v1/node_service.pb-c.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static char dir[64];
 static fc_loop *loop;
@@ -25,6 +25,7 @@ static co_store *store;
 static struct co *co;
 static co_service service;
 static fc_issuer *issuer;
+static fc_rpc_client *alice; /* an operator */
 static fc_rpc_server *server;
 static fc_principal next_peer;  /* plain streams have no certificates: the tests say who comes next */
 static unsigned lists_in_force; /* revocation lists that the server was told of */
@@ -63,12 +64,28 @@ on_give_up(fc_timer *timer)
 
 /* ---- peers ---- */
 
+static size_t last_told; /* how many captures a node was told of last */
+
+static void
+on_set_desired(fc_rpc_call *answered, const ProtobufCMessage *message, void *user)
+{
+    (void)user;
+    Fcpb__DesiredAck ack = FCPB__DESIRED_ACK__INIT;
+    last_told = ((const Fcpb__DesiredState *)message)->n_captures;
+    ack.generation = ((const Fcpb__DesiredState *)message)->generation;
+    fc_rpc_call_reply(answered, &ack.base);
+}
+
+static const fc_rpc_handler node_handlers[] = {{.method = FC_METHOD_SET_DESIRED, .request = on_set_desired}};
+static const fc_rpc_service node_service = {node_handlers, FC_COUNT(node_handlers), NULL};
+
 static fc_rpc_client *
 dial(const fc_principal *peer)
 {
     char address[32];
     fc_rpc_client *client = NULL;
-    fc_rpc_options options = {.loop = loop, .identify = identify_coordinator};
+    fc_rpc_options options = {
+        .loop = loop, .identify = identify_coordinator, .services = &node_service, .service_count = 1};
     fc_rpc_backoff backoff = {.once = true};
     next_peer = *peer;
     (void)snprintf(address, sizeof address, "127.0.0.1:%u", fc_rpc_server_port(server));
@@ -88,11 +105,13 @@ dial_as(fc_role role, const char *name)
 }
 
 static fc_err
-call(fc_rpc_client *client, fc_method_id method, const ProtobufCMessage *request,
-     ProtobufCMessage **ret_reply, fc_fail *fail)
+call(fc_rpc_client *client, fc_method_id method, const ProtobufCMessage *request, void *ret_reply,
+     fc_fail *fail)
 {
-    *ret_reply = NULL;
-    return fc_rpc_unary(client, method, request, 5000, ret_reply, fail);
+    ProtobufCMessage *reply = NULL;
+    fc_err err = fc_rpc_unary(client, method, request, 5000, &reply, fail);
+    *(ProtobufCMessage **)ret_reply = reply;
+    return err;
 }
 
 static void
@@ -121,11 +140,11 @@ hello(fc_rpc_client *node, const char *id, const char *scale_set, Fcpb__HelloRes
     instance.region = (char *)"mars";
     request.protocol_version = 1;
     request.instance = &instance;
-    return call(node, FC_METHOD_HELLO, &request.base, (ProtobufCMessage **)ret_hello, fail);
+    return call(node, FC_METHOD_HELLO, &request.base, ret_hello, fail);
 }
 
 static fc_token
-create_token(fc_rpc_client *alice, bool approval)
+create_token(bool approval)
 {
     Fcpb__CreateTokenRequest request = FCPB__CREATE_TOKEN_REQUEST__INIT;
     Fcpb__CreatedToken *created;
@@ -136,7 +155,7 @@ create_token(fc_rpc_client *alice, bool approval)
     request.uses = 5;
     request.ttl_ms = 60000;
     request.approval = approval;
-    if (call(alice, FC_METHOD_CREATE_TOKEN, &request.base, (ProtobufCMessage **)&created, &fail) != FC_OK)
+    if (call(alice, FC_METHOD_CREATE_TOKEN, &request.base, &created, &fail) != FC_OK)
         fail_msg("%s", fail.text);
     assert_int_equal(fc_token_parse(created->text, &token, NULL), FC_OK);
     assert_string_equal(created->token->id, token.id);
@@ -160,7 +179,7 @@ enrol(fc_rpc_client *stranger, const fc_token *token, const char *id, fc_key **k
     request.token_secret = (ProtobufCBinaryData){sizeof secret.secret, secret.secret};
     request.instance_id = (char *)(uintptr_t)id;
     request.csr_pem = (ProtobufCBinaryData){fc_buf_size(&csr), (uint8_t *)(uintptr_t)fc_buf_bytes(&csr)};
-    fc_err err = call(stranger, FC_METHOD_ENROL, &request.base, (ProtobufCMessage **)ret_answer, fail);
+    fc_err err = call(stranger, FC_METHOD_ENROL, &request.base, ret_answer, fail);
     fc_buf_fini(&csr);
     return err;
 }
@@ -235,6 +254,7 @@ set_up(void **state)
                               .user = &service};
     assert_int_equal(fc_rpc_server_new(&options, "127.0.0.1:0", &server, NULL), FC_OK);
     service.server = server;
+    alice = dial_as(FC_ROLE_OPERATOR, "alice");
     return 0;
 }
 
@@ -242,19 +262,16 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    static const char *const files[] = {"ca.crt", "ca.key", "crl.pem", "index.json"};
+    fc_rpc_client_free(alice);
     fc_rpc_server_free(server);
     co_close(co);
     co_store_close(store);
     fc_loop_free(loop);
     co_config_fini(&config);
     fc_issuer_close(issuer);
-    for (size_t i = 0; i < FC_COUNT(files); i++) {
-        char *path = fc_sprintf("%s/%s", dir, files[i]);
-        (void)unlink(path);
-        free(path);
-    }
-    return rmdir(dir);
+    char command[80];
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    return system(command);
 }
 
 /* ---- tests ---- */
@@ -263,8 +280,7 @@ static void
 a_stranger_becomes_a_member_of_the_place_its_token_is_for(void **state)
 {
     (void)state;
-    fc_rpc_client *alice = dial_as(FC_ROLE_OPERATOR, "alice");
-    fc_token token = create_token(alice, false);
+    fc_token token = create_token(false);
     fc_principal peer = member(&token, "web-1");
     assert_string_equal(peer.scale_set, "web");
     assert_string_equal(peer.region, "eu");
@@ -287,7 +303,6 @@ a_stranger_becomes_a_member_of_the_place_its_token_is_for(void **state)
     assert_string_equal(answer->region, "mars");
     drop(answer);
     fc_rpc_client_free(unbound);
-    fc_rpc_client_free(alice);
     RUN_UNTIL(co->registry.online == 0);
 }
 
@@ -340,7 +355,7 @@ on_enrolment(const ProtobufCMessage *message, void *user)
 }
 
 static listed
-list_enrolments(fc_rpc_client *alice, bool all)
+list_enrolments(bool all)
 {
     listed l = {0};
     fc_fail fail = {0};
@@ -356,9 +371,8 @@ static void
 an_operator_sees_who_waits_and_lets_it_in(void **state)
 {
     (void)state;
-    fc_rpc_client *alice = dial_as(FC_ROLE_OPERATOR, "alice"),
-                  *stranger = dial_as(FC_ROLE_ANONYMOUS, "anonymous");
-    fc_token token = create_token(alice, true);
+    fc_rpc_client *stranger = dial_as(FC_ROLE_ANONYMOUS, "anonymous");
+    fc_token token = create_token(true);
     fc_key *key = NULL;
     Fcpb__EnrolResponse *answer;
     Fcpb__Enrolment *decided;
@@ -366,26 +380,24 @@ an_operator_sees_who_waits_and_lets_it_in(void **state)
     assert_int_equal(enrol(stranger, &token, "web-1", &key, &answer, &fail), FC_OK);
     assert_int_equal(answer->result_case, FCPB__ENROL_RESPONSE__RESULT_PENDING);
     assert_true(answer->pending->retry_after_ms >= CO_ENROL_RETRY_MIN_MS);
-    listed l = list_enrolments(alice, false);
+    listed l = list_enrolments(false);
     assert_int_equal(l.count, 1);
     assert_string_equal(l.id, answer->pending->enrolment_id);
     drop(answer);
     Fcpb__DecideEnrolmentRequest decide = FCPB__DECIDE_ENROLMENT_REQUEST__INIT;
     decide.id = l.id;
     decide.approve = true;
-    assert_int_equal(
-        call(alice, FC_METHOD_DECIDE_ENROLMENT, &decide.base, (ProtobufCMessage **)&decided, &fail), FC_OK);
+    assert_int_equal(call(alice, FC_METHOD_DECIDE_ENROLMENT, &decide.base, &decided, &fail), FC_OK);
     assert_int_equal(decided->state, FCPB__ENROLMENT_STATE__ENROLMENT_STATE_APPROVED);
     assert_string_equal(decided->decided_by, "operator/alice");
     drop(decided);
     assert_int_equal(enrol(stranger, &token, "web-1", &key, &answer, &fail), FC_OK);
     assert_int_equal(answer->result_case, FCPB__ENROL_RESPONSE__RESULT_ISSUED);
     drop(answer);
-    assert_int_equal(list_enrolments(alice, false).count, 0);
-    assert_int_equal(list_enrolments(alice, true).state, FCPB__ENROLMENT_STATE__ENROLMENT_STATE_ISSUED);
+    assert_int_equal(list_enrolments(false).count, 0);
+    assert_int_equal(list_enrolments(true).state, FCPB__ENROLMENT_STATE__ENROLMENT_STATE_ISSUED);
     fc_key_free(key);
     fc_rpc_client_free(stranger);
-    fc_rpc_client_free(alice);
 }
 
 static fc_err
@@ -398,7 +410,7 @@ renew(fc_rpc_client *node, const char *id, fc_fail *fail)
     assert_int_equal(fc_key_csr(key, id, &csr, NULL), FC_OK);
     Fcpb__RenewRequest request = FCPB__RENEW_REQUEST__INIT;
     request.csr_pem = (ProtobufCBinaryData){fc_buf_size(&csr), (uint8_t *)(uintptr_t)fc_buf_bytes(&csr)};
-    fc_err err = call(node, FC_METHOD_RENEW, &request.base, (ProtobufCMessage **)&answer, fail);
+    fc_err err = call(node, FC_METHOD_RENEW, &request.base, &answer, fail);
     if (err == FC_OK) {
         assert_int_equal(answer->result_case, FCPB__ENROL_RESPONSE__RESULT_ISSUED);
         assert_string_equal(answer->issued->scale_set, "web");
@@ -413,8 +425,7 @@ static void
 a_renewed_connection_is_its_new_certificate_s(void **state)
 {
     (void)state;
-    fc_rpc_client *alice = dial_as(FC_ROLE_OPERATOR, "alice");
-    fc_token token = create_token(alice, false);
+    fc_token token = create_token(false);
     fc_principal before = member(&token, "web-1"), after = {0};
     fc_rpc_client *node = dial(&before);
     fc_fail fail = {0};
@@ -427,28 +438,31 @@ a_renewed_connection_is_its_new_certificate_s(void **state)
     assert_string_equal(after.name, "web-1");
     assert_string_equal(after.scale_set, "web");
     fc_rpc_client_free(node);
-    fc_rpc_client_free(alice);
+}
+
+static fc_err
+remove_instance(fc_rpc_client *who, bool force, Fcpb__RemovedInstance **ret_removed, fc_fail *fail)
+{
+    Fcpb__RemoveInstanceRequest request = FCPB__REMOVE_INSTANCE_REQUEST__INIT;
+    request.instance = (char *)"web-1";
+    request.force = force;
+    return call(who, FC_METHOD_REMOVE_INSTANCE, &request.base, ret_removed, fail);
 }
 
 static void
 who_is_removed_is_cut_off_and_stays_out(void **state)
 {
     (void)state;
-    fc_rpc_client *alice = dial_as(FC_ROLE_OPERATOR, "alice");
-    fc_token token = create_token(alice, false);
+    fc_token token = create_token(false);
     fc_principal peer = member(&token, "web-1");
     fc_rpc_client *node = dial(&peer);
     Fcpb__HelloResponse *answer;
     Fcpb__RemovedInstance *removed;
     fc_fail fail = {0};
-    Fcpb__RemoveInstanceRequest request = FCPB__REMOVE_INSTANCE_REQUEST__INIT;
-    request.instance = (char *)"web-1";
     assert_int_equal(hello(node, "web-1", "web", &answer, &fail), FC_OK);
     drop(answer);
-    assert_int_equal(
-        call(node, FC_METHOD_REMOVE_INSTANCE, &request.base, (ProtobufCMessage **)&removed, &fail),
-        FC_ERR_DENIED);
-    if (call(alice, FC_METHOD_REMOVE_INSTANCE, &request.base, (ProtobufCMessage **)&removed, &fail) != FC_OK)
+    assert_int_equal(remove_instance(node, false, &removed, &fail), FC_ERR_DENIED);
+    if (remove_instance(alice, false, &removed, &fail) != FC_OK)
         fail_msg("%s", fail.text);
     assert_string_equal(removed->id, "web-1");
     assert_int_equal(removed->certificates_revoked, 1);
@@ -464,16 +478,13 @@ who_is_removed_is_cut_off_and_stays_out(void **state)
     assert_int_equal(renew(node, "web-1", &fail), FC_ERR_DENIED);
     fc_rpc_client_free(node);
     assert_int_equal(co->counters.hellos_removed, 2);
-    assert_int_equal(
-        call(alice, FC_METHOD_REMOVE_INSTANCE, &request.base, (ProtobufCMessage **)&removed, &fail),
-        FC_ERR_NOT_FOUND);
+    assert_int_equal(remove_instance(alice, false, &removed, &fail), FC_ERR_NOT_FOUND);
     fc_principal anew = member(&token, "web-1");
     node = dial(&anew);
     assert_int_equal(hello(node, "web-1", "web", &answer, &fail), FC_OK);
     drop(answer);
     assert_int_equal(co->registry.online, 1);
     fc_rpc_client_free(node);
-    fc_rpc_client_free(alice);
     RUN_UNTIL(co->registry.online == 0);
 }
 
@@ -486,12 +497,40 @@ count_message(const ProtobufCMessage *message, void *user)
 }
 
 static void
+a_removed_node_hears_that_nothing_is_wanted_any_more(void **state)
+{
+    (void)state;
+    fc_token token = create_token(false);
+    fc_principal peer = member(&token, "web-1");
+    fc_rpc_client *node = dial(&peer);
+    Fcpb__HelloResponse *answer;
+    Fcpb__RemovedInstance *removed;
+    fc_fail fail = {0};
+    fc_definition definition =
+        fixture_definition("{name: job, target: {scaleSet: web}, timeLimitInSeconds: 60}");
+    co_create create = {"operator/alice", "", &definition, false};
+    co_created created = {0};
+    assert_int_equal(hello(node, "web-1", "web", &answer, &fail), FC_OK);
+    drop(answer);
+    assert_int_equal(co_create_capture(co, &create, &created, &fail), FC_OK);
+    co_created_fini(&created);
+    fc_definition_fini(&definition);
+    RUN_UNTIL(last_told == 1);
+    assert_int_equal(remove_instance(alice, false, &removed, &fail), FC_ERR_STATE);
+    assert_int_equal(remove_instance(alice, true, &removed, &fail), FC_OK);
+    assert_int_equal(removed->captures_ended, 1);
+    drop(removed);
+    RUN_UNTIL(fc_rpc_client_conn(node) == NULL);
+    assert_int_equal(last_told, 0);
+    fc_rpc_client_free(node);
+}
+
+static void
 a_thousand_tokens_are_listed_and_one_is_revoked(void **state)
 {
     (void)state;
     enum { COUNT = 1000 };
     static const uint8_t pin[FC_TOKEN_PIN_SIZE] = {0};
-    fc_rpc_client *alice = dial_as(FC_ROLE_OPERATOR, "alice");
     co_token_request create = {"operator/alice", "web", "eu", 1, 60000, false, pin};
     co_token_row row;
     char text[FC_TOKEN_TEXT_SIZE];
@@ -502,8 +541,7 @@ a_thousand_tokens_are_listed_and_one_is_revoked(void **state)
         assert_int_equal(co_token_create(co, &create, &row, text, NULL), FC_OK);
     Fcpb__RevokeTokenRequest revoke = FCPB__REVOKE_TOKEN_REQUEST__INIT;
     revoke.id = row.id;
-    assert_int_equal(call(alice, FC_METHOD_REVOKE_TOKEN, &revoke.base, (ProtobufCMessage **)&revoked, &fail),
-                     FC_OK);
+    assert_int_equal(call(alice, FC_METHOD_REVOKE_TOKEN, &revoke.base, &revoked, &fail), FC_OK);
     assert_true(revoked->revoked);
     drop(revoked);
     Fcpb__ListTokensRequest list = FCPB__LIST_TOKENS_REQUEST__INIT;
@@ -515,7 +553,6 @@ a_thousand_tokens_are_listed_and_one_is_revoked(void **state)
     assert_int_equal(
         fc_rpc_stream(alice, FC_METHOD_LIST_TOKENS, &list.base, 20000, count_message, &count, &fail), FC_OK);
     assert_int_equal(count, COUNT);
-    fc_rpc_client_free(alice);
 }
 
 static void
@@ -525,8 +562,7 @@ without_the_key_of_the_ca_every_call_says_so(void **state)
     static const fc_method_id unary[] = {FC_METHOD_CREATE_TOKEN, FC_METHOD_REVOKE_TOKEN,
                                          FC_METHOD_DECIDE_ENROLMENT, FC_METHOD_REMOVE_INSTANCE};
     static const fc_method_id lists[] = {FC_METHOD_LIST_TOKENS, FC_METHOD_LIST_ENROLMENTS};
-    fc_rpc_client *alice = dial_as(FC_ROLE_OPERATOR, "alice"),
-                  *stranger = dial_as(FC_ROLE_ANONYMOUS, "anonymous");
+    fc_rpc_client *stranger = dial_as(FC_ROLE_ANONYMOUS, "anonymous");
     fc_token token = {.id = "0123456789abcdef"};
     fc_key *key = NULL;
     fc_fail fail = {0};
@@ -548,7 +584,6 @@ without_the_key_of_the_ca_every_call_says_so(void **state)
     assert_int_equal(enrol(stranger, &token, "web-1", &key, &answer, &fail), FC_ERR_STATE);
     fc_key_free(key);
     fc_rpc_client_free(stranger);
-    fc_rpc_client_free(alice);
 }
 
 int
@@ -561,6 +596,7 @@ main(void)
         TEST(an_operator_sees_who_waits_and_lets_it_in),
         TEST(a_renewed_connection_is_its_new_certificate_s),
         TEST(who_is_removed_is_cut_off_and_stays_out),
+        TEST(a_removed_node_hears_that_nothing_is_wanted_any_more),
         TEST(a_thousand_tokens_are_listed_and_one_is_revoked),
         TEST(without_the_key_of_the_ca_every_call_says_so),
     };

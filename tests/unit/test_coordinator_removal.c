@@ -178,6 +178,8 @@ captures_that_run_hold_a_removal_up_unless_it_is_forced(void **state)
     assert_non_null(co_registry_find(&f.co->registry, "web-1"));
     assert_int_equal(remove_instance("web-1", true, &removed, &fail), FC_OK);
     assert_int_equal(removed.captures_ended, 1);
+    assert_int_equal(one.told_count, 0); /* its last desired state: nothing */
+    assert_true(one.closed);
     fixture_check_folds(&f);
     const co_part *part = strcmp(job->parts[0].instance->id, "web-1") == 0 ? &job->parts[0] : &job->parts[1];
     assert_int_equal(part->status.state, FC_STATE_FAILED);
