@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWER_TIMEOUT_MS = 30000 };
+enum { ANSWER_TIMEOUT_MS = 30000, KEY_SHOWN = 32 };
 
 static const char *
 or_dash(const char *text)
@@ -54,15 +54,16 @@ enrolments_table(const cli_enrolments *enrolments)
         {"STATE", 0, 0},
         {"INSTANCE", 0, 0},
         {"NAME", 0, 7},
-        {"SCALE SET", 0, 1},
-        {"REGION", 0, 2},
-        {"ADDRESS", 0, 3},
-        {"REQUESTED", 0, 4},
-        {"TOKEN", 0, 8},
-        {"DECIDED BY", CLI_WHEN_SET, 5},
-        {"DECIDED", CLI_WHEN_SET, 9},
-        {"CERTIFICATE EXPIRES", CLI_WHEN_SET, 6},
-        {"KEY SHA256", 0, 10},
+        {"SCALE SET", 0, 2},
+        {"REGION", 0, 3},
+        {"ADDRESS", 0, 4},
+        {"REQUESTED", 0, 5},
+        {"TOKEN", 0, 9},
+        {"DECIDED BY", CLI_WHEN_SET, 6},
+        {"DECIDED", CLI_WHEN_SET, 10},
+        {"CERTIFICATE EXPIRES", CLI_WHEN_SET, 8},
+        {"KEY", CLI_TABLE_ONLY, 1}, /* what is to be compared: 128 bits are enough for people */
+        {"KEY SHA256", CLI_TSV_ONLY, 0},
     };
     cli_table *table = cli_table_new(columns, FC_COUNT(columns));
     for (size_t i = 0; i < enrolments->count; i++) {
@@ -82,7 +83,8 @@ enrolments_table(const cli_enrolments *enrolments)
         cli_table_cell(table, 9, "%s", or_dash(enrolment->decided_by));
         cli_table_cell(table, 10, "%s", fc_wall_text(enrolment->decided, time));
         cli_table_cell(table, 11, "%s", fc_wall_text(enrolment->certificate_expires, time));
-        cli_table_cell(table, 12, "%s", or_dash(enrolment->key_sha256));
+        cli_table_cell(table, 12, "%.*s", KEY_SHOWN, or_dash(enrolment->key_sha256));
+        cli_table_cell(table, 13, "%s", or_dash(enrolment->key_sha256));
     }
     return table;
 }

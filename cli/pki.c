@@ -75,12 +75,14 @@ bound_name(const cli_args *args, cli_option_id id, fc_role role, const char **re
     if (name == NULL)
         return FC_OK;
     if (role != FC_ROLE_NODE)
-        return fc_fail_set(fail, FC_ERR_INVALID, "--%s \"%.80s\" binds a node's certificate, not one of role %s",
+        return fc_fail_set(fail, FC_ERR_INVALID,
+                           "--%s \"%.80s\" binds a node's certificate, not one of role %s",
                            cli_options[id].name, name, fc_role_name(role));
     if (!fc_name_check(name))
-        return fc_fail_set(fail, FC_ERR_INVALID,
-                           "--%s \"%.80s\" cannot be bound: 1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit",
-                           cli_options[id].name, name);
+        return fc_fail_set(
+            fail, FC_ERR_INVALID,
+            "--%s \"%.80s\" cannot be bound: 1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or digit",
+            cli_options[id].name, name);
     *ret_name = name;
     return FC_OK;
 }

@@ -99,7 +99,7 @@ note_created(const cli_run *run, const cli_token *token, const char *text)
              token->scale_set, token->region, fc_wall_text(token->expires, time),
              token->approval ? "; each waits for fleetcap enrolment approve" : "");
     cli_note(out, "%-12s %s", "context", place);
-    cli_note(out, "It is shown this once. On the instance, as root:\n");
+    cli_note(out, "It is shown this once. On the instance, as root:");
     cli_note(out, "fleetcap-node enroll --coordinator %s --token %s", cli_session_coordinator(run->session),
              text);
     free(place);
