@@ -21,6 +21,7 @@ struct nd_link {
     fc_loop *loop;         /* borrowed */
     nd_node *node;         /* borrowed */
     fc_rpc_client *client; /* owned */
+    fc_rpc_backoff backoff;
     fc_rpc_service service;
     fc_rpc_conn *conn; /* weak: cleared by on_close */
     bool ready;
@@ -508,15 +509,15 @@ nd_link_new(const nd_link_options *options, nd_link **ret_link, fc_fail *fail)
                           .user = link,
                           .explain = options->explain_tls != NULL ? fc_tls_last_failure : NULL,
                           .explain_tls = options->explain_tls};
-    fc_rpc_backoff backoff = options->backoff;
-    if (backoff.first_ms == 0)
-        backoff.first_ms = ND_BACKOFF_FIRST_MS;
-    if (backoff.max_ms == 0)
-        backoff.max_ms = ND_BACKOFF_MAX_MS;
+    link->backoff = options->backoff;
+    if (link->backoff.first_ms == 0)
+        link->backoff.first_ms = ND_BACKOFF_FIRST_MS;
+    if (link->backoff.max_ms == 0)
+        link->backoff.max_ms = ND_BACKOFF_MAX_MS;
     fc_err err = find_coordinator(link, options->coordinator, fail);
     if (err == FC_OK) {
         nd_node_set_link(options->node, node_changed, own_endpoints, link);
-        err = fc_rpc_client_new(&rpc, options->coordinator, &backoff, &link->client, fail);
+        err = fc_rpc_client_new(&rpc, options->coordinator, &link->backoff, &link->client, fail);
     }
     if (err != FC_OK)
         nd_link_free(link);
@@ -548,6 +549,13 @@ bool
 nd_link_ready(const nd_link *link)
 {
     return link->ready;
+}
+
+void
+nd_link_rest(nd_link *link, bool rest)
+{
+    static const fc_rpc_backoff resting = {.first_ms = ND_BACKOFF_REST_MS, .max_ms = ND_BACKOFF_REST_MS};
+    fc_rpc_client_set_backoff(link->client, rest ? &resting : &link->backoff);
 }
 
 fc_rpc_call *

@@ -26,6 +26,7 @@ enum {
     /* After a coordinator's restart the whole fleet is to be back within 5 s. */
     ND_BACKOFF_FIRST_MS = 250,
     ND_BACKOFF_MAX_MS = 3000,
+    ND_BACKOFF_REST_MS = 5 * 60 * 1000,
 };
 
 typedef struct nd_link_options {
@@ -42,6 +43,9 @@ FC_MUST_USE fc_err nd_link_new(const nd_link_options *options, nd_link **ret_lin
 void nd_link_free(nd_link *link);
 /* Hello has been answered. */
 bool nd_link_ready(const nd_link *link);
+/* Our certificate has ended: until that changes, an attempt is made within a random time of at most ND_BACKOFF_REST_MS,
+ * so that a fleet that all ended at once does not keep its coordinator busy with refusing it. */
+void nd_link_rest(nd_link *link, bool rest);
 /* A call of somebody else's on the connection, as fc_rpc_call_new; NULL when it is not ready. */
 fc_rpc_call *nd_link_call(nd_link *link, fc_method_id method, const ProtobufCMessage *message, uint32_t timeout_ms,
                           const fc_rpc_call_ops *ops, void *user);

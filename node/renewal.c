@@ -87,9 +87,22 @@ failed(nd_renewal *r, const char *why)
 }
 
 static void
+set_ended(nd_renewal *r, bool ended)
+{
+    char at[FC_TIME_TEXT_SIZE];
+    if (r->ended == ended)
+        return;
+    r->ended = ended;
+    nd_link_rest(r->link, ended);
+    if (ended)
+        fc_log(FC_LOG_ERROR, "the certificate ended at %s: enrol again: fleetcap-node enroll",
+               fc_wall_text(r->plan.end, at));
+}
+
+static void
 plan_anew(nd_renewal *r)
 {
-    r->ended = false;
+    set_ended(r, false);
     r->plan = nd_renewal_plan_make(r->own.not_before, r->own.principal.not_after, now(r), random_number(r));
 }
 
@@ -195,31 +208,13 @@ ask(nd_renewal *r)
 }
 
 static void
-say_ended(nd_renewal *r)
-{
-    char at[FC_TIME_TEXT_SIZE];
-    if (r->ended)
-        return;
-    r->ended = true;
-    fc_log(FC_LOG_ERROR, "the certificate ended at %s: enrol again: fleetcap-node enroll",
-           fc_wall_text(r->plan.end, at));
-}
-
-static void
 fire(fc_timer *timer)
 {
     nd_renewal *r = FC_CONTAINER(timer, nd_renewal, timer);
-    switch (nd_renewal_plan_state(&r->plan, now(r))) {
-    case ND_RENEWAL_WAITS:
-        break;
-    case ND_RENEWAL_DUE: /* without a connection it is looked at again soon */
-        if (r->call == NULL && nd_link_ready(r->link))
-            ask(r);
-        break;
-    case ND_RENEWAL_ENDED:
-        say_ended(r);
-        break;
-    }
+    nd_renewal_state state = nd_renewal_plan_state(&r->plan, now(r));
+    set_ended(r, state == ND_RENEWAL_ENDED); /* or no longer: clocks are set */
+    if (state == ND_RENEWAL_DUE && r->call == NULL && nd_link_ready(r->link))
+        ask(r); /* without a connection it is looked at again soon */
     tell(r);
     wait_on(r);
 }
@@ -245,7 +240,7 @@ nd_renewal_new(const nd_renewal_options *options, nd_renewal **ret_renewal, fc_f
     }
     plan_anew(r);
     if (nd_renewal_plan_state(&r->plan, now(r)) == ND_RENEWAL_ENDED)
-        say_ended(r);
+        set_ended(r, true);
     else
         fc_log(FC_LOG_NOTICE, "certificate good until %s, to be renewed at %s",
                fc_wall_text(r->plan.end, until), fc_wall_text(r->plan.due, due));

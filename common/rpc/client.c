@@ -200,6 +200,14 @@ make_dialer(fc_rpc_client *client, fc_fail *fail)
     return err;
 }
 
+static void
+take_backoff(fc_rpc_client *client, const fc_rpc_backoff *backoff)
+{
+    uint32_t first_ms = backoff != NULL ? backoff->first_ms : 0, max_ms = backoff != NULL ? backoff->max_ms : 0;
+    client->backoff.first_ms = first_ms > 0 ? first_ms : BACKOFF_FIRST_MS;
+    client->backoff.max_ms = max_ms > 0 ? max_ms : BACKOFF_MAX_MS;
+}
+
 fc_err
 fc_rpc_client_new(const fc_rpc_options *options, const char *address, const fc_rpc_backoff *backoff,
                   fc_rpc_client **ret_client, fc_fail *fail)
@@ -209,12 +217,8 @@ fc_rpc_client_new(const fc_rpc_options *options, const char *address, const fc_r
     client->address = fc_strdup(address);
     client->dialled.run = dial_run;
     client->retry.fire = on_retry;
-    if (backoff != NULL)
-        client->backoff = *backoff;
-    if (client->backoff.first_ms == 0)
-        client->backoff.first_ms = BACKOFF_FIRST_MS;
-    if (client->backoff.max_ms == 0)
-        client->backoff.max_ms = BACKOFF_MAX_MS;
+    client->backoff.once = backoff != NULL && backoff->once;
+    take_backoff(client, backoff);
     fc_err err = make_dialer(client, fail);
     if (err != FC_OK) {
         fc_rpc_client_free(client);
@@ -248,6 +252,15 @@ fc_rpc_client_free(fc_rpc_client *client)
         nng_stream_dialer_free(dialer);
     free(client->address);
     free(client);
+}
+
+void
+fc_rpc_client_set_backoff(fc_rpc_client *client, const fc_rpc_backoff *backoff)
+{
+    take_backoff(client, backoff);
+    client->attempts = 0;
+    if (client->retry.slot != 0)
+        (void)schedule(client);
 }
 
 fc_rpc_conn *

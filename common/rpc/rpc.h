@@ -216,6 +216,8 @@ typedef struct fc_rpc_backoff {
 /* address: "coordinator.example:7443", "10.77.0.1:7443", "[fd00::1]:7443". Starts connecting at once. */
 FC_MUST_USE fc_err fc_rpc_client_new(const fc_rpc_options *options, const char *address,
                                      const fc_rpc_backoff *backoff, fc_rpc_client **ret_client, fc_fail *fail);
+/* From now on it waits like this between attempts (`once` stays as it is); a wait that has begun begins anew. */
+void fc_rpc_client_set_backoff(fc_rpc_client *client, const fc_rpc_backoff *backoff);
 /* NULL while there is none. */
 fc_rpc_conn *fc_rpc_client_conn(const fc_rpc_client *client);
 /* Like fc_rpc_server_free. */
