@@ -81,6 +81,8 @@ within 10 "and is back" online app-1
 that "with another certificate" test "$(serial_of "$pem")" != "$serial"
 equal "for which the token was used again" "used up 2" "$(token_field "$token" '"\(.state) \(.used)"')"
 
-for step in '(token.*create|create.*token).*operator/admin' 'enrol.*app-1' 'remove.*operator/admin.*app-1'; do
+for step in '^token-create.operator/admin.[0-9a-f]{16}.ok' '^enrol-issued.anonymous/anonymous.app-1.ok' \
+    '^instance-remove.operator/admin.app-1.ok' '^create.operator/admin.job.ok'; do
     that "the audit log has $step" audited "$step"
 done
+equal "with every certificate" 2 "$(audit | grep -c '^enrol-issued|')"

@@ -60,6 +60,7 @@ equal "who is not approved in time gives up: $(tail -n 1 <<<"$said")" 5 "$status
 that "and may ask again: it is approved meanwhile" fleetcap enrolment approve app-5
 that "and enrols with the same token" fleet enrol app-5 -- --token "$token"
 within 10 "and is online" online app-5
-for step in 'approve.*operator/admin' 'deny.*operator/admin|denied' 'enrol.*app-3'; do
+for step in '^enrol-asked.*app-1' '^enrol-approved.operator/admin.*app-1' '^enrol-denied.operator/admin.*app-2' '^enrol-issued.*app-3' \
+    '^token-revoke.operator/admin'; do
     that "the audit log has $step" audited "$step"
 done
