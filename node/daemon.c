@@ -46,6 +46,10 @@ typedef struct daemon_state {
 static fc_err
 open_tls(const nd_config *config, fc_tls **ret_tls, fc_fail *fail)
 {
+    if (config->state_dir != NULL && access(config->certificate, F_OK) != 0 && errno == ENOENT)
+        return fc_fail_set(fail, FC_ERR_NOT_FOUND,
+                           "this machine is not enrolled: there is no %.120s yet (fleetcap-node enroll)",
+                           config->certificate);
     fc_tls_files files = {.ca = config->ca,
                           .certificate = config->certificate,
                           .key = config->key,
