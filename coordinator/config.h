@@ -15,9 +15,9 @@ typedef struct co_config {
     char *ca;
     char *certificate;
     char *key;
-    char *crl;  /* NULL = no revocation list */
+    char *crl;    /* NULL = no revocation list */
     char *ca_key; /* NULL = enrolment is off */
-    char *name; /* NULL = the certificate's */
+    char *name;   /* NULL = the certificate's */
     char *log_level;
     uint64_t certificate_life_ms;
     uint64_t lease_ms;

@@ -66,7 +66,7 @@
     X(instances_removed, "instances removed by operators")                                                   \
     X(removals_refused, "removals refused: no such instance, or captures that are not over")                 \
     X(crl_failures, "revocation lists that could not be written; they are tried again")                      \
-    X(crl_left_out, "revoked certificates that the last list has no room for; their Hello is refused")        \
+    X(crl_left_out, "revoked certificates that the last list has no room for; their Hello is refused")       \
     X(audit_dropped, "refusals that are only counted: too many in a minute for the audit log")               \
     X(store_commits, "transactions committed")                                                               \
     X(store_failures, "transactions that failed")

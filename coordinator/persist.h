@@ -16,7 +16,12 @@
 
 struct co;
 
-enum { CO_FLUSH_URGENT_MS = 20, CO_FLUSH_LAZY_MS = 1000, CO_REFUSALS_PER_MINUTE = 600, CO_STRANGERS_PER_MINUTE = 60 };
+enum {
+    CO_FLUSH_URGENT_MS = 20,
+    CO_FLUSH_LAZY_MS = 1000,
+    CO_REFUSALS_PER_MINUTE = 600,
+    CO_STRANGERS_PER_MINUTE = 60,
+};
 
 /* Told when everything marked before it is durable, or that it could not be stored. */
 typedef struct co_flush_wait {

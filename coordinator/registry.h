@@ -97,10 +97,11 @@ void co_registry_join(struct co *co, co_instance *instance, void *link);
 /* `link` is gone. Nothing happens when a newer one took its place. */
 void co_registry_leave(struct co *co, co_instance *instance, const void *link);
 void co_registry_heard(struct co *co, co_instance *instance);
-/* It is no longer of the fleet: nothing finds it from now on but co_registry_find_any. It has left, and has no parts. When it is
- * admitted again it is the same object. Freed once nothing refers to it. */
+/* It is no longer of the fleet: nothing finds it from now on but co_registry_find_any. It has left, and has no
+ * parts. When it is admitted again it is the same object. Freed once nothing refers to it. */
 void co_registry_remove(struct co *co, co_instance *instance);
-/* Marks who has fallen silent, and frees removed ones that nothing refers to any more. Once a second or so. */
+/* Marks who has fallen silent, and frees removed ones that nothing refers to any more. Once a second or so.
+ */
 void co_registry_sweep(struct co *co);
 
 co_instance *co_registry_find(const co_registry *registry, const char *id); /* NULL when unknown */

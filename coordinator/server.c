@@ -31,8 +31,9 @@ struct co_server {
     fc_rpc_server *rpc;
     co_service service;
     fc_rpc_service services[5];
-    fc_issuer *issuer;             /* NULL without ca_key */
-    struct timespec issuer_read[2]; /* modification times of the CA's certificate and key, when they were read */
+    fc_issuer *issuer; /* NULL without ca_key */
+    struct timespec
+        issuer_read[2]; /* modification times of the CA's certificate and key, when they were read */
     fc_timer credentials_timer;
     fc_timer expiry_timer;
 };
@@ -73,7 +74,8 @@ check_peer(fc_rpc_conn *conn, void *user)
     co_server *server = user;
     const fc_principal *peer = fc_rpc_conn_peer(conn);
     fc_fail why = {0};
-    if (peer->role == FC_ROLE_NONE || peer->role == FC_ROLE_ANONYMOUS || fc_tls_check(server->tls, peer, &why) == FC_OK)
+    if (peer->role == FC_ROLE_NONE || peer->role == FC_ROLE_ANONYMOUS ||
+        fc_tls_check(server->tls, peer, &why) == FC_OK)
         return;
     char who[FC_PRINCIPAL_TEXT_SIZE];
     fc_principal_text(peer, who);
@@ -97,7 +99,8 @@ on_crl_changed(void *user)
     if (fc_tls_reload(server->tls, &fail) == FC_OK)
         check_peers(server);
     else
-        fc_log(FC_LOG_ERROR, "the revocation list is not in force, the credentials stay as they are: %s", fail.text);
+        fc_log(FC_LOG_ERROR, "the revocation list is not in force, the credentials stay as they are: %s",
+               fail.text);
 }
 
 /* ---- the issuer ---- */
@@ -130,8 +133,8 @@ open_issuer(co_server *server, fc_fail *fail)
     return FC_OK;
 }
 
-/* The CA changes hands: certificates come from the new one from now on, and it signs the revocation list, before the
- * credentials are read (which may no longer hold the old one). */
+/* The CA changes hands: certificates come from the new one from now on, and it signs the revocation list,
+ * before the credentials are read (which may no longer hold the old one). */
 static void
 reopen_issuer(co_server *server)
 {
@@ -155,7 +158,8 @@ issuer_changed(const co_server *server)
         return false;
     stamp_issuer(server->config, now);
     for (size_t i = 0; i < FC_COUNT(now); i++)
-        if (now[i].tv_sec != server->issuer_read[i].tv_sec || now[i].tv_nsec != server->issuer_read[i].tv_nsec)
+        if (now[i].tv_sec != server->issuer_read[i].tv_sec ||
+            now[i].tv_nsec != server->issuer_read[i].tv_nsec)
             return true;
     return false;
 }

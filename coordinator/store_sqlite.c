@@ -86,7 +86,8 @@ co_sqlite_failed(co_store *store, const char *doing, fc_fail *fail)
 fc_err
 co_sqlite_run(co_store *store, const char *sql, const char *doing, fc_fail *fail)
 {
-    return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? FC_OK : co_sqlite_failed(store, doing, fail);
+    return sqlite3_exec(store->db, sql, NULL, NULL, NULL) == SQLITE_OK ? FC_OK
+                                                                       : co_sqlite_failed(store, doing, fail);
 }
 
 fc_err
@@ -504,7 +505,8 @@ co_store_load(co_store *store, const co_store_visitor *visitor, fc_fail *fail)
         sqlite3_stmt *s = store->statements[tables[i].statement];
         int rc;
         while (err == FC_OK && (rc = sqlite3_step(s)) != SQLITE_DONE)
-            err = rc == SQLITE_ROW ? tables[i].visit(s, visitor, fail) : co_sqlite_failed(store, "be read", fail);
+            err = rc == SQLITE_ROW ? tables[i].visit(s, visitor, fail)
+                                   : co_sqlite_failed(store, "be read", fail);
         (void)sqlite3_reset(s);
     }
     return err;
