@@ -9,7 +9,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
 machine=$here/machine
-work=$(mktemp -d /var/tmp/fleetcap-packages-XXXXXX)
+work=/var/tmp/fleetcap-packages-$$
 root=$work/root
 packages=${PACKAGES:-$work/first}
 export MACHINE_OWNER=$$
@@ -36,6 +36,15 @@ within() { # seconds sentence command...
         sleep 0.2
     done
     ok "$sentence"
+}
+
+# What a run left that was killed: its machine goes with the next one that is made, its directory here.
+remove_leftovers() {
+    local left
+    "$machine" gc
+    for left in /var/tmp/fleetcap-packages-*; do
+        [[ ! -d $left || -d /proc/${left##*-} ]] || rm -rf --one-file-system "$left"
+    done
 }
 
 # ---- the machine
@@ -128,12 +137,23 @@ make_network() {
 }
 name_coordinator() { echo '127.0.0.1 fc.example' >>"$root/etc/hosts"; }
 
+# A token that is none stays a failure: it is not tried again and again, and stays to be looked at.
+is_refused() {
+    in_root bash -euc "$(block 2)" <<<"${token%.*}.AAAA" >/dev/null 2>&1 && die "enrolled with a token that is none"
+    is failed in_root systemctl is-active fleetcap-enroll || die "fleetcap-enroll is $(in_root systemctl is-active fleetcap-enroll)"
+    is 0 property fleetcap-enroll NRestarts || die "it is tried again"
+    [[ -e $root/etc/fleetcap/token ]] || die "the token is gone"
+    in_root systemctl reset-failed fleetcap-enroll
+    ok "a token that is refused is a failed unit"
+}
+
 enrols() {
     local token
     name_coordinator
     token=$(in_root bash -euc "$(block 1)" 2>"$work/setup" | tail -1)
     [[ $token == fct1.* ]] || die "no token: $(cat "$work/setup")"
     active fleetcap-coordinator || die "the coordinator does not run"
+    is_refused
     in_root bash -euc "$(block 2)" <<<"$token" || die "no enrolment: $(in_root journalctl -u fleetcap-enroll -o cat --no-pager)"
     within 10 "enrolled by its unit, the node runs" active fleetcap-node
     [[ ! -e $root/etc/fleetcap/token ]] || die "the token is still there"
@@ -147,6 +167,35 @@ enrols() {
     [[ -z $(in_root find /var/lib/fleetcap-node ! -user fleetcap-node) ]] || die "state that belongs to somebody else"
 }
 listed() { operator instance list -o json | jq -r '.[] | select(.online) | "\(.scaleSet) \(.region)"'; }
+
+# As in a golden image whose coordinator is not there yet; and for a machine that had been put out.
+enrols_when_it_can() {
+    local token
+    operator instance remove web-1 --yes -q >/dev/null
+    token=$(operator token create --scale-set web --region eu -q)
+    in_root systemctl stop fleetcap-node fleetcap-coordinator
+    rm -r "${root:?}"/var/lib/fleetcap-node/*
+    (umask 077 && printf '%s\n' "$token" >"$root/etc/fleetcap/token")
+    drop_in fleetcap-enroll 'ExecStart=\nExecStart=/usr/bin/fleetcap-node enroll --token-file %%d/token --wait 1s\nRestartSec=1s'
+    in_root systemctl start --no-block fleetcap-enroll
+    within 20 "without its coordinator it is tried again" tried_again
+    in_root systemctl start fleetcap-coordinator
+    within 20 "and enrols when that is there" active fleetcap-node
+    within 10 "and is online" is "web eu" listed
+    drop_in fleetcap-enroll
+}
+tried_again() { [[ $(property fleetcap-enroll NRestarts) -ge 2 ]]; }
+
+# Thirty seconds are long for a test: other settings for a while. Without lines they go.
+drop_in() { # unit [lines, a format of printf]
+    local directory=/run/systemd/system/$1.service.d
+    if [[ $# -gt 1 ]]; then
+        in_root sh -ec "mkdir -p '$directory' && printf '[Service]\n$2\n' >'$directory/test.conf'"
+    else
+        in_root rm -r "$directory"
+    fi
+    in_root systemctl daemon-reload
+}
 
 survives_a_reboot() {
     "$machine" kill "$root"
@@ -218,16 +267,15 @@ survives_crashes() {
     main=$(main_pid fleetcap-coordinator)
     in_root kill -SEGV "$main"
     within 20 "a coordinator that crashed is started again" other_than fleetcap-coordinator "$main"
-    # A daemon that hangs says nothing any more: the watchdog notices. Thirty seconds are long for a test.
-    in_root sh -ec 'mkdir -p /run/systemd/system/fleetcap-coordinator.service.d
-        printf "[Service]\nWatchdogSec=3s\n" >/run/systemd/system/fleetcap-coordinator.service.d/test.conf
-        systemctl daemon-reload && systemctl restart fleetcap-coordinator'
+    # A daemon that hangs says nothing any more: the watchdog notices.
+    drop_in fleetcap-coordinator 'WatchdogSec=3s'
+    in_root systemctl restart fleetcap-coordinator
     main=$(main_pid fleetcap-coordinator)
     in_root kill -STOP "$main"
     within 30 "a coordinator that hangs is started again" other_than fleetcap-coordinator "$main"
     in_root journalctl -u fleetcap-coordinator -o cat --no-pager >"$work/journal"
     grep -q 'Watchdog timeout' "$work/journal" || die "it was not the watchdog"
-    in_root sh -ec 'rm -r /run/systemd/system/fleetcap-coordinator.service.d && systemctl daemon-reload'
+    drop_in fleetcap-coordinator
     within 20 "the capture goes on through all of it" is RUNNING capture crash .state
     operator capture stop crash -q >/dev/null
 }
@@ -284,6 +332,8 @@ goes_without_a_trace() {
 
 main() {
     local base
+    remove_leftovers
+    mkdir "$work"
     trap finish EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
@@ -301,6 +351,7 @@ main() {
     boots_unconfigured
     enrols
     survives_a_reboot
+    enrols_when_it_can
     units_hold
     captures
     survives_crashes
