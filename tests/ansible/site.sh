@@ -120,6 +120,9 @@ captures() {
     that "a capture on one instance" operator capture create job --include web-us-1 --filter protocol=UDP,localPort=9999 --time-limit 1h -q
     send web-us-1 20
     within 10 "captures" "web-us-1 RUNNING 20" captured job
+    that "a key of its configuration is changed" play site.yml --limit web-us-1 -e '{"fleetcap_node_settings": {"disk_floor": "32MiB"}}'
+    that "but the restart waits for the capture" on web-us-1 test -e /run/fleetcap-node.restart
+    equal "which goes on" "web-us-1 RUNNING 20" "$(captured job)"
 }
 
 upgrades() {
@@ -130,12 +133,23 @@ upgrades() {
     equal "upgrades who does not capture" "web-eu-1=0.1.1 web-eu-2=0.1.1 web-us-1=0.1.0" "$(versions)"
     that "and names who does" played 'Not upgraded.* web-us-1'
     within 10 "whose capture went on, and lost nothing" "web-us-1 RUNNING $((20 + $(paste -sd+ "$work/sent")))" captured job
-    (sleep 15 && operator capture stop job -q) &
+    stop_when_waited_for &
     that "upgrade.yml waits until the capture is over" upgrade 0.1.1 "$packages/2" -e fleetcap_node_upgrade_captures=wait
     wait $!
+    that "indeed" played 'RETRYING: .web-us-1.: Look for captures'
+    that "with the restart that was put off" on web-us-1 test ! -e /run/fleetcap-node.restart
     equal "and goes on with the rest" "web-eu-1=0.1.1 web-eu-2=0.1.1 web-us-1=0.1.1" "$(versions)"
     that "upgrade.yml once more" upgrade 0.1.1 "$packages/2"
     equal "changes nothing" 0 "$(changed)"
+}
+
+stop_when_waited_for() {
+    local tries
+    for ((tries = 0; tries < 300; tries++)); do
+        ! grep -q 'RETRYING: .web-us-1.: Look for captures' "$work/play" || break
+        sleep 0.5
+    done
+    operator capture stop job -q >/dev/null
 }
 
 stops_at_a_bad_canary() {
@@ -170,7 +184,7 @@ removes() {
     equal "the machine has nothing left of it" "" "$(on web-us-1 sh -c \
         'ls -d /etc/fleetcap /var/lib/fleetcap-node /var/captures /usr/bin/fleetcap* /run/fleetcap*; getent passwd fleetcap-node
          dpkg -l | grep fleetcap; pgrep -l fleetcap' 2>/dev/null)"
-    that "what it was is copied to another machine" on web-eu-2 sh -ec 'install -d -m 700 /root/stolen /root/captures; tar -C /root/stolen -xf -
+    that "what it was is copied to another machine" on web-eu-2 sh -ec 'install -d -m 700 /root/stolen /root/captures; tar -C /root/stolen --no-same-owner -xf -
         printf "state_dir: /root/stolen\ncaptures_dir: /root/captures\ncoordinator: 10.88.0.10:7443\n" >/root/stolen.yaml' <"$work/stolen.tar"
     that "where it does not get in" on web-eu-2 sh -c 'timeout 8 fleetcap-node --config /root/stolen.yaml >/root/stolen.log 2>&1
         cat /root/stolen.log; grep -q "a certificate was refused" /root/stolen.log && ! grep -q "connected to" /root/stolen.log'
@@ -184,17 +198,17 @@ takes_files() {
     local -a options=(-e test_version=0.1.1 -e "test_packages=$packages/2")
     mkdir "$given"
     for file in ca.crt ca.key coordinator.crt coordinator.key crl.pem; do cp "$work/coordinator-1/etc/fleetcap/$file" "$given"; done
-    on coordinator-1 fleetcap pki issue node web-us-1 --dir /etc/fleetcap/pki --scale-set web --region us -q
-    cp "$work"/coordinator-1/etc/fleetcap/pki/node-web-us-1.* "$given"
+    on coordinator-1 fleetcap pki issue node web-us-9 --dir /etc/fleetcap/pki --scale-set web --region us -q
+    cp "$work"/coordinator-1/etc/fleetcap/pki/node-web-us-9.* "$given"
     that "site.yml with the coordinator's credentials as files" play site.yml --limit coordinator-1 "${options[@]}" \
         -e fleetcap_coordinator_credentials=files -e "fleetcap_coordinator_ca_file=$given/ca.crt" \
         -e "fleetcap_coordinator_ca_key_file=$given/ca.key" -e "fleetcap_coordinator_crl_file=$given/crl.pem" \
         -e "fleetcap_coordinator_certificate_file=$given/coordinator.crt" -e "fleetcap_coordinator_key_file=$given/coordinator.key"
     equal "finds them as they are" 0 "$(changed)"
     that "site.yml with a node's credentials as files" play site.yml --limit web-us-1 "${options[@]}" \
-        -e fleetcap_node_credentials=files -e "fleetcap_node_ca_file=$given/ca.crt" \
-        -e "fleetcap_node_certificate_file=$given/node-web-us-1.crt" -e "fleetcap_node_key_file=$given/node-web-us-1.key"
-    equal "has it online" "${nodes[*]}" "$(online)"
+        -e fleetcap_node_id=web-us-9 -e fleetcap_node_credentials=files -e "fleetcap_node_ca_file=$given/ca.crt" \
+        -e "fleetcap_node_certificate_file=$given/node-web-us-9.crt" -e "fleetcap_node_key_file=$given/node-web-us-9.key"
+    equal "has it online, under another name than the one that was removed" "web-eu-1 web-eu-2 web-us-9" "$(online)"
     that "and shows no key" no_secrets
 }
 
