@@ -111,6 +111,15 @@ co_persist_segment(struct co *co, co_part *part, uint32_t sequence)
 
 #define COPY(to, from) (void)snprintf(to, sizeof(to), "%s", from)
 
+/* A peer's words must not steer the terminal of whoever reads the log. */
+static void
+make_plain(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+}
+
 void
 co_persist_audit(struct co *co, const char *principal, const char *action, const char *object,
                  const char *outcome, const char *detail)
@@ -122,6 +131,8 @@ co_persist_audit(struct co *co, const char *principal, const char *action, const
     COPY(entry->object, object);
     COPY(entry->outcome, outcome);
     COPY(entry->detail, detail);
+    make_plain(entry->object);
+    make_plain(entry->detail);
     LL_APPEND(co->persist.audit, entry);
     schedule(co, CO_FLUSH_URGENT_MS);
 }

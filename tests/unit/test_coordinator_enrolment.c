@@ -223,6 +223,27 @@ a_signing_request_that_wants_more_than_its_name_is_refused(void **state)
 }
 
 static void
+look_for_controls(const co_audit_row *row, void *found)
+{
+    for (const char *c = row->detail; *c != '\0'; c++)
+        *(bool *)found |= (unsigned char)*c < ' ';
+}
+
+static void
+what_strangers_say_cannot_steer_the_terminal_of_who_reads_the_log(void **state)
+{
+    (void)state;
+    bool found = false;
+    fc_token token = plain_token(1);
+    machine m = machine_named("web-1");
+    (void)refused(&token, "web\033[2J\r\n1", &m, FC_ERR_INVALID);
+    assert_int_equal(audited("enrol", "INVALID_ARGUMENT"), 1);
+    assert_int_equal(co_store_each_audit(f.co->store, 10000, look_for_controls, &found, NULL), FC_OK);
+    assert_false(found);
+    scrap(&m);
+}
+
+static void
 a_name_of_any_shape_is_survived(void **state)
 {
     (void)state;
@@ -437,6 +458,7 @@ main(void)
         TEST(a_revoked_token_is_over),
         TEST(a_signing_request_that_wants_more_than_its_name_is_refused),
         TEST(a_name_of_any_shape_is_survived),
+        TEST(what_strangers_say_cannot_steer_the_terminal_of_who_reads_the_log),
         TEST(a_living_instance_cannot_be_taken_over),
         TEST(one_that_has_ended_can_be_taken_over_from_its_own_place_only),
         TEST(every_state_knows_every_event),
