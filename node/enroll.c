@@ -27,6 +27,7 @@ typedef struct command {
     const char *coordinator; /* borrowed */
     char id[FC_NAME_MAX + 1], name[FC_NAME_MAX + 1];
     fc_key *key; /* owned */
+    bool begun;  /* it is of an earlier run that did not come to its end */
     nd_enrolled enrolled;
 } command;
 
@@ -151,15 +152,33 @@ find_key(command *c, fc_fail *fail)
 {
     char *path = nd_identity_path(c->state_dir, ND_IDENTITY_KEY);
     fc_buf pem = {0};
-    bool begun = access(path, F_OK) == 0 && fc_key_load(path, &c->key, NULL) == FC_OK;
-    fc_err err = begun ? FC_OK : fc_key_new(&c->key, fail);
-    if (err == FC_OK && !begun)
+    c->begun = access(path, F_OK) == 0 && fc_key_load(path, &c->key, NULL) == FC_OK;
+    fc_err err = c->begun ? FC_OK : fc_key_new(&c->key, fail);
+    if (err == FC_OK && !c->begun)
         err = fc_key_pem(c->key, &pem, fail);
-    if (err == FC_OK && !begun)
+    if (err == FC_OK && !c->begun)
         err = nd_identity_put_key(c->dir_fd, &pem, fail);
     fc_key_wipe(&pem);
     free(path);
     return err;
+}
+
+/* --force wants another key than the one in use; that of an enrolment that was begun is another already. */
+static void
+drop_key_in_use(const command *c)
+{
+    const char *const files[2] = {ND_IDENTITY_KEY, ND_IDENTITY_NODE};
+    char digests[2][65] = {"", ""};
+    for (size_t i = 0; i < FC_COUNT(files); i++) {
+        char *path = nd_identity_path(c->state_dir, files[i]);
+        fc_key *key = NULL;
+        if (fc_key_load(path, &key, NULL) == FC_OK && fc_key_digest_text(key, digests[i], NULL) != FC_OK)
+            digests[i][0] = '\0';
+        fc_key_free(key);
+        free(path);
+    }
+    if (strcmp(digests[0], digests[1]) == 0)
+        nd_identity_drop_key(c->dir_fd);
 }
 
 /* ---- the enrolment ---- */
@@ -177,6 +196,21 @@ ask(command *c, const fc_token *token, fc_fail *fail)
                               .wait_ms = c->options.wait_ms,
                               .tell = note};
     return nd_enrolment_run(&enrolment, &c->enrolled, fail);
+}
+
+/* Run again with --force, while an operator has not decided or because the answer was lost, it is the same
+ * enrolment, which uses the token once. Only when that one is refused does --force begin anew. */
+static fc_err
+ask_by_force(command *c, const fc_token *token, fc_fail *fail)
+{
+    fc_err err = ask(c, token, fail);
+    if (err != FC_ERR_DENIED || !c->begun)
+        return err;
+    nd_identity_drop_key(c->dir_fd);
+    fc_key_free(c->key);
+    c->key = NULL;
+    err = find_key(c, fail);
+    return err == FC_OK ? ask(c, token, fail) : err;
 }
 
 static void
@@ -261,11 +295,11 @@ run(command *c, const fc_token *token, fc_err token_err, fc_fail *fail)
     if (err == FC_OK)
         err = find_who(c, fail);
     if (err == FC_OK && c->options.force)
-        nd_identity_drop_key(c->dir_fd);
+        drop_key_in_use(c);
     if (err == FC_OK)
         err = find_key(c, fail);
     if (err == FC_OK)
-        err = ask(c, token, fail);
+        err = c->options.force ? ask_by_force(c, token, fail) : ask(c, token, fail);
     if (err == FC_OK)
         err = keep(c, fail);
     if (err != FC_OK)

@@ -60,6 +60,28 @@ equal "who is not approved in time gives up: $(tail -n 1 <<<"$said")" 5 "$status
 that "and may ask again: it is approved meanwhile" fleetcap enrolment approve app-5
 that "and enrols with the same token" fleet enrol app-5 -- --token "$token"
 within 10 "and is online" online app-5
+
+token=$(token_for app us --approval --uses 2)
+that "it is removed" fleetcap instance remove app-5 --yes
+fleet kill app-5
+by_force() { fleet enrol app-5 -- --force --token "$token" --wait 2s; }
+key_of() { openssl pkey -in "$1" -pubout; }
+old_key=$(key_of "$MEMBERS/app-5/state/node.pem")
+status=0
+by_force >"$TEST_DIR/by_force" 2>&1 || status=$?
+equal "with --force it waits for approval too" 5 "$status"
+begun_key=$(key_of "$MEMBERS/app-5/state/enrolling.key")
+that "with another key" test "$begun_key" != "$old_key"
+that "it is denied" fleetcap enrolment deny app-5
+status=0
+by_force >"$TEST_DIR/by_force" 2>&1 || status=$?
+equal "--force asks anew then" 5 "$status"
+that "with yet another key" test "$(key_of "$MEMBERS/app-5/state/enrolling.key")" != "$begun_key"
+that "which is approved" fleetcap enrolment approve app-5
+that "and said again, with --force, it is the same enrolment" by_force
+within 10 "and is online again" online app-5
+equal "for which the token was used once more" 2 "$(token_field "$token" .used)"
+
 for step in '^enrol-asked.*app-1' '^enrol-approved.operator/admin.*app-1' '^enrol-denied.operator/admin.*app-2' '^enrol-issued.*app-3' \
     '^token-revoke.operator/admin'; do
     that "the audit log has $step" audited "$step"
