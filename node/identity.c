@@ -24,13 +24,23 @@ nd_identity_path(const char *state_dir, const char *file)
 
 /* ---- the directory ---- */
 
+static fc_err
+cannot(const char *what, const char *state_dir, fc_fail *fail)
+{
+    if (errno == EACCES)
+        return fc_fail_field(fail, FC_ERR_DENIED, "state_dir",
+                             "this user may not %s state_dir %.120s: run this as root or as its owner", what,
+                             state_dir);
+    return fc_fail_errno(fail, errno, "cannot %s state_dir %.120s", what, state_dir);
+}
+
 fc_err
 nd_identity_open(const char *state_dir, int *ret_dir_fd, fc_fail *fail)
 {
     struct stat st;
     int fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return fc_fail_errno(fail, errno, "cannot open state_dir %.120s", state_dir);
+        return cannot("open", state_dir, fail);
     if (fstat(fd, &st) != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         close(fd);
         return fc_fail_field(fail, FC_ERR_DENIED, "state_dir",
@@ -58,7 +68,7 @@ nd_identity_make(const char *state_dir, const char *user, int *ret_dir_fd, fc_fa
     int fd = -1;
     bool made = mkdir(state_dir, 0700) == 0;
     if (!made && errno != EEXIST)
-        return fc_fail_errno(fail, errno, "cannot make state_dir %.120s", state_dir);
+        return cannot("make", state_dir, fail);
     fc_err err = nd_identity_open(state_dir, &fd, fail);
     if (err == FC_OK && made && user != NULL && geteuid() == 0)
         err = give(fd, state_dir, user, fail);

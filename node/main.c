@@ -13,20 +13,20 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char usage[] =
-    "Usage: fleetcap-node [--config FILE] [--check]\n"
-    "       fleetcap-node enroll --token-file FILE [OPTION...]   (see fleetcap-node enroll --help)\n"
-    "\n"
-    "The node daemon of fleetcap: captures packets on this instance when its coordinator\n"
-    "says so, within the limits of its own configuration.\n"
-    "\n"
-    "  --config FILE  configuration (YAML); /etc/fleetcap/node.yaml otherwise\n"
-    "  --check        read the configuration and the credentials, say what is wrong, exit\n"
-    "  --version      print the version, exit\n"
-    "  --help         print this, exit\n"
-    "\n"
-    "SIGTERM stops and seals all captures; SIGHUP reads the credentials again;\n"
-    "SIGUSR1 renews the certificate now.\n";
+static const char usage[] = "Usage: fleetcap-node [--config FILE] [--check]\n"
+                            "       fleetcap-node enroll --token-file FILE [OPTION...]\n"
+                            "       fleetcap-node enroll --help\n"
+                            "\n"
+                            "The node daemon of fleetcap: captures packets on this instance when its\n"
+                            "coordinator says so, within the limits of its own configuration.\n"
+                            "\n"
+                            "  --config FILE  configuration (YAML); /etc/fleetcap/node.yaml otherwise\n"
+                            "  --check        read configuration and credentials, say what is wrong, exit\n"
+                            "  --version      print the version, exit\n"
+                            "  --help         print this, exit\n"
+                            "\n"
+                            "SIGTERM stops and seals all captures; SIGHUP reads the credentials again;\n"
+                            "SIGUSR1 renews the certificate now.\n";
 
 typedef struct options {
     const char *config;
