@@ -269,6 +269,12 @@ fc_rpc_client_conn(const fc_rpc_client *client)
     return client->conn != NULL && client->conn->state == FC_RPC_CONN_OPEN ? client->conn : NULL;
 }
 
+const char *
+fc_rpc_client_address(const fc_rpc_client *client)
+{
+    return client->address;
+}
+
 bool
 fc_rpc_client_over(const fc_rpc_client *client, fc_fail *ret_why)
 {

@@ -288,6 +288,7 @@ fc_rpc_link_nng_text(int nng_errno)
         {NNG_EUNREACHABLE, "no route to it"},
         {NNG_EADDRINVAL, "the name is not known"},
         {NNG_ENOENT, "the name is not known"},
+        {NNG_EAGAIN, "no name server answers"},
         {NNG_ECLOSED, "closed by the peer"},
         {NNG_ECONNSHUT, "closed by the peer"},
         {NNG_ECONNRESET, "reset by the peer"},

@@ -68,7 +68,8 @@ await_connection(fc_rpc_client *client, wait *w, fc_fail *fail)
         if (fc_rpc_client_over(client, &why))
             return fc_fail_copy(fail, &why);
         if (w->late)
-            return fc_fail_set(fail, FC_ERR_TIMEOUT, "no connection in time");
+            return fc_fail_set(fail, FC_ERR_TIMEOUT, "no connection to %.128s in time",
+                               fc_rpc_client_address(client));
         fc_loop_step(w->loop, -1);
     }
     return FC_OK;
