@@ -31,7 +31,9 @@ find_waiting(struct co *co, const char *instance, co_enrolment_row *ret_row, fc_
     fc_err err = co_store_next_enrolment(co->store, 0, false, instance, &row, fail);
     if (err == FC_ERR_NOT_FOUND)
         return fc_fail_field(fail, err, "id",
-                             "no enrolment '%.80s', and none waits of an instance with that id", instance);
+                             "no enrolment '%.80s', and none waits of an instance with that id (fleetcap "
+                             "enrolment list --all has those that are over)",
+                             instance);
     if (err != FC_OK)
         return err;
     err = co_store_next_enrolment(co->store, row.seq, false, instance, &other, fail);

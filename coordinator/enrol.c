@@ -107,11 +107,13 @@ check_token(struct co *co, asking *a, fc_fail *fail)
     fc_token_wipe(&said);
     if (fc_token_digest_compare(digest, a->token.secret_sha256) != 0 || err != FC_OK) {
         co->counters.enrol_refused_token++;
-        return fc_fail_set(fail, FC_ERR_DENIED, "this token is not known here");
+        return fc_fail_set(fail, FC_ERR_DENIED,
+                           "this token is not known here; make another (fleetcap token create)");
     }
     if (a->token.revoked) {
         co->counters.enrol_refused_revoked++;
-        return fc_fail_set(fail, FC_ERR_DENIED, "token %s has been revoked", a->token.id);
+        return fc_fail_set(fail, FC_ERR_DENIED,
+                           "token %s has been revoked; make another (fleetcap token create)", a->token.id);
     }
     return FC_OK;
 }
@@ -156,8 +158,8 @@ check_earlier(struct co *co, asking *a, fc_fail *fail)
     fc_err err = looked == FC_OK ? find_earlier(co, a, fail) : FC_OK;
     if (err == FC_OK && !a->has_row && a->token.expires_unix_ns <= co_wall(co).ns) {
         co->counters.enrol_refused_expired++;
-        err = fc_fail_set(fail, FC_ERR_DENIED, "token %s expired at %s", a->token.id,
-                          fc_wall_text((fc_wall){a->token.expires_unix_ns}, when));
+        err = fc_fail_set(fail, FC_ERR_DENIED, "token %s expired at %s; make another (fleetcap token create)",
+                          a->token.id, fc_wall_text((fc_wall){a->token.expires_unix_ns}, when));
     }
     if (err == FC_OK)
         err = check_place(co, a, fail);
@@ -174,7 +176,9 @@ check_room(struct co *co, const asking *a, fc_fail *fail)
     const co_enrolment_counts *counts = &co->enrolment.counts;
     if (a->token.used >= a->token.uses) {
         co->counters.enrol_refused_used++;
-        return fc_fail_set(fail, FC_ERR_DENIED, "token %s has been used up: %" PRIu32 " of %" PRIu32 " times",
+        return fc_fail_set(fail, FC_ERR_DENIED,
+                           "token %s has been used up: %" PRIu32 " of %" PRIu32
+                           " times; make another (fleetcap token create)",
                            a->token.id, a->token.used, a->token.uses);
     }
     if (counts->enrolments < CO_ENROLMENTS_MAX &&
@@ -347,7 +351,8 @@ proceed(struct co *co, asking *a, fc_fail *fail)
         return co_store_get_enrolment_pem(co->store, a->row.id, &a->issued.pem, fail);
     case CO_ENROLMENT_REFUSE:
         co->counters.enrol_refused_denied++;
-        return fc_fail_set(fail, FC_ERR_DENIED, "an operator has denied this enrolment");
+        return fc_fail_set(fail, FC_ERR_DENIED,
+                           "an operator has denied this enrolment; another token, or --force, begins anew");
     case CO_ENROLMENT_WAIT:
     case CO_ENROLMENT_ISSUE:
         if (a->has_row && step.effect == CO_ENROLMENT_WAIT)

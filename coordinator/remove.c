@@ -109,8 +109,8 @@ find(struct co *co, const co_removal *request, removing *r, fc_fail *fail)
     r->result->captures_ended = r->instance->unfinished;
     if (r->instance->unfinished > 0 && !request->force)
         return fc_fail_set(fail, FC_ERR_STATE,
-                           "instance '%s' has %" PRIu32
-                           " captures that are not over: stop them, or remove it by force",
+                           "instance '%s' has captures that are not over (%" PRIu32
+                           "): stop them, or end them with --force",
                            r->instance->name, r->instance->unfinished);
     return FC_OK;
 }

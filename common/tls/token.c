@@ -93,7 +93,9 @@ fc_token_parse(const char *text, fc_token *ret_token, fc_fail *fail)
         *ret_token = token;
     fc_token_wipe(&token);
     return good ? FC_OK
-                : fc_fail_set(fail, FC_ERR_INVALID, "this is no enrolment token (fct1.ID.SECRET.PIN)");
+                : fc_fail_set(fail, FC_ERR_INVALID,
+                              "this is no enrolment token (fct1.ID.SECRET.PIN, %d characters on one line)",
+                              FC_TOKEN_TEXT_SIZE - 1);
 }
 
 void

@@ -329,7 +329,7 @@ a_stranger_can_do_nothing_else(void **state)
         free(empty);
     }
     assert_int_equal(enrol(stranger, &guessed, "web-1", &key, &answer, &fail), FC_ERR_DENIED);
-    assert_string_equal(fail.text, "this token is not known here");
+    assert_non_null(strstr(fail.text, "this token is not known here"));
     assert_int_equal(co->registry.count, 0);
     assert_null(co->registry.by_id);
     fc_key_free(key);

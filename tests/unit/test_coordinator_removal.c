@@ -174,7 +174,7 @@ captures_that_run_hold_a_removal_up_unless_it_is_forced(void **state)
     for (size_t i = 0; i < 2; i++)
         fixture_report(&f, &job->parts[i], FC_STATE_RUNNING, 2);
     assert_int_equal(remove_instance("web-1", false, &removed, &fail), FC_ERR_STATE);
-    assert_non_null(strstr(fail.text, "1 captures that are not over"));
+    assert_non_null(strstr(fail.text, "has captures that are not over (1)"));
     assert_non_null(co_registry_find(&f.co->registry, "web-1"));
     assert_int_equal(remove_instance("web-1", true, &removed, &fail), FC_OK);
     assert_int_equal(removed.captures_ended, 1);
