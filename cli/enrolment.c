@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWER_TIMEOUT_MS = 30000, KEY_SHOWN = 32 };
+enum { ANSWER_TIMEOUT_MS = 30000, KEY_SHOWN = 24 };
 
 static const char *
 or_dash(const char *text)
@@ -50,19 +50,19 @@ static cli_table *
 enrolments_table(const cli_enrolments *enrolments)
 {
     static const cli_column columns[] = {
-        {"ID", 0, 0},
+        {"ID", 0, 2},
         {"STATE", 0, 0},
         {"INSTANCE", 0, 0},
-        {"NAME", 0, 7},
-        {"SCALE SET", 0, 2},
-        {"REGION", 0, 3},
-        {"ADDRESS", 0, 4},
-        {"REQUESTED", 0, 5},
-        {"TOKEN", 0, 9},
-        {"DECIDED BY", CLI_WHEN_SET, 6},
-        {"DECIDED", CLI_WHEN_SET, 10},
-        {"CERTIFICATE EXPIRES", CLI_WHEN_SET, 8},
-        {"KEY", CLI_TABLE_ONLY, 1}, /* what is to be compared: 128 bits are enough for people */
+        {"NAME", 0, 8},
+        {"SCALE SET", 0, 3},
+        {"REGION", 0, 4},
+        {"ADDRESS", 0, 5},
+        {"REQUESTED", 0, 6},
+        {"TOKEN", 0, 10},
+        {"DECIDED BY", CLI_WHEN_SET, 7},
+        {"DECIDED", CLI_WHEN_SET, 11},
+        {"CERTIFICATE EXPIRES", CLI_WHEN_SET, 9},
+        {"KEY", CLI_TABLE_ONLY, 1}, /* what is to be compared: 96 bits are enough for people */
         {"KEY SHA256", CLI_TSV_ONLY, 0},
     };
     cli_table *table = cli_table_new(columns, FC_COUNT(columns));

@@ -130,10 +130,9 @@ overview(fc_buf *page)
     }
     fc_buf_printf(page, "\n");
     command_lines(NULL, page);
-    fc_buf_printf(page,
-                  "\nfleetcap COMMAND --help shows a command's options and examples.\n"
-                  "\nExit status: 0 done, 1 error, 2 wrong usage, 3 not found, 4 some instances did and\n"
-                  "some did not, 5 unreachable or timed out, 6 denied, 7 conflict.\n");
+    fc_buf_printf(page, "\nfleetcap COMMAND --help shows a command's options and examples.\n"
+                        "\nExit status: 0 done, 1 error, 2 wrong usage, 3 not found, 4 some instances\n"
+                        "did and some did not, 5 unreachable or timed out, 6 denied, 7 conflict.\n");
 }
 
 void

@@ -90,7 +90,7 @@ cli_token_wish_from_args(const cli_args *args, cli_token_wish *ret, fc_fail *fai
 }
 
 static void
-note_created(const cli_run *run, const cli_token *token, const char *text)
+note_created(const cli_run *run, const cli_token *token)
 {
     const cli_out *out = &run->out;
     char time[FC_TIME_TEXT_SIZE];
@@ -99,9 +99,9 @@ note_created(const cli_run *run, const cli_token *token, const char *text)
              token->scale_set, token->region, fc_wall_text(token->expires, time),
              token->approval ? "; each waits for fleetcap enrolment approve" : "");
     cli_note(out, "%-12s %s", "context", place);
-    cli_note(out, "It is shown this once. On the instance, as root:");
-    cli_note(out, "fleetcap-node enroll --coordinator %s --token %s", cli_session_coordinator(run->session),
-             text);
+    cli_note(out, "It is shown this once. On the instance, as root; then paste it, and Ctrl-D:");
+    cli_note(out, "fleetcap-node enroll --coordinator %s --token-file - && systemctl start fleetcap-node",
+             cli_session_coordinator(run->session));
     free(place);
     free(uses);
 }
@@ -137,7 +137,7 @@ print_created(const cli_run *run, const cli_token *token, const char *text)
         fc_buf_printf(&line, "%s\n", text);
         cli_out_write(&line);
         fc_buf_fini(&line);
-        note_created(run, token, text);
+        note_created(run, token);
     }
 }
 
