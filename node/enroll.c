@@ -220,6 +220,30 @@ put_text(json_t *tree, const char *key, const char *text)
         (void)json_object_set_new(tree, key, json_string(text));
 }
 
+/* Tags, as far as an instance can have labels beside those of the file and the flags: with more, the daemon
+ * would not start. */
+static void
+put_tags(json_t *labels, const command *c)
+{
+    const fc_labels *tags = &c->metadata.labels, *file = &c->config.labels, *flags = &c->options.labels;
+    size_t taken = file->count + flags->count;
+    unsigned left = 0;
+    for (size_t i = 0; i < tags->count; i++) {
+        const char *key = tags->items[i].key;
+        bool replaced = fc_labels_find(file, key) != NULL || fc_labels_find(flags, key) != NULL;
+        if (!replaced && taken >= ND_METADATA_LABELS_MAX) {
+            left++;
+            continue;
+        }
+        taken += !replaced;
+        (void)json_object_set_new(labels, key, json_string(tags->items[i].value));
+    }
+    if (left > 0)
+        (void)fprintf(stderr,
+                      "fleetcap-node: %u tags of the instance metadata are left out: at most %d labels\n",
+                      left, ND_METADATA_LABELS_MAX);
+}
+
 /* What the configuration file says is not repeated: it goes before this anyhow, and may change. */
 static json_t *
 identity_tree(const command *c)
@@ -231,8 +255,7 @@ identity_tree(const command *c)
     put_text(tree, "scale_set", c->enrolled.scale_set);
     put_text(tree, "region", c->enrolled.region);
     put_text(tree, "zone", c->options.zone != NULL ? c->options.zone : metadata->zone);
-    for (size_t i = 0; i < metadata->labels.count; i++)
-        put_text(labels, metadata->labels.items[i].key, metadata->labels.items[i].value);
+    put_tags(labels, c);
     for (size_t i = 0; i < c->options.labels.count; i++)
         (void)json_object_set_new(labels, c->options.labels.items[i].key,
                                   json_string(c->options.labels.items[i].value));

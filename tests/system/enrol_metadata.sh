@@ -59,6 +59,23 @@ within 10 "operators see it by that name" is web_17 instance_field "$id" .name
 equal "with its labels" 4711 "$(instance_field "$id" '.labels["Cost-centre"]')"
 equal "in the scale set of the token, not of the cloud" web "$(instance_field "$id" .scaleSet)"
 
+# ---- more tags than there is room for
+
+fleet host many >/dev/null
+mkdir "$TEST_DIR/many"
+chmod 777 "$TEST_DIR/many"
+sed "s,$TEST_DIR/azure,$TEST_DIR/many,g" "$TEST_DIR/azure/node.yaml" >"$TEST_DIR/many/node.yaml"
+printf 'labels: {file-1: a, tag-1: file}\n' >>"$TEST_DIR/many/node.yaml"
+jq -n '{compute: {vmId: "many-1", name: "many", tagsList: [range(64) | {name: "tag-\(.)", value: ""}]}}' >"$TEST_DIR/service/many"
+on many ip address add 169.254.169.254/32 dev lo
+on many timeout 300 python3 "$TEST_DIR/service/serve.py" "$TEST_DIR/service/many" >"$TEST_DIR/service/log" 2>&1 &
+within 10 "there is a metadata service with many tags" on many bash -c 'exec 3<>/dev/tcp/169.254.169.254/80'
+said=$(enrol many --label flag-1=a --label tag-2=flag 2>&1) || no "a machine with many tags enrols: $said"
+that "and is told how many are left out ($said)" grep -q '2 tags .* left out' <<<"$said"
+on many timeout 60 fleetcap-node --config "$TEST_DIR/many/node.yaml" >"$TEST_DIR/many/log" 2>&1 &
+within 10 "its daemon starts" is 64 instance_field many-1 '.labels | length'
+equal "a tag may say nothing" '"" "file" "flag"' "$(instance_field many-1 '.labels | @json "\(.["tag-0"]) \(.["tag-1"]) \(.["tag-2"])"')"
+
 # ---- cloud-init, and nothing
 
 # In a mount namespace of its own: what cloud-init leaves is where it always is.
