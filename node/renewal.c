@@ -119,6 +119,18 @@ check(nd_renewal *r, const Fcpb__IssuedCertificate *issued, fc_key_certificate *
     return err;
 }
 
+/* Enrolled anew since we read it, perhaps as somebody else, it is not ours to replace: its key is nowhere
+ * else. */
+static fc_err
+check_unchanged(const nd_renewal *r, fc_fail *fail)
+{
+    fc_key_certificate found;
+    if (fc_key_file_read(r->node_pem, &found, NULL) != FC_OK ||
+        strcmp(found.principal.serial, r->own.principal.serial) == 0)
+        return FC_OK;
+    return fc_fail_set(fail, FC_ERR_STATE, "this machine was enrolled anew meanwhile");
+}
+
 static fc_err
 put(nd_renewal *r, const Fcpb__IssuedCertificate *issued, fc_fail *fail)
 {
@@ -127,6 +139,8 @@ put(nd_renewal *r, const Fcpb__IssuedCertificate *issued, fc_fail *fail)
     fc_err err = nd_identity_open(r->state_dir, &dir_fd, fail);
     if (err == FC_OK)
         err = nd_identity_lock(dir_fd, fail);
+    if (err == FC_OK)
+        err = check_unchanged(r, fail);
     if (err == FC_OK)
         err = fc_key_pem(r->key, &key_pem, fail);
     if (err == FC_OK)

@@ -456,6 +456,22 @@ a_renewal_can_be_hastened(void **state)
 }
 
 static void
+a_renewal_does_not_replace_what_an_enrolment_wrote_meanwhile(void **state)
+{
+    world *w = *state;
+    char enrolled[FC_SERIAL_TEXT_SIZE], after[FC_SERIAL_TEXT_SIZE];
+    UNTIL(w, nd_link_ready(w->link));
+    enrol(w); /* the daemon has not looked yet */
+    serial_now(w, enrolled);
+    nd_renewal_hasten(w->renewal);
+    UNTIL(w, status(w).failed == 1);
+    serial_now(w, after);
+    assert_string_equal(enrolled, after);
+    nd_renewal_look(w->renewal);
+    UNTIL(w, w->renewed == 1);
+}
+
+static void
 a_coordinator_that_comes_back_renews(void **state)
 {
     world *w = *state;
@@ -507,6 +523,7 @@ main(void)
         IN_WORLD(an_answer_without_certificate_is_a_failure),
         IN_WORLD(a_changed_ca_is_kept_with_the_certificate),
         IN_WORLD(a_renewal_can_be_hastened),
+        IN_WORLD(a_renewal_does_not_replace_what_an_enrolment_wrote_meanwhile),
         IN_WORLD(a_coordinator_that_comes_back_renews),
         IN_WORLD(a_certificate_that_has_ended_is_not_renewed_but_a_new_one_is),
     };
