@@ -307,7 +307,8 @@ const cli_command cli_commands[] = {
      LIST(CLI_COORDINATOR, CLI_CA, CLI_CERT, CLI_KEY, CLI_SERVER_NAME, CLI_FLEET), cli_context_set},
     {"completion", "bash|zsh", 1, 1, false,
      "print a completion script for your shell", NULL,
-     "fleetcap completion bash >/etc/bash_completion.d/fleetcap\nsource <(fleetcap completion bash)",
+     "fleetcap completion bash >/etc/bash_completion.d/fleetcap\nsource <(fleetcap completion bash)\n"
+     "fleetcap completion zsh >/usr/local/share/zsh/site-functions/_fleetcap",
      LIST(CLI_OPTION_NONE), cli_completion},
     {"version", "", 0, 0, false,
      "print the program's version", NULL, NULL,
