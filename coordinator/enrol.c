@@ -224,13 +224,22 @@ check_id(struct co *co, const asking *a, fc_fail *fail)
         return fc_fail_set(fail, FC_ERR_DENIED,
                            "the certificate of this very key was revoked: enrol with a new key");
     }
-    if (there.other_not_after_ns != 0 || (there.valid == 0 && instance != NULL && instance->link != NULL)) {
+    if (there.other_not_after_ns != 0) {
         char when[FC_TIME_TEXT_SIZE];
         co->counters.enrol_refused_taken++;
         return fc_fail_set(fail, FC_ERR_EXISTS,
                            "instance '%s' has a valid certificate of another key (until %s): remove it first "
                            "(fleetcap instance remove %s)",
                            id, fc_wall_text((fc_wall){there.other_not_after_ns}, when), id);
+    }
+    /* With a certificate that is not written down, or that has just ended. */
+    if (there.valid == 0 && instance != NULL && instance->link != NULL) {
+        co->counters.enrol_refused_taken++;
+        return fc_fail_set(
+            fail, FC_ERR_EXISTS,
+            "instance '%s' is connected: remove it first (fleetcap instance remove %s), or wait "
+            "until its connection has ended",
+            id, id);
     }
     if (there.known && elsewhere(there.scale_set, there.region, &a->token))
         return taken(co, id, there.scale_set, there.region, fail);
