@@ -187,7 +187,7 @@ removes() {
     that "what it was is copied to another machine" on web-eu-2 sh -ec 'install -d -m 700 /root/stolen /root/captures; tar -C /root/stolen --no-same-owner -xf -
         printf "state_dir: /root/stolen\ncaptures_dir: /root/captures\ncoordinator: 10.88.0.10:7443\n" >/root/stolen.yaml' <"$work/stolen.tar"
     that "where it does not get in" on web-eu-2 sh -c 'timeout 8 fleetcap-node --config /root/stolen.yaml >/root/stolen.log 2>&1
-        cat /root/stolen.log; grep -q "a certificate was refused" /root/stolen.log && ! grep -q "connected to" /root/stolen.log'
+        cat /root/stolen.log; grep -q "certificate revoked" /root/stolen.log && ! grep -q "connected to" /root/stolen.log'
     that "because the coordinator knows the certificate" on coordinator-1 sh -c 'journalctl -o cat -u fleetcap-coordinator | tail -40 | grep "web-us-1.*revoked"'
     equal "and the fleet is what it was" "web-eu-1 web-eu-2" "$(online)"
 }
