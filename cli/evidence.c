@@ -46,10 +46,7 @@ cli_evidence_fini(cli_evidence_set *evidence)
 cli_evidence_item *
 cli_evidence_add(cli_evidence_set *evidence)
 {
-    if (evidence->count == evidence->capacity) {
-        evidence->capacity = evidence->capacity == 0 ? 16 : 2 * evidence->capacity;
-        evidence->items = fc_grow_array(evidence->items, evidence->capacity, sizeof *evidence->items);
-    }
+    evidence->items = fc_grow_room(evidence->items, evidence->count, &evidence->capacity, sizeof *evidence->items);
     cli_evidence_item *item = &evidence->items[evidence->count++];
     *item = (cli_evidence_item){.name = fc_strdup(""),
                                 .id = fc_strdup(""),
@@ -62,10 +59,8 @@ cli_evidence_add(cli_evidence_set *evidence)
 cli_evidence_file *
 cli_evidence_add_file(cli_evidence_set *evidence, size_t item, const char *name)
 {
-    if (evidence->file_count == evidence->file_capacity) {
-        evidence->file_capacity = evidence->file_capacity == 0 ? 16 : 2 * evidence->file_capacity;
-        evidence->files = fc_grow_array(evidence->files, evidence->file_capacity, sizeof *evidence->files);
-    }
+    evidence->files = fc_grow_room(evidence->files, evidence->file_count, &evidence->file_capacity,
+                                   sizeof *evidence->files);
     cli_evidence_file *file = &evidence->files[evidence->file_count++];
     *file = (cli_evidence_file){.item = item, .name = fc_strdup(name)};
     return file;

@@ -29,10 +29,7 @@ typedef struct found {
 static void
 add_found(found *to, const char *path, bool may_be_read_twice)
 {
-    if (to->count == to->capacity) {
-        to->capacity = to->capacity == 0 ? 16 : 2 * to->capacity;
-        to->items = fc_grow_array(to->items, to->capacity, sizeof *to->items);
-    }
+    to->items = fc_grow_room(to->items, to->count, &to->capacity, sizeof *to->items);
     const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
     to->items[to->count++] = (cli_worker_file){.path = fc_strdup(path),
                                                .name = fc_strdup(strcmp(path, "-") == 0 ? "stdin" : name),

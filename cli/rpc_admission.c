@@ -204,10 +204,7 @@ take_listed_token(const ProtobufCMessage *answer, void *user)
         cli_token_fini(&token);
         return false;
     }
-    if (list->count == list->capacity) {
-        list->capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
-        list->items = fc_grow_array(list->items, list->capacity, sizeof *list->items);
-    }
+    list->items = fc_grow_room(list->items, list->count, &list->capacity, sizeof *list->items);
     list->items[list->count++] = token;
     return true;
 }
@@ -251,10 +248,7 @@ take_listed_enrolment(const ProtobufCMessage *answer, void *user)
         cli_enrolment_fini(&enrolment);
         return false;
     }
-    if (list->count == list->capacity) {
-        list->capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
-        list->items = fc_grow_array(list->items, list->capacity, sizeof *list->items);
-    }
+    list->items = fc_grow_room(list->items, list->count, &list->capacity, sizeof *list->items);
     list->items[list->count++] = enrolment;
     return true;
 }

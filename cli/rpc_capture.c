@@ -14,10 +14,7 @@
 static void *
 add_item(void **items, size_t *count, size_t *capacity, size_t size)
 {
-    if (*count == *capacity) {
-        *capacity = *capacity == 0 ? 16 : 2 * *capacity;
-        *items = fc_grow_array(*items, *capacity, size);
-    }
+    *items = fc_grow_room(*items, *count, capacity, size);
     void *item = (char *)*items + *count * size;
     memset(item, 0, size);
     (*count)++;

@@ -130,10 +130,7 @@ take_instance(const ProtobufCMessage *answer, void *user)
         cli_instance_fini(&instance);
         return false;
     }
-    if (list->count == list->capacity) {
-        list->capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
-        list->items = fc_grow_array(list->items, list->capacity, sizeof *list->items);
-    }
+    list->items = fc_grow_room(list->items, list->count, &list->capacity, sizeof *list->items);
     list->items[list->count++] = instance;
     return true;
 }

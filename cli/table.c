@@ -47,10 +47,8 @@ cli_table_free(cli_table *table)
 void
 cli_table_row(cli_table *table)
 {
-    if (table->row_count == table->row_capacity) {
-        table->row_capacity = table->row_capacity == 0 ? 16 : 2 * table->row_capacity;
-        table->cells = fc_grow_array(table->cells, table->row_capacity * table->column_count, sizeof(cell));
-    }
+    table->cells = fc_grow_room(table->cells, table->row_count, &table->row_capacity,
+                                table->column_count * sizeof(cell));
     memset(&table->cells[table->row_count * table->column_count], 0, table->column_count * sizeof(cell));
     table->row_count++;
 }

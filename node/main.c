@@ -26,7 +26,8 @@ static const char usage[] = "Usage: fleetcap-node [--config FILE] [--check]\n"
                             "  --help         print this, exit\n"
                             "\n"
                             "SIGTERM stops and seals all captures; SIGHUP reads the credentials again;\n"
-                            "SIGUSR1 renews the certificate now.\n";
+                            "SIGUSR1 renews the certificate now; SIGUSR2 ends the daemon and leaves its\n"
+                            "captures to the next start.\n";
 
 typedef struct options {
     const char *config;

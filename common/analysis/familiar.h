@@ -14,6 +14,7 @@
 
 enum {
     FC_FAMILIAR_SLOTS = 256,
+    FC_FAMILIAR_LINK = 1, /* LINKTYPE_ETHERNET */
     FC_FAMILIAR_IP = 14,  /* where the IPv4 header of an untagged Ethernet frame is */
     FC_FAMILIAR_UDP = 34, /* and the UDP header behind one without options */
 };
@@ -43,7 +44,7 @@ static inline const fc_familiar_slot *
 fc_familiar_find(fc_familiar *familiar, const fc_frame *frame, uint32_t *ret_payload_bytes)
 {
     const uint8_t *ip = frame->data + FC_FAMILIAR_IP, *udp = frame->data + FC_FAMILIAR_UDP;
-    if (frame->link_type != 1 || frame->captured_bytes < FC_FAMILIAR_UDP + 8)
+    if (frame->link_type != FC_FAMILIAR_LINK || frame->captured_bytes < FC_FAMILIAR_UDP + 8)
         return NULL;
     if (frame->data[12] != 0x08 || frame->data[13] != 0 || ip[0] != 0x45 || ip[9] != FC_IP_UDP ||
         (fc_read_be16(ip + 6) & 0x3fff) != 0)
@@ -67,7 +68,7 @@ static inline void
 fc_familiar_keep(fc_familiar *familiar, const fc_frame *frame, const fc_packet *packet,
                  fc_conversation *conversation, unsigned side)
 {
-    if (frame->link_type != 1 || packet->family != 4 || packet->fragment ||
+    if (frame->link_type != FC_FAMILIAR_LINK || packet->family != 4 || packet->fragment ||
         packet->transport != frame->data + FC_FAMILIAR_UDP)
         return;
     uint64_t addresses;

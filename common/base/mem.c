@@ -33,6 +33,15 @@ fc_grow_array(void *array, size_t count, size_t size)
     return or_abort(reallocarray(array, count > 0 ? count : 1, size > 0 ? size : 1));
 }
 
+void *
+fc_grow_room(void *array, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return array;
+    *capacity = *capacity == 0 ? 16 : 2 * *capacity;
+    return fc_grow_array(array, *capacity, size);
+}
+
 char *
 fc_strdup(const char *text)
 {

@@ -4,7 +4,7 @@
  * session ticket keys. TLS 1.2, ECDHE-ECDSA, AES-GCM, P-256. The client side sets the server name and refuses
  * a peer whose certificate is not a coordinator's of the same fleet; the server side demands a certificate, of
  * everybody but a machine that comes to enrol, where that is switched on (FC_TLS_ENROL_NAME).
- * Every handshake and every resumption checks the peer's dates and the revocation list.
+ * Every handshake and every resumption checks the peer's dates and the revocation lists.
  *
  * The handshake begins with the first send or receive. Whoever uses the streams
  * 1. sets NNG_OPT_TCP_NODELAY on dialers and listeners, which NNG's streams leave off: else a handshake waits
