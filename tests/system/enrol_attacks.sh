@@ -62,7 +62,7 @@ for extension in "subjectAltName=URI:spiffe://$fleet_name/operator/bob" "subject
 done
 key_and_csr bob /CN=bob
 openssl req -in "$TEST_DIR/bob.csr" -outform DER -out "$TEST_DIR/bob.der"
-printf '\x00' | dd of="$TEST_DIR/bob.der" bs=1 seek=$(($(stat -c %s "$TEST_DIR/bob.der") - 2)) conv=notrunc status=none
+printf overwritten | dd of="$TEST_DIR/bob.der" bs=1 seek=$(($(stat -c %s "$TEST_DIR/bob.der") - 12)) conv=notrunc status=none
 { echo '-----BEGIN CERTIFICATE REQUEST-----' && base64 -w 64 "$TEST_DIR/bob.der" && echo '-----END CERTIFICATE REQUEST-----'; } >"$TEST_DIR/forged.csr"
 turned_down "a request that its key has not signed" INVALID_ARGUMENT '' "$many" bob "$TEST_DIR/forged.csr"
 for what in empty noise certificate long two; do

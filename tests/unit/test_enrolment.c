@@ -111,7 +111,7 @@ static const struct {
     {"a stranger's signature",
      "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -subj /CN=web-1 -outform "
      "DER -out a.der && "
-     "s=$(stat -c %s a.der) && printf '\\1' | dd of=a.der bs=1 seek=$((s - 3)) conv=notrunc status=none && "
+     "s=$(stat -c %s a.der) && printf 'overwritten' | dd of=a.der bs=1 seek=$((s - 12)) conv=notrunc status=none && "
      "openssl req -inform DER -in a.der -outform PEM",
      "signed with its own key"},
     {"rubbish", "echo rubbish", "not a signing request"},
