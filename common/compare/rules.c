@@ -100,7 +100,7 @@ const fc_latency_rule fc_latency_rules[] = {
     {"dnsLatency", FC_CATEGORY_DNS, FC_SEVERITY_WARNING, FC_SKETCH_DNS_LATENCY, 5, false, FC_TABLE_RESOLVERS,
      FC_SERIES_DNS_LATENCY_NS, FC_SERIES_DNS_ANSWERED,
      "{I}: DNS answers{from} take {value} (median; slow resolver); {usual}"},
-    {"tlsHandshakeSlow", FC_CATEGORY_TLS, FC_SEVERITY_WARNING, FC_SKETCH_TLS_HANDSHAKE, 10, false, NO, NO, NO,
+    {"tlsHandshakeSlow", FC_CATEGORY_TLS, FC_SEVERITY_WARNING, FC_SKETCH_TLS_HANDSHAKE, 20, false, NO, NO, NO,
      "{I}: TLS handshakes take {value} (median; slow); {usual}"},
     {"udpResponseSlow", FC_CATEGORY_TRAFFIC, FC_SEVERITY_NOTE, FC_SKETCH_UDP_RESPONSE, 50, true, NO, NO, NO,
      "{I}: UDP answers take {value} (median; slow); {usual}"},

@@ -17,6 +17,7 @@ enum { FC_RPC_UNARY = 0, FC_RPC_SERVER_STREAM = 1, FC_RPC_CLIENT_STREAM = 2, FC_
 
 /* `roles`: who may call it. NodeService is called by a coordinator.
  *    id                      service             method                  kind                              roles */
+// clang-format off
 #define FC_METHODS(X)                                                                                              \
     X(CREATE_CAPTURE,         capture_service,     "CreateCapture",        FC_RPC_STRICT,                    OPERATOR)    \
     X(GET_CAPTURE,            capture_service,     "GetCapture",           FC_RPC_UNARY,                     OPERATOR)    \
@@ -45,6 +46,7 @@ enum { FC_RPC_UNARY = 0, FC_RPC_SERVER_STREAM = 1, FC_RPC_CLIENT_STREAM = 2, FC_
     X(REMOVE_INSTANCE,        admission_service,   "RemoveInstance",       FC_RPC_STRICT,                    OPERATOR)    \
     X(SET_DESIRED,            node_service,        "SetDesired",           FC_RPC_UNARY,                     COORDINATOR) \
     X(READ_SEGMENT,           node_service,        "ReadSegment",          FC_RPC_SERVER_STREAM | FC_RPC_BULK, COORDINATOR)
+// clang-format on
 
 typedef enum fc_method_id {
 #define X(id, service, name, kind, role) FC_METHOD_##id,
