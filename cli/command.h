@@ -137,13 +137,17 @@ typedef struct cli_args {
 /* words: argv without the program's name. FC_ERR_INVALID with the nearest known word in the sentence. */
 FC_MUST_USE fc_err
 cli_args_parse(const char *const *words, size_t count, cli_args *ret_args, fc_fail *fail);
-void cli_args_fini(cli_args *args);
+void
+cli_args_fini(cli_args *args);
 
-bool cli_args_has(const cli_args *args, cli_option_id id);
+bool
+cli_args_has(const cli_args *args, cli_option_id id);
 /* The last value; NULL when not given. Borrowed. */
-const char *cli_args_text(const cli_args *args, cli_option_id id);
+const char *
+cli_args_text(const cli_args *args, cli_option_id id);
 /* All values, each split at commas, appended to *list. */
-void cli_args_list(const cli_args *args, cli_option_id id, fc_strings *list);
+void
+cli_args_list(const cli_args *args, cli_option_id id, fc_strings *list);
 /* The value as a size, a duration in milliseconds, a number up to max; *ret is untouched when not given. */
 FC_MUST_USE fc_err
 cli_args_size(const cli_args *args, cli_option_id id, uint64_t *ret_bytes, fc_fail *fail);
@@ -153,10 +157,13 @@ FC_MUST_USE fc_err
 cli_args_number(const cli_args *args, cli_option_id id, uint64_t min, uint64_t max, uint64_t *ret_value,
                 fc_fail *fail);
 
-bool cli_command_takes(const cli_command *command, cli_option_id id);
+bool
+cli_command_takes(const cli_command *command, cli_option_id id);
 /* How many single-character edits (insert, delete, replace, swap neighbours) lie between two words. */
-size_t cli_word_distance(const char *a, const char *b);
+size_t
+cli_word_distance(const char *a, const char *b);
 /* The candidate nearest to word, or NULL when none is near enough to have been meant. */
-const char *cli_word_nearest(const char *word, const char *const *candidates, size_t count);
+const char *
+cli_word_nearest(const char *word, const char *const *candidates, size_t count);
 
 #endif

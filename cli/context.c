@@ -78,8 +78,7 @@ check_context(const cli_config *config, const char *name, const json_t *context,
         return fc_fail_set(fail, FC_ERR_INVALID, "%s: contexts.%s is not a map", config->path, name);
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)context, key, value)
-    {
+    json_object_foreach ((json_t *)context, key, value) {
         if (!value_known(key))
             return fc_fail_set(fail, FC_ERR_INVALID, "%s: contexts.%s has the unknown key \"%s\"",
                                config->path, name, key);
@@ -97,8 +96,7 @@ cli_config_check(const cli_config *config, fc_fail *fail)
         return fc_fail_set(fail, FC_ERR_INVALID, "%s is not a map with current and contexts", config->path);
     const char *key;
     json_t *value;
-    json_object_foreach(config->tree, key, value)
-    {
+    json_object_foreach (config->tree, key, value) {
         if (strcmp(key, "current") == 0) {
             if (!json_is_string(value))
                 return fc_fail_set(fail, FC_ERR_INVALID, "%s: current is not a context's name", config->path);
@@ -108,8 +106,7 @@ cli_config_check(const cli_config *config, fc_fail *fail)
             return fc_fail_set(fail, FC_ERR_INVALID, "%s: contexts is not a map", config->path);
     }
     const char *name;
-    json_object_foreach(json_object_get(config->tree, "contexts"), name, value)
-    {
+    json_object_foreach (json_object_get(config->tree, "contexts"), name, value) {
         fc_err err = check_context(config, name, value, fail);
         if (err != FC_OK)
             return err;
@@ -138,12 +135,10 @@ cli_config_text(const cli_config *config, fc_buf *text)
     const char *name, *key;
     json_t *context, *value;
     bool first = true;
-    json_object_foreach(json_object_get(config->tree, "contexts"), name, context)
-    {
+    json_object_foreach (json_object_get(config->tree, "contexts"), name, context) {
         fc_buf_printf(text, "%s  \"%s\":%s\n", first ? "contexts:\n" : "", name,
                       json_object_size(context) == 0 ? " {}" : "");
-        json_object_foreach(context, key, value)
-        {
+        json_object_foreach (context, key, value) {
             fc_buf_printf(text, "    %s: ", key);
             append_scalar(text, value);
             fc_buf_printf(text, "\n");
@@ -210,7 +205,7 @@ no_such_context(const cli_config *config, const char *name, fc_fail *fail)
     fc_buf names = {0};
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)contexts, key, value)
+    json_object_foreach ((json_t *)contexts, key, value)
         fc_buf_printf(&names, "%s%s", fc_buf_size(&names) > 0 ? ", " : "", key);
     fc_err err = fc_fail_set(fail, FC_ERR_NOT_FOUND, "there is no context \"%s\": %s has %s", name,
                              config->path, fc_buf_text(&names));

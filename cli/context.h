@@ -48,7 +48,8 @@ typedef struct cli_context {
 } cli_context;
 
 /* $XDG_CONFIG_HOME/fleetcap/config.yaml, else ~/.config/…. Owned by the caller. */
-char *cli_config_path(void);
+char *
+cli_config_path(void);
 /* Reads and checks the file at path (copied). A missing file is an empty configuration. */
 FC_MUST_USE fc_err
 cli_config_load(const char *path, cli_config *ret_config, fc_fail *fail);
@@ -59,10 +60,13 @@ cli_config_check(const cli_config *config, fc_fail *fail);
 FC_MUST_USE fc_err
 cli_config_save(const cli_config *config, fc_fail *fail);
 /* The file's text. Appended to *text. */
-void cli_config_text(const cli_config *config, fc_buf *text);
-void cli_config_fini(cli_config *config);
+void
+cli_config_text(const cli_config *config, fc_buf *text);
+void
+cli_config_fini(cli_config *config);
 
-/* Resolves. lookup: getenv(3), or a test's. `ret` is filled only on FC_OK; finish it with cli_context_fini. */
+/* Resolves. lookup: getenv(3), or a test's. `ret` is filled only on FC_OK; finish it with cli_context_fini.
+ */
 FC_MUST_USE fc_err
 cli_context_resolve(const cli_config *config, const cli_args *args, char *(*lookup)(const char *name),
                     cli_context *ret, fc_fail *fail);
@@ -70,10 +74,13 @@ cli_context_resolve(const cli_config *config, const cli_args *args, char *(*look
 FC_MUST_USE fc_err
 cli_context_check(const cli_context *context, fc_fail *fail);
 /* The words to show after "context": its name, or where the values come from. Borrowed. */
-const char *cli_context_label(const cli_context *context);
+const char *
+cli_context_label(const cli_context *context);
 /* The name that the coordinator's certificate must carry: as configured, else the host of its address.
  * Owned by the caller. */
-char *cli_context_server_name(const cli_context *context);
-void cli_context_fini(cli_context *context);
+char *
+cli_context_server_name(const cli_context *context);
+void
+cli_context_fini(cli_context *context);
 
 #endif

@@ -38,8 +38,7 @@ cli_context_list(cli_run *run, fc_fail *fail)
     json_t *list = json_array();
     const char *name;
     json_t *context;
-    json_object_foreach(json_object_get(config.tree, "contexts"), name, context)
-    {
+    json_object_foreach (json_object_get(config.tree, "contexts"), name, context) {
         bool is_current = current != NULL && strcmp(json_string_value(current), name) == 0;
         json_t *row = json_pack("{s:s,s:b}", "name", name, "current", is_current);
         (void)json_object_update(row, context);

@@ -20,8 +20,7 @@ filter_item(json_t *filter, const char *item, const char *text, fc_fail *fail)
     const char *known;
     json_t *value;
     fc_err err = FC_OK;
-    json_object_foreach(filter, known, value)
-    {
+    json_object_foreach (filter, known, value) {
         if (strcasecmp(known, key) == 0)
             err = fc_fail_set(fail, FC_ERR_INVALID,
                               "--filter \"%s\": %s is given twice; join its values with ;", text, key);

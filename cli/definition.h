@@ -15,7 +15,8 @@ cli_definition_from_args(const cli_args *args, fc_wall now, fc_definition *ret, 
 FC_MUST_USE fc_err
 cli_filter_parse(const char *text, fc_spec *spec, fc_fail *fail);
 /* The target options, replacing what is in *target. */
-void cli_target_from_args(const cli_args *args, fc_target *target);
+void
+cli_target_from_args(const cli_args *args, fc_target *target);
 /* As it would be checked in a definition. */
 FC_MUST_USE fc_err
 cli_target_check(const fc_target *target, fc_fail *fail);

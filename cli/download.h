@@ -43,10 +43,12 @@ typedef struct cli_download {
 } cli_download;
 
 /* The finished files among `files`, each under a name of its own. Pure. */
-void cli_download_plan(const cli_files *files, cli_download *download);
+void
+cli_download_plan(const cli_files *files, cli_download *download);
 /* Fetches them. FC_ERR_CANCELLED after Ctrl-C; a file's own trouble is in its `why`. */
 FC_MUST_USE fc_err
 cli_download_run(cli_download *download, fc_fail *fail);
-void cli_download_fini(cli_download *download);
+void
+cli_download_fini(cli_download *download);
 
 #endif

@@ -46,7 +46,8 @@ cli_evidence_fini(cli_evidence_set *evidence)
 cli_evidence_item *
 cli_evidence_add(cli_evidence_set *evidence)
 {
-    evidence->items = fc_grow_room(evidence->items, evidence->count, &evidence->capacity, sizeof *evidence->items);
+    evidence->items =
+        fc_grow_room(evidence->items, evidence->count, &evidence->capacity, sizeof *evidence->items);
     cli_evidence_item *item = &evidence->items[evidence->count++];
     *item = (cli_evidence_item){.name = fc_strdup(""),
                                 .id = fc_strdup(""),

@@ -6,6 +6,7 @@
 #include "common/base/buf.h"
 
 /* The page for args: one command's, one group's, or the overview. Appended to *text. */
-void cli_help_page(const cli_args *args, fc_buf *text);
+void
+cli_help_page(const cli_args *args, fc_buf *text);
 
 #endif

@@ -18,10 +18,12 @@ enum { CLI_LOCAL_NAME_MAX = 200 };
 /* A segment's file name as it may be used here: letters, digits and . _ -, first a letter or digit, ending in
  * ".pcapng", at most CLI_LOCAL_NAME_MAX characters. Stricter than the file system: the name came from an
  * instance. */
-bool cli_local_name_check(const char *name);
+bool
+cli_local_name_check(const char *name);
 /* Where the file of a segment's path goes: its last part, checked. NULL when it is not a name to use.
  * Borrowed from path. */
-const char *cli_local_name(const char *segment_path);
+const char *
+cli_local_name(const char *segment_path);
 
 typedef struct cli_landing {
     int dir_fd;    /* borrowed */
@@ -47,6 +49,7 @@ cli_landing_finish(cli_landing *landing, const fc_segment *segment, uint8_t ret_
 FC_MUST_USE fc_err
 cli_landing_restart(cli_landing *landing, fc_fail *fail);
 /* Closes; the part stays. {.fd = -1} is legal. */
-void cli_landing_close(cli_landing *landing);
+void
+cli_landing_close(cli_landing *landing);
 
 #endif

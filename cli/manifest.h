@@ -23,7 +23,9 @@ typedef struct cli_manifest {
     size_t file_count;
 } cli_manifest;
 
-/* New reference. "complete" is true when every file was fetched and verified and every instance has finished. */
-json_t *cli_manifest_json(const cli_manifest *manifest);
+/* New reference. "complete" is true when every file was fetched and verified and every instance has finished.
+ */
+json_t *
+cli_manifest_json(const cli_manifest *manifest);
 
 #endif

@@ -36,46 +36,65 @@ struct cli_table;
 FC_MUST_USE fc_err
 cli_out_init(cli_out *out, const struct cli_args *args, fc_fail *fail);
 /* Writes and empties the buffer. Failures show up in cli_out_finish. */
-void cli_out_write(fc_buf *text);
+void
+cli_out_write(fc_buf *text);
 /* Pretty-printed; `compact` puts it on one line. Takes the reference. */
-void cli_out_json(json_t *tree, bool compact);
+void
+cli_out_json(json_t *tree, bool compact);
 /* As table or TSV, whichever the format says; frees it. Names columns that did not fit in a note. */
-void cli_out_table(const cli_out *out, struct cli_table *table);
+void
+cli_out_table(const cli_out *out, struct cli_table *table);
 /* A line for a person on standard error: not when that is no terminal, nor when quiet. */
-void cli_note(const cli_out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void
+cli_note(const cli_out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Flushes standard output: FC_ERR_IO when something could not be written. */
 FC_MUST_USE fc_err
 cli_out_finish(fc_fail *fail);
 /* Asks on the terminal. False also for "no", end of file and Ctrl-C. */
-bool cli_confirm(const char *question);
+bool
+cli_confirm(const char *question);
 /* Both ends are a terminal: it makes sense to ask. */
-bool cli_can_ask(void);
+bool
+cli_can_ask(void);
 
 /* ---- pure text ---- */
 
 /* A copy without control characters (C0, DEL, C1): each becomes '?'. Owned by the caller; NULL gives "". */
-char *cli_safe_text(const char *text);
+char *
+cli_safe_text(const char *text);
 /* Appends "label        value", the value made safe. */
-void cli_line(fc_buf *text, const char *label, const char *value);
+void
+cli_line(fc_buf *text, const char *label, const char *value);
 /* "1 instance", "3 instances". Owned. */
-char *cli_count_text(uint64_t count, const char *noun);
+char *
+cli_count_text(uint64_t count, const char *noun);
 /* Losses by cause: "12 kernel, 3 writer, 1 interface"; "0" when there are none. Owned. */
-char *cli_drops_text(const fc_counters *counters);
+char *
+cli_drops_text(const fc_counters *counters);
 /* Not losses of the window: "3 before start, 2 after stop"; "0". Owned. */
-char *cli_not_written_text(const fc_counters *counters);
+char *
+cli_not_written_text(const fc_counters *counters);
 /* "104857600 (100.0 MiB)", "no limit" for 0 when zero_text is given. Owned. */
-char *cli_bytes_text(uint64_t bytes, const char *zero_text);
+char *
+cli_bytes_text(uint64_t bytes, const char *zero_text);
 /* 5400 -> "5400 s (1h30m)". Owned. */
-char *cli_seconds_text(uint64_t seconds);
+char *
+cli_seconds_text(uint64_t seconds);
 /* "+1.234 ms ± 0.200 ms"; "-" when bound is 0 (not measured). Owned. */
-char *cli_clock_text(int64_t offset_ns, int64_t bound_ns);
+char *
+cli_clock_text(int64_t offset_ns, int64_t bound_ns);
 /* JSON: the time as RFC 3339 text with nine digits, null for 0. */
-json_t *cli_time_json(fc_wall wall);
+json_t *
+cli_time_json(fc_wall wall);
 /* null for NULL. */
-json_t *cli_string_json(const char *text);
-json_t *cli_strings_json(char *const *items, size_t count);
+json_t *
+cli_string_json(const char *text);
+json_t *
+cli_strings_json(char *const *items, size_t count);
 /* Sets a key, unless the value is null: what is not known is left out. Takes the value. */
-void cli_json_set(json_t *object, const char *key, json_t *value);
-const char *cli_state_color(fc_state state);
+void
+cli_json_set(json_t *object, const char *key, json_t *value);
+const char *
+cli_state_color(fc_state state);
 
 #endif

@@ -30,23 +30,28 @@ typedef struct cli_capture {
     bool stop_requested;
     uint32_t lead_time_ms;
 } cli_capture;
-void cli_capture_fini(cli_capture *capture);
+void
+cli_capture_fini(cli_capture *capture);
 
 typedef struct cli_captures {
     cli_capture *items; /* owned */
     size_t count, capacity;
 } cli_captures;
-void cli_captures_fini(cli_captures *captures);
+void
+cli_captures_fini(cli_captures *captures);
 
 typedef struct cli_statuses {
     fc_status *items; /* owned */
     size_t count, capacity;
 } cli_statuses;
 /* Copies over the status of the same instance, or adds it. */
-void cli_statuses_put(cli_statuses *statuses, const fc_status *status);
+void
+cli_statuses_put(cli_statuses *statuses, const fc_status *status);
 /* Those that need attention first: by state, then by losses, then by name. */
-void cli_statuses_sort(cli_statuses *statuses);
-void cli_statuses_fini(cli_statuses *statuses);
+void
+cli_statuses_sort(cli_statuses *statuses);
+void
+cli_statuses_fini(cli_statuses *statuses);
 
 typedef struct cli_resolved {
     char id[FC_NAME_MAX + 1];
@@ -62,7 +67,8 @@ typedef struct cli_created {
     size_t instance_count;
     fc_strings warnings;
 } cli_created;
-void cli_created_fini(cli_created *created);
+void
+cli_created_fini(cli_created *created);
 
 typedef struct cli_file {
     char instance_id[FC_NAME_MAX + 1];
@@ -75,7 +81,8 @@ typedef struct cli_files {
     cli_file *items; /* owned */
     size_t count, capacity;
 } cli_files;
-void cli_files_fini(cli_files *files);
+void
+cli_files_fini(cli_files *files);
 
 FC_MUST_USE fc_err
 cli_rpc_create(cli_session *session, const fc_definition *definition, bool dry_run, uint32_t timeout_ms,
@@ -91,7 +98,8 @@ cli_rpc_statuses(cli_session *session, const char *name, uint32_t timeout_ms, cl
 FC_MUST_USE fc_err
 cli_rpc_files(cli_session *session, const char *name, uint32_t timeout_ms, cli_files *ret, fc_fail *fail);
 
-/* Each event; return false to end the watching. `changed` is lent; *capture may be taken, and is zeroed then. */
+/* Each event; return false to end the watching. `changed` is lent; *capture may be taken, and is zeroed then.
+ */
 typedef struct cli_watcher {
     bool (*event)(cli_capture *capture, const fc_status *changed, size_t count, void *user);
     void *user;
@@ -131,11 +139,14 @@ typedef struct cli_read_ops {
 } cli_read_ops;
 typedef struct cli_read cli_read;
 /* The session must have a connection. Borrows ops for ever. */
-cli_read *cli_rpc_read(cli_session *session, const char *capture_name, const cli_file *file, uint64_t offset,
+cli_read *
+cli_rpc_read(cli_session *session, const char *capture_name, const cli_file *file, uint64_t offset,
              const cli_read_ops *ops, void *user);
-void cli_read_cancel(cli_read *read);
+void
+cli_read_cancel(cli_read *read);
 
 /* The stable JSON of a capture, with the reference service's names where it has them. New reference. */
-json_t *cli_capture_json(const cli_capture *capture);
+json_t *
+cli_capture_json(const cli_capture *capture);
 
 #endif

@@ -17,15 +17,18 @@ typedef struct cli_instance {
     int64_t clock_offset_ns, clock_bound_ns, round_trip_ns;
     cli_statuses captures; /* only from cli_rpc_instance */
 } cli_instance;
-void cli_instance_fini(cli_instance *instance);
+void
+cli_instance_fini(cli_instance *instance);
 
 typedef struct cli_instances {
     cli_instance *items; /* owned */
     size_t count, capacity;
 } cli_instances;
-void cli_instances_fini(cli_instances *instances);
+void
+cli_instances_fini(cli_instances *instances);
 /* NULL when it is not among them. Borrowed. */
-const cli_instance *cli_instances_find(const cli_instances *instances, const char *id);
+const cli_instance *
+cli_instances_find(const cli_instances *instances, const char *id);
 
 typedef struct cli_counter {
     char *name, *help; /* owned */
@@ -39,7 +42,8 @@ typedef struct cli_fleet {
     cli_counter *counters; /* owned */
     size_t counter_count;
 } cli_fleet;
-void cli_fleet_fini(cli_fleet *fleet);
+void
+cli_fleet_fini(cli_fleet *fleet);
 
 FC_MUST_USE fc_err
 cli_rpc_fleet(cli_session *session, uint32_t timeout_ms, cli_fleet *ret, fc_fail *fail);

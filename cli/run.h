@@ -25,8 +25,10 @@ cli_run_connect(cli_run *run, fc_fail *fail);
 FC_MUST_USE fc_err
 cli_run_timeout(const cli_run *run, uint32_t otherwise_ms, uint32_t *ret_ms, fc_fail *fail);
 /* "prod, fleet acme": the context, which every changing command names. Owned by the caller. */
-char *cli_run_place(const cli_run *run);
+char *
+cli_run_place(const cli_run *run);
 
+// clang-format off
 fc_err cli_analyze(cli_run *run, fc_fail *fail);
 fc_err cli_compare(cli_run *run, fc_fail *fail);
 fc_err cli_path(cli_run *run, fc_fail *fail);
@@ -60,5 +62,6 @@ fc_err cli_context_show(cli_run *run, fc_fail *fail);
 fc_err cli_context_set(cli_run *run, fc_fail *fail);
 fc_err cli_completion(cli_run *run, fc_fail *fail);
 fc_err cli_version(cli_run *run, fc_fail *fail);
+// clang-format on
 
 #endif

@@ -16,21 +16,30 @@
 
 typedef struct cli_session cli_session;
 
-/* Takes over *context (emptied). Connects; FC_ERR_UNAVAILABLE names the address, FC_ERR_DENIED another fleet. */
+/* Takes over *context (emptied). Connects; FC_ERR_UNAVAILABLE names the address, FC_ERR_DENIED another fleet.
+ */
 FC_MUST_USE fc_err
 cli_session_open(cli_context *context, uint32_t timeout_ms, cli_session **ret_session, fc_fail *fail);
-void cli_session_close(cli_session *session); /* NULL is legal */
+void
+cli_session_close(cli_session *session); /* NULL is legal */
 
-const char *cli_session_context(const cli_session *session); /* its label; borrowed */
-const char *cli_session_coordinator(const cli_session *session); /* HOST:PORT; borrowed */
-const char *cli_session_fleet(const cli_session *session); /* from the certificate; borrowed */
+const char *
+cli_session_context(const cli_session *session); /* its label; borrowed */
+const char *
+cli_session_coordinator(const cli_session *session); /* HOST:PORT; borrowed */
+const char *
+cli_session_fleet(const cli_session *session); /* from the certificate; borrowed */
 /* 32 hexadecimal digits, the same for the session's whole life: the request id. Borrowed. */
-const char *cli_session_request_id(const cli_session *session);
-fc_loop *cli_session_loop(cli_session *session);
+const char *
+cli_session_request_id(const cli_session *session);
+fc_loop *
+cli_session_loop(cli_session *session);
 /* NULL while there is none. */
-fc_rpc_conn *cli_session_conn(cli_session *session);
+fc_rpc_conn *
+cli_session_conn(cli_session *session);
 /* Ctrl-C was pressed since the session was opened. */
-bool cli_session_interrupted(const cli_session *session);
+bool
+cli_session_interrupted(const cli_session *session);
 /* Connects again after the connection was lost; by due at the latest. */
 FC_MUST_USE fc_err
 cli_session_reconnect(cli_session *session, fc_mono due, fc_fail *fail);

@@ -28,18 +28,26 @@ typedef struct cli_column {
 typedef struct cli_table cli_table;
 
 /* Borrows columns for its life. */
-cli_table *cli_table_new(const cli_column *columns, size_t count);
-void cli_table_free(cli_table *table);
-void cli_table_row(cli_table *table);
+cli_table *
+cli_table_new(const cli_column *columns, size_t count);
+void
+cli_table_free(cli_table *table);
+void
+cli_table_row(cli_table *table);
 /* Sets a cell of the last row. Control characters of the text become '?'. */
-void cli_table_cell(cli_table *table, size_t column, const char *format, ...)
+void
+cli_table_cell(cli_table *table, size_t column, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Colour of a cell of the last row: a libsmartcols colour name; NULL = none. */
-void cli_table_color(cli_table *table, size_t column, const char *color);
-size_t cli_table_rows(const cli_table *table);
+void
+cli_table_color(cli_table *table, size_t column, const char *color);
+size_t
+cli_table_rows(const cli_table *table);
 
 /* width 0 = unlimited. hidden may be NULL; gets "FILE, FIRST PACKET" appended. */
-void cli_table_text(const cli_table *table, size_t width, bool color, fc_buf *text, fc_buf *hidden);
-void cli_table_tsv(const cli_table *table, fc_buf *text);
+void
+cli_table_text(const cli_table *table, size_t width, bool color, fc_buf *text, fc_buf *hidden);
+void
+cli_table_tsv(const cli_table *table, fc_buf *text);
 
 #endif

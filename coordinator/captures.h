@@ -128,56 +128,78 @@ typedef struct co_captures {
     size_t count;
 } co_captures;
 
-void co_captures_fini(struct co *co);
+void
+co_captures_fini(struct co *co);
 
 /* A capture that is in no table yet: takes *definition (left empty) and has one PENDING part for each
  * instance. */
-co_capture *co_capture_new(struct co *co, fc_definition *definition, const char *uid, size_t part_count);
+co_capture *
+co_capture_new(struct co *co, fc_definition *definition, const char *uid, size_t part_count);
 /* Fills the next part; call it part_count times, then co_capture_enter. */
-co_part *co_capture_add_part(co_capture *capture, co_instance *instance);
+co_part *
+co_capture_add_part(co_capture *capture, co_instance *instance);
 /* Enters the tables (and the instances' lists). */
-void co_capture_enter(struct co *co, co_capture *capture);
+void
+co_capture_enter(struct co *co, co_capture *capture);
 /* From the store: the next part of a capture that was entered with none. Takes *status (left empty). */
-co_part *co_capture_restore_part(struct co *co, co_capture *capture, co_instance *instance, fc_status *status,
-                                 bool gone);
+co_part *
+co_capture_restore_part(struct co *co, co_capture *capture, co_instance *instance, fc_status *status,
+                        bool gone);
 /* Of a capture that was never entered. */
-void co_capture_free(co_capture *capture);
+void
+co_capture_free(co_capture *capture);
 
-co_capture *co_capture_find(const co_captures *captures,
-                            const char *name); /* not deleted; NULL when unknown */
-co_capture *co_capture_find_uid(const co_captures *captures, const char *uid);
-co_part *co_part_find(const co_instance *instance, const char *capture_uid);
-co_part *co_part_of(const co_capture *capture, const co_instance *instance);
+co_capture *
+co_capture_find(const co_captures *captures, const char *name); /* not deleted; NULL when unknown */
+co_capture *
+co_capture_find_uid(const co_captures *captures, const char *uid);
+co_part *
+co_part_find(const co_instance *instance, const char *capture_uid);
+co_part *
+co_part_of(const co_capture *capture, const co_instance *instance);
 /* NULL when the part has no such segment (any more). Borrowed until the part's next report. */
-const fc_segment *co_part_segment(const co_part *part, uint32_t sequence);
+const fc_segment *
+co_part_segment(const co_part *part, uint32_t sequence);
 /* The first segment with this sequence or a higher one; NULL when there is none. */
-const fc_segment *co_part_segment_from(const co_part *part, uint32_t sequence);
-void co_capture_hold(co_capture *capture);
+const fc_segment *
+co_part_segment_from(const co_part *part, uint32_t sequence);
+void
+co_capture_hold(co_capture *capture);
 /* Frees it when it is deleted, forgotten by all and held by nobody else. */
-void co_capture_release(struct co *co, co_capture *capture);
+void
+co_capture_release(struct co *co, co_capture *capture);
 
 /* It leaves the name space; the row stays until its parts are gone. */
-void co_capture_delete(struct co *co, co_capture *capture);
+void
+co_capture_delete(struct co *co, co_capture *capture);
 
 /* Not final, and its window (with some grace) is not over: it counts against quotas. */
-bool co_capture_active(const struct co *co, const co_capture *capture);
+bool
+co_capture_active(const struct co *co, const co_capture *capture);
 
 /* Takes a report over into the part: *status is taken (left empty). Folds, wakes, marks for the store.
  * *ret_durable: it holds something that must be stored before it is answered (a final state, a sealed
  * segment). */
-void co_part_report(struct co *co, co_part *part, fc_status *status, bool *ret_durable);
+void
+co_part_report(struct co *co, co_part *part, fc_status *status, bool *ret_durable);
 /* Ends a part without the instance's word (nothing of it ever ran there, or it is lost). */
-void co_part_settle(struct co *co, co_part *part, fc_state state, fc_stop_reason reason, const char *error);
+void
+co_part_settle(struct co *co, co_part *part, fc_state state, fc_stop_reason reason, const char *error);
 /* Changes what we want of it. The instance has to be touched after (co_reconcile_touch). */
-void co_part_want(struct co *co, co_part *part, co_action action, fc_stop_reason reason);
+void
+co_part_want(struct co *co, co_part *part, co_action action, fc_stop_reason reason);
 /* Computes what is shown again and folds the difference. */
-void co_part_fold(struct co *co, co_part *part);
+void
+co_part_fold(struct co *co, co_part *part);
 /* The instance has acknowledged that it forgot it; waiters are told. */
-void co_part_forgotten(struct co *co, co_part *part);
+void
+co_part_forgotten(struct co *co, co_part *part);
 /* Nothing more comes of it: it leaves the instance's list; the last one frees a deleted capture. */
-void co_part_gone(struct co *co, co_part *part);
+void
+co_part_gone(struct co *co, co_part *part);
 /* The capture itself changed (start decided, stop requested). */
-void co_capture_changed(struct co *co, co_capture *capture);
+void
+co_capture_changed(struct co *co, co_capture *capture);
 
 /* ---- waiting for a part's end ---- */
 
@@ -189,7 +211,9 @@ typedef struct co_wait {
     struct co_wait *next, *prev;
 } co_wait;
 
-void co_wait_add(co_part *part, co_wait *wait);
-void co_wait_remove(co_wait *wait);
+void
+co_wait_add(co_part *part, co_wait *wait);
+void
+co_wait_remove(co_wait *wait);
 
 #endif

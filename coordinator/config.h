@@ -35,9 +35,12 @@ extern const fc_config_key co_config_keys[];
 extern const size_t co_config_key_count;
 
 /* Defaults, then the tree. The caller finishes *ret in every case. */
-FC_MUST_USE fc_err co_config_from_tree(const json_t *tree, co_config *ret, fc_fail *fail);
+FC_MUST_USE fc_err
+co_config_from_tree(const json_t *tree, co_config *ret, fc_fail *fail);
 /* The same from a YAML file. The sentence names file, key and reason. */
-FC_MUST_USE fc_err co_config_load(const char *path, co_config *ret, fc_fail *fail);
-void co_config_fini(co_config *config);
+FC_MUST_USE fc_err
+co_config_load(const char *path, co_config *ret, fc_fail *fail);
+void
+co_config_fini(co_config *config);
 
 #endif

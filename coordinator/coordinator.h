@@ -36,12 +36,15 @@ struct co {
 };
 
 /* Loads the state from the store and takes it up again. Borrows everything for its life. */
-FC_MUST_USE fc_err co_open(fc_loop *loop, const co_config *config, co_store *store,
-                           const co_link_ops *link_ops, struct co **ret_co, fc_fail *fail);
+FC_MUST_USE fc_err
+co_open(fc_loop *loop, const co_config *config, co_store *store, const co_link_ops *link_ops,
+        struct co **ret_co, fc_fail *fail);
 /* Every link has left, every watch and operation has ended. Writes what waits. */
-void co_close(struct co *co);
+void
+co_close(struct co *co);
 
-static inline fc_wall co_wall(const struct co *co)
+static inline fc_wall
+co_wall(const struct co *co)
 {
     return fc_clock_wall(fc_loop_clock(co->loop));
 }

@@ -44,8 +44,10 @@ typedef struct co_created {
 } co_created;
 
 /* *ret is finished by the caller on FC_OK. */
-FC_MUST_USE fc_err co_create_capture(struct co *co, const co_create *request, co_created *ret, fc_fail *fail);
-void co_created_fini(co_created *created);
+FC_MUST_USE fc_err
+co_create_capture(struct co *co, const co_create *request, co_created *ret, fc_fail *fail);
+void
+co_created_fini(co_created *created);
 
 /* ---- stop ---- */
 
@@ -65,8 +67,10 @@ typedef struct co_stopped {
     co_capture **captures;
     size_t capture_count;
 } co_stopped;
-FC_MUST_USE fc_err co_stop_captures(struct co *co, const co_stop *request, co_stopped *ret, fc_fail *fail);
-void co_stopped_fini(struct co *co, co_stopped *stopped);
+FC_MUST_USE fc_err
+co_stop_captures(struct co *co, const co_stop *request, co_stopped *ret, fc_fail *fail);
+void
+co_stopped_fini(struct co *co, co_stopped *stopped);
 
 /* ---- delete ---- */
 
@@ -97,8 +101,10 @@ typedef struct co_delete {
 
 /* Caller's storage with the request and `done` filled in. On FC_OK `done` comes later, unless
  * co_delete_abandon. */
-FC_MUST_USE fc_err co_delete_start(struct co *co, co_delete *operation, fc_fail *fail);
+FC_MUST_USE fc_err
+co_delete_start(struct co *co, co_delete *operation, fc_fail *fail);
 /* Nobody waits for the answer any more; what has begun goes on. */
-void co_delete_abandon(co_delete *operation);
+void
+co_delete_abandon(co_delete *operation);
 
 #endif

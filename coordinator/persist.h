@@ -44,45 +44,61 @@ typedef struct co_persist {
     fc_timer timer;
 } co_persist;
 
-void co_persist_init(struct co *co);
+void
+co_persist_init(struct co *co);
 /* Writes what waits, as far as it can be. */
-void co_persist_fini(struct co *co);
+void
+co_persist_fini(struct co *co);
 /* Fills registry and captures from the store. */
-FC_MUST_USE fc_err co_persist_load(struct co *co, fc_fail *fail);
+FC_MUST_USE fc_err
+co_persist_load(struct co *co, fc_fail *fail);
 
-void co_persist_instance(struct co *co, co_instance *instance);
-void co_persist_capture(struct co *co, co_capture *capture);
-void co_persist_part(struct co *co, co_part *part);
+void
+co_persist_instance(struct co *co, co_instance *instance);
+void
+co_persist_capture(struct co *co, co_capture *capture);
+void
+co_persist_part(struct co *co, co_part *part);
 /* The part's segment of that sequence changed or is gone. */
-void co_persist_segment(struct co *co, co_part *part, uint32_t sequence);
+void
+co_persist_segment(struct co *co, co_part *part, uint32_t sequence);
 /* An audit record of something done that changed nothing in the store (a download). */
-void co_persist_audit(struct co *co, const char *principal, const char *action, const char *object,
-                      const char *outcome, const char *detail);
+void
+co_persist_audit(struct co *co, const char *principal, const char *action, const char *object,
+                 const char *outcome, const char *detail);
 /* The same of an attempt that was refused. A peer that is refused again and again must not fill the disk:
  * past CO_REFUSALS_PER_MINUTE they are only counted; those of strangers, who need nothing to come by, past
  * CO_STRANGERS_PER_MINUTE, and they take no one else's room. False when it was only counted. */
-bool co_persist_refusal(struct co *co, const char *principal, const char *action, const char *object,
-                        fc_err err, const char *detail);
-void co_persist_wait(struct co *co, co_flush_wait *wait);
-void co_persist_unwait(struct co *co, co_flush_wait *wait);
+bool
+co_persist_refusal(struct co *co, const char *principal, const char *action, const char *object, fc_err err,
+                   const char *detail);
+void
+co_persist_wait(struct co *co, co_flush_wait *wait);
+void
+co_persist_unwait(struct co *co, co_flush_wait *wait);
 
 /* Writes everything that waits, in one transaction with what `more` adds (may be NULL). On failure nothing is
  * written and all of it waits on. */
-FC_MUST_USE fc_err co_persist_flush(struct co *co, fc_err (*more)(struct co *co, void *user, fc_fail *fail),
-                                    void *user, fc_fail *fail);
+FC_MUST_USE fc_err
+co_persist_flush(struct co *co, fc_err (*more)(struct co *co, void *user, fc_fail *fail), void *user,
+                 fc_fail *fail);
 
 /* For `more`: within the transaction. */
-FC_MUST_USE fc_err co_persist_write_audit(struct co *co, const char *principal, const char *action,
-                                          const char *object, const char *outcome, const char *detail,
-                                          fc_fail *fail);
-FC_MUST_USE fc_err co_persist_write_request(struct co *co, const char *principal, const char *request_id,
-                                            const char *method, const char *capture_uid, fc_fail *fail);
-FC_MUST_USE fc_err co_persist_write_instance(struct co *co, const co_instance *instance, fc_fail *fail);
-FC_MUST_USE fc_err co_persist_write_capture(struct co *co, const co_capture *capture,
-                                            fc_fail *fail); /* all of it */
+FC_MUST_USE fc_err
+co_persist_write_audit(struct co *co, const char *principal, const char *action, const char *object,
+                       const char *outcome, const char *detail, fc_fail *fail);
+FC_MUST_USE fc_err
+co_persist_write_request(struct co *co, const char *principal, const char *request_id, const char *method,
+                         const char *capture_uid, fc_fail *fail);
+FC_MUST_USE fc_err
+co_persist_write_instance(struct co *co, const co_instance *instance, fc_fail *fail);
+FC_MUST_USE fc_err
+co_persist_write_capture(struct co *co, const co_capture *capture, fc_fail *fail); /* all of it */
 
 /* The capture and all its parts leave the store. */
-FC_MUST_USE fc_err co_persist_remove_capture(struct co *co, co_capture *capture, fc_fail *fail);
-FC_MUST_USE fc_err co_persist_remove_instance(struct co *co, co_instance *instance, fc_fail *fail);
+FC_MUST_USE fc_err
+co_persist_remove_capture(struct co *co, co_capture *capture, fc_fail *fail);
+FC_MUST_USE fc_err
+co_persist_remove_instance(struct co *co, co_instance *instance, fc_fail *fail);
 
 #endif

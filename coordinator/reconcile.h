@@ -51,31 +51,44 @@ typedef struct co_reconcile {
     uint64_t sweeps;
 } co_reconcile;
 
-void co_reconcile_init(struct co *co);
-void co_reconcile_fini(struct co *co);
+void
+co_reconcile_init(struct co *co);
+void
+co_reconcile_fini(struct co *co);
 
 /* Takes up again what was under way when the last coordinator ended. */
-void co_reconcile_resume(struct co *co);
+void
+co_reconcile_resume(struct co *co);
 
 /* The instance's desired state changed. */
-void co_reconcile_touch(struct co *co, co_instance *instance);
-void co_reconcile_acked(struct co *co, co_instance *instance, uint64_t generation);
-void co_reconcile_push_failed(struct co *co, co_instance *instance);
+void
+co_reconcile_touch(struct co *co, co_instance *instance);
+void
+co_reconcile_acked(struct co *co, co_instance *instance, uint64_t generation);
+void
+co_reconcile_push_failed(struct co *co, co_instance *instance);
 /* The node says that it has applied this generation (Hello, Report and Heartbeat carry it). */
-void co_reconcile_applied(struct co *co, co_instance *instance, uint64_t generation);
+void
+co_reconcile_applied(struct co *co, co_instance *instance, uint64_t generation);
 
 /* A capture was created: arm. */
-void co_reconcile_begin(struct co *co, co_capture *capture);
+void
+co_reconcile_begin(struct co *co, co_capture *capture);
 /* The part is armed, final, or its instance is away: the start no longer waits for it. */
-void co_reconcile_armed(struct co *co, co_part *part);
+void
+co_reconcile_armed(struct co *co, co_part *part);
 
 /* What an instance says at Hello that it holds: call `digest` for each capture, then `joined`, which pushes.
  */
-void co_reconcile_hello(struct co *co, co_instance *instance, uint64_t generation);
-void co_reconcile_digest(struct co *co, co_instance *instance, const char *capture_uid);
-void co_reconcile_joined(struct co *co, co_instance *instance);
+void
+co_reconcile_hello(struct co *co, co_instance *instance, uint64_t generation);
+void
+co_reconcile_digest(struct co *co, co_instance *instance, const char *capture_uid);
+void
+co_reconcile_joined(struct co *co, co_instance *instance);
 /* The instance's connection is gone. */
-void co_reconcile_left(struct co *co, co_instance *instance);
+void
+co_reconcile_left(struct co *co, co_instance *instance);
 
 /* What the instance is to be told of a part. */
 typedef struct co_desired {
@@ -87,6 +100,7 @@ typedef struct co_desired {
 } co_desired;
 /* False when the part is over and the instance does not know it: it is left out. Else it counts as told from
  * here on. */
-bool co_reconcile_tell(co_part *part, const co_link_clock *clock, co_desired *ret_desired);
+bool
+co_reconcile_tell(co_part *part, const co_link_clock *clock, co_desired *ret_desired);
 
 #endif

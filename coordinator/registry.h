@@ -66,9 +66,9 @@ typedef struct co_name {
 } co_name;
 
 typedef struct co_registry {
-    co_instance *by_id; /* owned; in order of admission */
+    co_instance *by_id;   /* owned; in order of admission */
     co_instance *removed; /* owned: no longer of the fleet; kept until no capture names them */
-    co_name *by_name;   /* owned */
+    co_name *by_name;     /* owned */
     size_t count;
     size_t online;
     uint32_t cursors; /* lists under way that hold instances: none is retired meanwhile */
@@ -80,39 +80,52 @@ typedef struct co_facts {
     const fc_labels *labels;
 } co_facts;
 
-void co_registry_fini(co_registry *registry);
+void
+co_registry_fini(co_registry *registry);
 /* Pure. FC_ERR_INVALID names the fact that is no name. */
-FC_MUST_USE fc_err co_facts_check(const co_facts *facts, fc_fail *fail);
+FC_MUST_USE fc_err
+co_facts_check(const co_facts *facts, fc_fail *fail);
 /* Admits the instance or takes over its new facts. FC_ERR_LIMIT when the registry is full of instances that
  * have captures or are online. *ret_instance stays owned by the registry. */
-FC_MUST_USE fc_err co_registry_admit(struct co *co, const co_facts *facts, co_instance **ret_instance,
-                                     fc_fail *fail);
+FC_MUST_USE fc_err
+co_registry_admit(struct co *co, const co_facts *facts, co_instance **ret_instance, fc_fail *fail);
 
 /* The same from the store: there is room for what was admitted before. */
-FC_MUST_USE fc_err co_registry_restore(struct co *co, const co_facts *facts, co_instance **ret_instance,
-                                       fc_fail *fail);
+FC_MUST_USE fc_err
+co_registry_restore(struct co *co, const co_facts *facts, co_instance **ret_instance, fc_fail *fail);
 
 /* The instance is connected through `link`; an older link is closed (the newest wins). */
-void co_registry_join(struct co *co, co_instance *instance, void *link);
+void
+co_registry_join(struct co *co, co_instance *instance, void *link);
 /* `link` is gone. Nothing happens when a newer one took its place. */
-void co_registry_leave(struct co *co, co_instance *instance, const void *link);
-void co_registry_heard(struct co *co, co_instance *instance);
-/* It is no longer of the fleet: nothing finds it from now on but co_registry_find_any. It has left, and has no
- * parts. When it is admitted again it is the same object. Freed once nothing refers to it. */
-void co_registry_remove(struct co *co, co_instance *instance);
+void
+co_registry_leave(struct co *co, co_instance *instance, const void *link);
+void
+co_registry_heard(struct co *co, co_instance *instance);
+/* It is no longer of the fleet: nothing finds it from now on but co_registry_find_any. It has left, and has
+ * no parts. When it is admitted again it is the same object. Freed once nothing refers to it. */
+void
+co_registry_remove(struct co *co, co_instance *instance);
 /* Marks who has fallen silent, and frees removed ones that nothing refers to any more. Once a second or so.
  */
-void co_registry_sweep(struct co *co);
+void
+co_registry_sweep(struct co *co);
 
-co_instance *co_registry_find(const co_registry *registry, const char *id); /* NULL when unknown */
-co_instance *co_registry_find_any(const co_registry *registry, const char *id); /* removed ones too */
+co_instance *
+co_registry_find(const co_registry *registry, const char *id); /* NULL when unknown */
+co_instance *
+co_registry_find_any(const co_registry *registry, const char *id); /* removed ones too */
 /* By id, else by name. FC_ERR_NOT_FOUND, or FC_ERR_INVALID when several have the name. */
-FC_MUST_USE fc_err co_registry_find_named(const co_registry *registry, const char *id_or_name,
-                                          co_instance **ret_instance, fc_fail *fail);
-bool co_instance_reachable(const co_instance *instance);          /* connected and not silent */
-fc_instance_facts co_instance_facts(const co_instance *instance); /* borrowed from it */
+FC_MUST_USE fc_err
+co_registry_find_named(const co_registry *registry, const char *id_or_name, co_instance **ret_instance,
+                       fc_fail *fail);
+bool
+co_instance_reachable(const co_instance *instance); /* connected and not silent */
+fc_instance_facts
+co_instance_facts(const co_instance *instance); /* borrowed from it */
 /* Adds each distinct non-empty text of the field: which regions, which scale sets there are. */
 typedef enum co_field { CO_FIELD_REGION, CO_FIELD_SCALE_SET } co_field;
-void co_registry_distinct(const co_registry *registry, co_field field, fc_strings *ret_values);
+void
+co_registry_distinct(const co_registry *registry, co_field field, fc_strings *ret_values);
 
 #endif

@@ -20,14 +20,20 @@ enum {
     CO_PART_SEGMENTS_MAX = 64, /* of an instance capture in a list; ListFiles has all */
 };
 
-void co_message_free(ProtobufCMessage *message);
-char *co_message_text(const char *text); /* an owned copy as protobuf-c wants it */
+void
+co_message_free(ProtobufCMessage *message);
+char *
+co_message_text(const char *text); /* an owned copy as protobuf-c wants it */
 
-Fcpb__Capture *co_message_capture(const co_capture *capture, bool with_definition);
+Fcpb__Capture *
+co_message_capture(const co_capture *capture, bool with_definition);
 /* With the last segments_max segments. */
-Fcpb__InstanceCapture *co_message_part(const co_part *part, size_t segments_max);
-Fcpb__Instance *co_message_instance(const co_instance *instance, const struct co *co, bool with_captures);
+Fcpb__InstanceCapture *
+co_message_part(const co_part *part, size_t segments_max);
+Fcpb__Instance *
+co_message_instance(const co_instance *instance, const struct co *co, bool with_captures);
 /* Of a capture that was made, or (dry run) of one that would be. */
-Fcpb__CreateCaptureResponse *co_message_created(const co_created *created, const fc_definition *definition);
+Fcpb__CreateCaptureResponse *
+co_message_created(const co_created *created, const fc_definition *definition);
 
 #endif

@@ -34,19 +34,24 @@ extern const fc_rpc_conn_ops co_conn_ops;
 /* How the state modules reach nodes. */
 extern const co_link_ops co_rpc_link_ops;
 /* The connection behind an instance's link. */
-fc_rpc_conn *co_link_conn(const void *link);
+fc_rpc_conn *
+co_link_conn(const void *link);
 /* Whether the node behind an instance's link does this; the link must be there (instance->link != NULL). */
-bool co_link_can(const void *link, fc_feature feature);
+bool
+co_link_can(const void *link, fc_feature feature);
 
 /* ---- shared by the rpc_*.c files ---- */
 
 /* The instance that speaks; NULL (and the call has failed) when it did not say Hello, or a newer connection
  * took over. */
-co_instance *co_speaker(fc_rpc_call *call, co_service *service);
+co_instance *
+co_speaker(fc_rpc_call *call, co_service *service);
 /* "operator/alice" of whoever calls. Returns text. */
-const char *co_caller(const fc_rpc_call *call, char text[FC_PRINCIPAL_TEXT_SIZE]);
+const char *
+co_caller(const fc_rpc_call *call, char text[FC_PRINCIPAL_TEXT_SIZE]);
 /* The capture of that name; else the call fails and NULL comes back. */
-co_capture *co_want_capture(co_service *service, fc_rpc_call *call, const char *name);
+co_capture *
+co_want_capture(co_service *service, fc_rpc_call *call, const char *name);
 
 /* A server stream whose messages are made one by one, as the reader takes them. */
 typedef struct co_stream {
@@ -61,14 +66,22 @@ typedef struct co_stream {
     size_t count, at, inner;
 } co_stream;
 /* Heap object, freed with the call. */
-co_stream *co_stream_new(co_service *service, fc_rpc_call *call, bool (*next)(co_stream *stream));
-void co_stream_start(co_stream *stream);
+co_stream *
+co_stream_new(co_service *service, fc_rpc_call *call, bool (*next)(co_stream *stream));
+void
+co_stream_start(co_stream *stream);
 
-void co_rpc_watch_capture(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
-void co_rpc_stop_captures(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
-void co_rpc_list_files(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
-void co_rpc_read_file(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
-void co_rpc_list_evidence(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
-void co_rpc_report_evidence(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
+void
+co_rpc_watch_capture(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
+void
+co_rpc_stop_captures(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
+void
+co_rpc_list_files(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
+void
+co_rpc_read_file(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
+void
+co_rpc_list_evidence(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
+void
+co_rpc_report_evidence(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
 
 #endif

@@ -19,13 +19,17 @@ typedef struct co_store co_store;
 
 /* path: a file, made when missing and migrated when old; ":memory:" for tests. FC_ERR_STATE when the file was
  * written by a newer version, FC_ERR_CORRUPT when it is no such database. */
-FC_MUST_USE fc_err co_store_open(const char *path, co_store **ret_store, fc_fail *fail);
-void co_store_close(co_store *store);
+FC_MUST_USE fc_err
+co_store_open(const char *path, co_store **ret_store, fc_fail *fail);
+void
+co_store_close(co_store *store);
 
-FC_MUST_USE fc_err co_store_begin(co_store *store, fc_fail *fail);
-FC_MUST_USE fc_err co_store_commit(co_store *store,
-                                   fc_fail *fail); /* on failure the transaction is rolled back */
-void co_store_rollback(co_store *store);
+FC_MUST_USE fc_err
+co_store_begin(co_store *store, fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_commit(co_store *store, fc_fail *fail); /* on failure the transaction is rolled back */
+void
+co_store_rollback(co_store *store);
 
 /* Bytes borrowed for the call (put) or for the visit (load). */
 typedef struct co_blob {
@@ -87,31 +91,45 @@ typedef struct co_request_row {
     int64_t at_unix_ns;
 } co_request_row;
 
-FC_MUST_USE fc_err co_store_put_instance(co_store *store, const co_instance_row *row, fc_fail *fail);
-FC_MUST_USE fc_err co_store_remove_instance(co_store *store, const char *id, fc_fail *fail);
-FC_MUST_USE fc_err co_store_put_capture(co_store *store, const co_capture_row *row, fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_put_instance(co_store *store, const co_instance_row *row, fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_remove_instance(co_store *store, const char *id, fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_put_capture(co_store *store, const co_capture_row *row, fc_fail *fail);
 /* With its instance captures, segments and evidence. */
-FC_MUST_USE fc_err co_store_remove_capture(co_store *store, const char *uid, fc_fail *fail);
-FC_MUST_USE fc_err co_store_put_part(co_store *store, const co_part_row *row, fc_fail *fail);
-FC_MUST_USE fc_err co_store_put_segment(co_store *store, const co_segment_row *row, fc_fail *fail);
-FC_MUST_USE fc_err co_store_remove_segment(co_store *store, const char *capture_uid, const char *instance_id,
-                                           uint32_t sequence, fc_fail *fail);
-FC_MUST_USE fc_err co_store_put_evidence(co_store *store, const co_evidence_row *row, fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_remove_capture(co_store *store, const char *uid, fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_put_part(co_store *store, const co_part_row *row, fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_put_segment(co_store *store, const co_segment_row *row, fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_remove_segment(co_store *store, const char *capture_uid, const char *instance_id, uint32_t sequence,
+                        fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_put_evidence(co_store *store, const co_evidence_row *row, fc_fail *fail);
 /* Append-only: the database refuses to change or remove what is there. */
-FC_MUST_USE fc_err co_store_add_audit(co_store *store, const co_audit_row *row, fc_fail *fail);
-FC_MUST_USE fc_err co_store_add_request(co_store *store, const co_request_row *row, fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_add_audit(co_store *store, const co_audit_row *row, fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_add_request(co_store *store, const co_request_row *row, fc_fail *fail);
 /* Removes request ids from before `unix_ns`. */
-FC_MUST_USE fc_err co_store_prune_requests(co_store *store, int64_t unix_ns, fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_prune_requests(co_store *store, int64_t unix_ns, fc_fail *fail);
 
 /* The uid that an earlier request with this id made; FC_ERR_NOT_FOUND when there was none. */
-FC_MUST_USE fc_err co_store_find_request(co_store *store, const char *principal, const char *request_id,
-                                         char ret_capture_uid[64], char ret_method[64], fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_find_request(co_store *store, const char *principal, const char *request_id,
+                      char ret_capture_uid[64], char ret_method[64], fc_fail *fail);
 /* Appends the bytes (out NULL = only the revision is wanted); FC_ERR_NOT_FOUND. Not part of a load: there may
  * be gigabytes of it. */
-FC_MUST_USE fc_err co_store_get_evidence(co_store *store, const char *capture_uid, const char *instance_id,
-                                         int kind, fc_buf *out, uint64_t *ret_revision, fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_get_evidence(co_store *store, const char *capture_uid, const char *instance_id, int kind,
+                      fc_buf *out, uint64_t *ret_revision, fc_fail *fail);
 /* Adds one to the number of starts and returns it: generations of different lives never meet. */
-FC_MUST_USE fc_err co_store_next_epoch(co_store *store, uint64_t *ret_epoch, fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_next_epoch(co_store *store, uint64_t *ret_epoch, fc_fail *fail);
 
 /* Everything, in the order instances, captures, parts, segments; a visit that fails ends it. */
 typedef struct co_store_visitor {
@@ -121,10 +139,11 @@ typedef struct co_store_visitor {
     fc_err (*segment)(const co_segment_row *row, void *user, fc_fail *fail);
     void *user;
 } co_store_visitor;
-FC_MUST_USE fc_err co_store_load(co_store *store, const co_store_visitor *visitor, fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_load(co_store *store, const co_store_visitor *visitor, fc_fail *fail);
 /* Newest first, at most `limit`. */
-FC_MUST_USE fc_err co_store_each_audit(co_store *store, uint32_t limit,
-                                       void (*visit)(const co_audit_row *row, void *user), void *user,
-                                       fc_fail *fail);
+FC_MUST_USE fc_err
+co_store_each_audit(co_store *store, uint32_t limit, void (*visit)(const co_audit_row *row, void *user),
+                    void *user, fc_fail *fail);
 
 #endif

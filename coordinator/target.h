@@ -14,12 +14,15 @@ struct co;
 /* Instances that are away count too. *ret_instances is owned by the caller (free(3)), its items by the
  * registry. FC_ERR_NOT_FOUND when nothing matches, or a name that is listed is no instance's; FC_ERR_INVALID
  * when a listed name is that of several instances. */
-FC_MUST_USE fc_err co_target_resolve(const struct co *co, const fc_target *target,
-                                     co_instance ***ret_instances, size_t *ret_count, fc_fail *fail);
+FC_MUST_USE fc_err
+co_target_resolve(const struct co *co, const fc_target *target, co_instance ***ret_instances,
+                  size_t *ret_count, fc_fail *fail);
 /* The listed names are each the id or the unambiguous name of an instance. */
-FC_MUST_USE fc_err co_target_check_names(const struct co *co, const fc_strings *names, fc_fail *fail);
+FC_MUST_USE fc_err
+co_target_check_names(const struct co *co, const fc_strings *names, fc_fail *fail);
 
 /* FC_ERR_LIMIT names the region or the instance that has no room, and the numbers. Counts the refusal. */
-FC_MUST_USE fc_err co_quota_check(struct co *co, co_instance *const *instances, size_t count, fc_fail *fail);
+FC_MUST_USE fc_err
+co_quota_check(struct co *co, co_instance *const *instances, size_t count, fc_fail *fail);
 
 #endif

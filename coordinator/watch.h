@@ -36,15 +36,19 @@ typedef struct co_watch {
 
 /* Caller's storage with `deliver` set. The first delivery comes from the loop. FC_ERR_LIMIT when there are
  * too many. */
-FC_MUST_USE fc_err co_watch_start(struct co *co, co_watch *watch, co_capture *capture, uint32_t interval_ms,
-                                  fc_fail *fail);
+FC_MUST_USE fc_err
+co_watch_start(struct co *co, co_watch *watch, co_capture *capture, uint32_t interval_ms, fc_fail *fail);
 /* Idempotent. */
-void co_watch_stop(co_watch *watch);
-void co_watch_unblock(co_watch *watch);
+void
+co_watch_stop(co_watch *watch);
+void
+co_watch_unblock(co_watch *watch);
 /* The oldest change that the watch has not seen; NULL when there is none. Then ->newer. */
-co_part *co_watch_first(const co_watch *watch);
+co_part *
+co_watch_first(const co_watch *watch);
 
 /* The capture changed: called by captures.c. */
-void co_watch_changed(co_capture *capture, bool turning_point);
+void
+co_watch_changed(co_capture *capture, bool turning_point);
 
 #endif

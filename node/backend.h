@@ -2,8 +2,8 @@
  *
  * helper_backend.c starts fleetcap-capture through the monitor; fake_backend.c plays it in memory for
  * scenarios and the fan-out bench. Life of a run: start -> armed -> go -> started -> progress, segment,
- * profile … -> exactly one of stopped, failed, died. All callbacks come from the loop, never from within these functions,
- * and none after release.
+ * profile … -> exactly one of stopped, failed, died. All callbacks come from the loop, never from within
+ * these functions, and none after release.
  */
 #ifndef ND_BACKEND_H
 #define ND_BACKEND_H

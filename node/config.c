@@ -73,8 +73,7 @@ read_labels(nd_config *config, fc_fail *fail)
     if (json_object_size(config->labels_tree) > LABELS_MAX)
         return fc_fail_field(fail, FC_ERR_LIMIT, "labels", "labels: %zu of them, the limit is %d",
                              json_object_size(config->labels_tree), LABELS_MAX);
-    json_object_foreach(config->labels_tree, key, value)
-    {
+    json_object_foreach (config->labels_tree, key, value) {
         if (!fc_name_check(key))
             return fc_fail_field(fail, FC_ERR_INVALID, "labels", "labels: '%.80s' is not a name", key);
         if (json_is_object(value) || json_is_array(value) || json_is_null(value))
@@ -99,8 +98,7 @@ read_interfaces(nd_config *config, fc_fail *fail)
     json_t *value;
     if (config->interfaces_tree != NULL && !json_is_array(config->interfaces_tree))
         return fc_fail_field(fail, FC_ERR_INVALID, "interfaces", "interfaces: a list is wanted");
-    json_array_foreach(config->interfaces_tree, index, value)
-    {
+    json_array_foreach (config->interfaces_tree, index, value) {
         const char *name = json_string_value(value);
         if (name == NULL || *name == '\0' || strlen(name) > 15 || strpbrk(name, "/ ") != NULL)
             return fc_fail_field(fail, FC_ERR_INVALID, "interfaces",
@@ -155,7 +153,8 @@ check_state_dir(const nd_config *config, fc_fail *fail)
     const char *path = config->state_dir;
     if (path == NULL || (*path == '/' && strstr(path, "/../") == NULL))
         return FC_OK;
-    return fc_fail_field(fail, FC_ERR_INVALID, "state_dir", "state_dir: '%.100s' is not an absolute path", path);
+    return fc_fail_field(fail, FC_ERR_INVALID, "state_dir", "state_dir: '%.100s' is not an absolute path",
+                         path);
 }
 
 static fc_err
@@ -165,7 +164,8 @@ find_credential(const nd_config *config, char **path, const char *name, const ch
         return FC_OK;
     if (config->state_dir == NULL)
         return fc_fail_field(fail, FC_ERR_INVALID, name,
-                             "%s is missing (or state_dir, the directory that `fleetcap-node enroll` writes)", name);
+                             "%s is missing (or state_dir, the directory that `fleetcap-node enroll` writes)",
+                             name);
     *path = nd_identity_path(config->state_dir, file);
     return FC_OK;
 }
@@ -176,7 +176,8 @@ find_credentials(nd_config *config, fc_fail *fail)
     fc_err err = check_state_dir(config, fail);
     if (err == FC_OK && config->coordinator == NULL)
         err = fc_fail_field(fail, FC_ERR_INVALID, "coordinator", "coordinator is missing%s",
-                            config->state_dir != NULL ? ": enrol this machine first (fleetcap-node enroll)" : "");
+                            config->state_dir != NULL ? ": enrol this machine first (fleetcap-node enroll)"
+                                                      : "");
     if (err == FC_OK)
         err = find_credential(config, &config->ca, "ca", ND_IDENTITY_CA, fail);
     if (err == FC_OK)
@@ -196,8 +197,7 @@ put_beneath(json_t *tree, const json_t *identity)
         if (above == NULL && below != NULL)
             (void)json_object_set(tree, key, below);
         else if (json_is_object(above) && json_is_object(below))
-            json_object_foreach(below, label, value)
-            {
+            json_object_foreach (below, label, value) {
                 if (json_object_get(above, label) == NULL)
                     (void)json_object_set(above, label, value);
             }

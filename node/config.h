@@ -13,12 +13,12 @@
 #include <stdint.h>
 
 typedef struct nd_config {
-    char *state_dir;   /* owned, as all texts here; NULL = credentials are somebody else's to renew */
+    char *state_dir; /* owned, as all texts here; NULL = credentials are somebody else's to renew */
     char *coordinator;
-    char *server_name; /* NULL = the coordinator's host */
-    char *ca, *certificate, *key; /* those of state_dir when not set */
-    char *crl;  /* NULL = none */
-    char *name; /* NULL = the host's */
+    char *server_name;               /* NULL = the coordinator's host */
+    char *ca, *certificate, *key;    /* those of state_dir when not set */
+    char *crl;                       /* NULL = none */
+    char *name;                      /* NULL = the host's */
     char *scale_set, *region, *zone; /* the certificate's go before the first two, where it has them */
     char *captures_dir;
     char *helper; /* NULL = fleetcap-capture beside this program */
@@ -36,13 +36,17 @@ extern const fc_config_key nd_config_keys[];
 extern const size_t nd_config_key_count;
 
 /* Defaults, then the tree; fills in what depends on this machine. The caller finishes *ret in every case. */
-FC_MUST_USE fc_err nd_config_from_tree(const json_t *tree, nd_config *ret, fc_fail *fail);
-/* The same from a YAML file, with what state_dir's identity.yaml says beneath it. The sentence names file, key and
- * reason. */
-FC_MUST_USE fc_err nd_config_load(const char *path, nd_config *ret, fc_fail *fail);
-/* For an enrolment: a file that needs neither a coordinator nor credentials yet; names that it does not set stay NULL.
- * Without the file, when it may be missing, nothing is set. */
-FC_MUST_USE fc_err nd_config_load_before(const char *path, bool may_be_missing, nd_config *ret, fc_fail *fail);
-void nd_config_fini(nd_config *config);
+FC_MUST_USE fc_err
+nd_config_from_tree(const json_t *tree, nd_config *ret, fc_fail *fail);
+/* The same from a YAML file, with what state_dir's identity.yaml says beneath it. The sentence names file,
+ * key and reason. */
+FC_MUST_USE fc_err
+nd_config_load(const char *path, nd_config *ret, fc_fail *fail);
+/* For an enrolment: a file that needs neither a coordinator nor credentials yet; names that it does not set
+ * stay NULL. Without the file, when it may be missing, nothing is set. */
+FC_MUST_USE fc_err
+nd_config_load_before(const char *path, bool may_be_missing, nd_config *ret, fc_fail *fail);
+void
+nd_config_fini(nd_config *config);
 
 #endif

@@ -29,14 +29,14 @@ typedef struct daemon_state {
     nd_identity identity;
     char id[FC_NAME_MAX + 1];
     char scale_set[FC_NAME_MAX + 1], region[FC_NAME_MAX + 1]; /* of the certificate, or configured */
-    fc_loop *loop; /* owned, as all below */
+    fc_loop *loop;                                            /* owned, as all below */
     fc_tls *tls;
     nd_storage *storage;
     nd_backend *backend;
     nd_node *node;
     nd_link *link;
     nd_renewal *renewal; /* NULL without state_dir */
-    fc_watch signals; /* fd -1 = none */
+    fc_watch signals;    /* fd -1 = none */
     fc_timer tls_timer;
     bool ending;
     bool handing_over; /* helpers seal; the next daemon goes on with their captures */
@@ -74,8 +74,8 @@ choose(const char *what, const char *bound, const char *configured, char ret_nam
 {
     (void)snprintf(ret_name, FC_NAME_MAX + 1, "%s", *bound != '\0' ? bound : configured);
     if (strcmp(ret_name, configured) != 0 && strcmp(configured, "default") != 0)
-        fc_log(FC_LOG_WARNING, "%s: the configuration says %s, the certificate %s: the certificate decides", what,
-               configured, bound);
+        fc_log(FC_LOG_WARNING, "%s: the configuration says %s, the certificate %s: the certificate decides",
+               what, configured, bound);
 }
 
 static void
@@ -127,7 +127,8 @@ end(daemon_state *d, const char *why)
     nd_node_shutdown(d->node, all_stopped, d);
 }
 
-/* A restart (RestartKillSignal= of the unit): no capture ends by it, so nothing is stopped or saved, as in a crash. */
+/* A restart (RestartKillSignal= of the unit): no capture ends by it, so nothing is stopped or saved, as in a
+ * crash. */
 static void
 hand_over(daemon_state *d)
 {
@@ -346,7 +347,8 @@ check_state_dir(const nd_config *config, fc_fail *fail)
     if (err != FC_OK)
         return err;
     if (faccessat(dir_fd, ".", W_OK | X_OK, 0) != 0)
-        err = fc_fail_errno(fail, errno, "certificates could not be renewed: state_dir %.120s cannot be written",
+        err = fc_fail_errno(fail, errno,
+                            "certificates could not be renewed: state_dir %.120s cannot be written",
                             config->state_dir);
     close(dir_fd);
     return err;

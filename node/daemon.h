@@ -13,10 +13,13 @@ enum {
 };
 
 /* Runs until SIGTERM or SIGINT; takes monitor_fd. SIGHUP reads the credentials again, SIGUSR1 renews the
- * certificate now. SIGUSR2 ends it without ending a capture: helpers seal, and the next start resumes them. */
-FC_MUST_USE fc_err nd_daemon_run(const nd_config *config, int monitor_fd, fc_fail *fail);
+ * certificate now. SIGUSR2 ends it without ending a capture: helpers seal, and the next start resumes them.
+ */
+FC_MUST_USE fc_err
+nd_daemon_run(const nd_config *config, int monitor_fd, fc_fail *fail);
 /* Reads what the daemon would read and says what is wrong with it: credentials, state_dir, the helper, the
  * directory for captures. */
-FC_MUST_USE fc_err nd_daemon_check(const nd_config *config, fc_fail *fail);
+FC_MUST_USE fc_err
+nd_daemon_check(const nd_config *config, fc_fail *fail);
 
 #endif

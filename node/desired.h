@@ -31,7 +31,8 @@ typedef enum nd_action {
     ND_ACTION_FORGET = 3,
     ND_ACTION_PURGE = 4,
 } nd_action;
-const char *nd_action_name(nd_action action); /* "RUN" */
+const char *
+nd_action_name(nd_action action); /* "RUN" */
 
 typedef struct nd_desired_capture {
     char uid[FC_UID_LENGTH + 1];
@@ -54,18 +55,24 @@ typedef struct nd_desired {
     size_t count;
 } nd_desired;
 
-void nd_desired_capture_fini(nd_desired_capture *capture);
+void
+nd_desired_capture_fini(nd_desired_capture *capture);
 /* Everything of *from, including the spec, goes to *to; *from is left without its spec. */
-void nd_desired_capture_take(nd_desired_capture *to, nd_desired_capture *from);
-void nd_desired_fini(nd_desired *desired);
+void
+nd_desired_capture_take(nd_desired_capture *to, nd_desired_capture *from);
+void
+nd_desired_fini(nd_desired *desired);
 /* NULL when it is not in the set. Borrowed. */
-nd_desired_capture *nd_desired_find(const nd_desired *desired, const char *uid);
+nd_desired_capture *
+nd_desired_find(const nd_desired *desired, const char *uid);
 
 /* *ret is written on FC_OK only, and finished by the caller then. */
-FC_MUST_USE fc_err nd_desired_from_pb(const Fcpb__DesiredState *message, nd_desired *ret, fc_fail *fail);
+FC_MUST_USE fc_err
+nd_desired_from_pb(const Fcpb__DesiredState *message, nd_desired *ret, fc_fail *fail);
 /* The bytes of spec.pb, appended; and back. */
-void nd_desired_capture_pack(const nd_desired_capture *capture, fc_buf *ret_bytes);
-FC_MUST_USE fc_err nd_desired_capture_unpack(const uint8_t *bytes, size_t size, nd_desired_capture *ret,
-                                             fc_fail *fail);
+void
+nd_desired_capture_pack(const nd_desired_capture *capture, fc_buf *ret_bytes);
+FC_MUST_USE fc_err
+nd_desired_capture_unpack(const uint8_t *bytes, size_t size, nd_desired_capture *ret, fc_fail *fail);
 
 #endif

@@ -4,7 +4,8 @@
 
 #include "common/base/err.h"
 
-/* argv[0] is the word "enroll". Returns the exit status. The token is overwritten in argv and in the environment. */
+/* argv[0] is the word "enroll". Returns the exit status. The token is overwritten in argv and in the
+ * environment. */
 fc_exit
 nd_enroll_main(int argc, char **argv);
 

@@ -14,9 +14,9 @@ typedef struct nd_enroll_options {
     const char *config; /* borrowed from argv, as all texts here */
     bool config_given;
     const char *coordinator, *id, *name, *zone, *state_dir; /* NULL = not given */
-    char *token;            /* wiped when it has been read */
-    const char *token_file; /* "-" = standard input */
-    fc_labels labels;       /* owned */
+    char *token;                                            /* wiped when it has been read */
+    const char *token_file;                                 /* "-" = standard input */
+    fc_labels labels;                                       /* owned */
     nd_metadata_source metadata;
     uint64_t wait_ms;
     bool force;

@@ -173,9 +173,7 @@ take(const nd_enrolment *what, const Fcpb__IssuedCertificate *issued, nd_enrolle
     fc_err err = fc_key_check(what->key, what->id, (const char *)certificate->data, certificate->len,
                               (const char *)ca->data, ca->len, &ret->certificate, &why);
     if (err != FC_OK)
-        return fc_fail_set(fail, err,
-                           "the coordinator's answer is no certificate for us: %.120s",
-                           why.text);
+        return fc_fail_set(fail, err, "the coordinator's answer is no certificate for us: %.120s", why.text);
     const fc_principal *who = &ret->certificate.principal;
     if (!fc_name_check(issued->scale_set) || !fc_name_check(issued->region) ||
         strcmp(issued->fleet_id, who->fleet) != 0 || strcmp(issued->scale_set, who->scale_set) != 0 ||

@@ -1,8 +1,10 @@
-/* enrolment.h: asks a coordinator for a certificate, with a token and a key, until there is one or it is final.
+/* enrolment.h: asks a coordinator for a certificate, with a token and a key, until there is one or it is
+ * final.
  *
- * Each attempt is a connection of its own: dial -> handshake (the coordinator is the one whose CA the token names, or
- * nobody) -> Enrol -> issued: checked against our key, over; pending: asked again when an operator may have decided;
- * refused: over; unreachable: tried again after a jittered back-off, until the time is over.
+ * Each attempt is a connection of its own: dial -> handshake (the coordinator is the one whose CA the token
+ * names, or nobody) -> Enrol -> issued: checked against our key, over; pending: asked again when an operator
+ * may have decided; refused: over; unreachable: tried again after a jittered back-off, until the time is
+ * over.
  */
 #ifndef ND_ENROLMENT_H
 #define ND_ENROLMENT_H
@@ -39,8 +41,9 @@ typedef struct nd_enrolled {
     fc_buf certificate_pem, ca_pem; /* owned */
 } nd_enrolled;
 
-/* FC_ERR_UNAVAILABLE, FC_ERR_TIMEOUT: not reached or not approved in time, and asking again later is the same enrolment;
- * everything else is final. The sentence says what to do. The caller finishes *ret in every case. */
+/* FC_ERR_UNAVAILABLE, FC_ERR_TIMEOUT: not reached or not approved in time, and asking again later is the same
+ * enrolment; everything else is final. The sentence says what to do. The caller finishes *ret in every case.
+ */
 FC_MUST_USE fc_err
 nd_enrolment_run(const nd_enrolment *enrolment, nd_enrolled *ret, fc_fail *fail);
 void

@@ -19,19 +19,25 @@ typedef struct nd_fake_options {
     uint32_t progress_ms; /* 0 = none */
     uint64_t packets_per_progress;
     uint32_t rotate_packets; /* a segment is sealed after that many; 0 = never */
-    bool profiles;           /* one with each progress, and the last one: its packetsIn are what was written */
+    bool profiles; /* one with each progress, and the last one: its packetsIn are what was written */
 } nd_fake_options;
 
-nd_backend *nd_fake_backend_new(fc_loop *loop, const nd_fake_options *options);
+nd_backend *
+nd_fake_backend_new(fc_loop *loop, const nd_fake_options *options);
 /* Ends what still drains. */
-void nd_fake_backend_free(nd_backend *backend);
-nd_fake_options *nd_fake_backend_options(nd_backend *backend); /* may be changed at any time */
+void
+nd_fake_backend_free(nd_backend *backend);
+nd_fake_options *
+nd_fake_backend_options(nd_backend *backend); /* may be changed at any time */
 
 /* Helpers at work for a capture, draining ones included; uid NULL = for all. */
-size_t nd_fake_working(const nd_backend *backend, const char *uid);
+size_t
+nd_fake_working(const nd_backend *backend, const char *uid);
 /* The most that ever worked for one capture at once, and how many were started in all. */
-size_t nd_fake_most_at_once(const nd_backend *backend);
-uint64_t nd_fake_started(const nd_backend *backend);
+size_t
+nd_fake_most_at_once(const nd_backend *backend);
+uint64_t
+nd_fake_started(const nd_backend *backend);
 
 typedef enum nd_fake_mishap {
     ND_FAKE_DIE,  /* as by SIGKILL */
@@ -40,8 +46,10 @@ typedef enum nd_fake_mishap {
     ND_FAKE_HANG, /* answers nothing any more */
 } nd_fake_mishap;
 /* To the index-th helper that is not draining (modulo their number); false when there is none. */
-bool nd_fake_backend_hit(nd_backend *backend, size_t index, nd_fake_mishap mishap);
+bool
+nd_fake_backend_hit(nd_backend *backend, size_t index, nd_fake_mishap mishap);
 /* The next starts are refused, until told otherwise. */
-void nd_fake_backend_refuse(nd_backend *backend, bool refuse);
+void
+nd_fake_backend_refuse(nd_backend *backend, bool refuse);
 
 #endif

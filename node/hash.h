@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Reads fd from its beginning to its end. Any thread. FC_ERR_CANCELLED when *giving_up became true. */
-FC_MUST_USE fc_err nd_hash_file(int fd, const atomic_bool *giving_up, uint8_t ret_sha256[32],
-                                uint64_t *ret_size, fc_fail *fail);
+FC_MUST_USE fc_err
+nd_hash_file(int fd, const atomic_bool *giving_up, uint8_t ret_sha256[32], uint64_t *ret_size, fc_fail *fail);
 
 #endif

@@ -16,12 +16,15 @@ enum {
 
 /* Takes monitor_fd (nd_monitor_fork). `lost` comes from the loop when the monitor has died: no helper can be
  * started any more. */
-FC_MUST_USE fc_err nd_helper_backend_new(fc_loop *loop, int monitor_fd, void (*lost)(void *user), void *user,
-                                         nd_backend **ret_backend, fc_fail *fail);
-/* Lets every helper go, and waits at most timeout_ms until they have sealed and exited; blocks, so only when the loop has
- * ended. False: one still runs. Their runs are still to be released. */
-bool nd_helper_backend_let_go(nd_backend *backend, int64_t timeout_ms);
+FC_MUST_USE fc_err
+nd_helper_backend_new(fc_loop *loop, int monitor_fd, void (*lost)(void *user), void *user,
+                      nd_backend **ret_backend, fc_fail *fail);
+/* Lets every helper go, and waits at most timeout_ms until they have sealed and exited; blocks, so only when
+ * the loop has ended. False: one still runs. Their runs are still to be released. */
+bool
+nd_helper_backend_let_go(nd_backend *backend, int64_t timeout_ms);
 /* After all its runs have been released. The monitor exits with it. */
-void nd_helper_backend_free(nd_backend *backend);
+void
+nd_helper_backend_free(nd_backend *backend);
 
 #endif

@@ -5,8 +5,8 @@
  *     node.pem       certificate and key in one file (0600): one rename replaces both
  *     enrolling.key  the key of an enrolment that is not over (0600): asking again is the same enrolment
  *
- * Each is written beside, synchronised and renamed, in the order ca.crt, identity.yaml, node.pem: whatever ends us
- * between two of them, node.pem is a key and its certificate, and who has a node.pem has the rest.
+ * Each is written beside, synchronised and renamed, in the order ca.crt, identity.yaml, node.pem: whatever
+ * ends us between two of them, node.pem is a key and its certificate, and who has a node.pem has the rest.
  */
 #ifndef ND_IDENTITY_H
 #define ND_IDENTITY_H
@@ -17,11 +17,11 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#define ND_IDENTITY_DIR "/var/lib/fleetcap-node" /* when nobody says otherwise */
-#define ND_IDENTITY_CA "ca.crt"
+#define ND_IDENTITY_DIR  "/var/lib/fleetcap-node" /* when nobody says otherwise */
+#define ND_IDENTITY_CA   "ca.crt"
 #define ND_IDENTITY_FILE "identity.yaml"
 #define ND_IDENTITY_NODE "node.pem"
-#define ND_IDENTITY_KEY "enrolling.key"
+#define ND_IDENTITY_KEY  "enrolling.key"
 
 enum { ND_IDENTITY_BYTES_MAX = 256 * 1024 }; /* of one file */
 
@@ -54,7 +54,8 @@ FC_MUST_USE fc_err
 nd_identity_put_ca(int dir_fd, const void *pem, size_t size, fc_fail *fail);
 /* node.pem. */
 FC_MUST_USE fc_err
-nd_identity_put_node(int dir_fd, const void *certificate_pem, size_t size, const fc_buf *key_pem, fc_fail *fail);
+nd_identity_put_node(int dir_fd, const void *certificate_pem, size_t size, const fc_buf *key_pem,
+                     fc_fail *fail);
 /* enrolling.key */
 FC_MUST_USE fc_err
 nd_identity_put_key(int dir_fd, const fc_buf *key_pem, fc_fail *fail);

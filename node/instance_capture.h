@@ -66,7 +66,7 @@ typedef struct nd_instance_capture {
     nd_desired_capture want; /* owned: as it was admitted */
     fc_status status;        /* owned: as it is reported */
     nd_state state;
-    nd_mark mark; /* revisions of status.revision, as those of the segments */
+    nd_mark mark;           /* revisions of status.revision, as those of the segments */
     uint64_t told_revision; /* the highest that went out on this connection: the next one must be higher */
     nd_mark *segment_marks; /* owned; parallel to status.segments */
     bool go_known;
@@ -88,46 +88,63 @@ typedef struct nd_instance_capture {
 } nd_instance_capture;
 
 /* Takes *want. PENDING. */
-nd_instance_capture *nd_instance_capture_new(nd_env *env, nd_desired_capture *want);
+nd_instance_capture *
+nd_instance_capture_new(nd_env *env, nd_desired_capture *want);
 /* Lets go of a helper that still runs (it seals and exits). */
-void nd_instance_capture_free(nd_instance_capture *capture);
+void
+nd_instance_capture_free(nd_instance_capture *capture);
 
 /* Checks it against policy, disk, filter and interfaces, and arms it or refuses it. */
-void nd_instance_capture_admit(nd_instance_capture *capture);
+void
+nd_instance_capture_admit(nd_instance_capture *capture);
 /* The start instant is known. A window of 0 is the spec's time limit from the start. */
-void nd_instance_capture_go(nd_instance_capture *capture, fc_wall start, fc_wall window_end);
+void
+nd_instance_capture_go(nd_instance_capture *capture, fc_wall start, fc_wall window_end);
 /* The first reason stays. */
-void nd_instance_capture_stop(nd_instance_capture *capture, fc_stop_reason reason);
+void
+nd_instance_capture_stop(nd_instance_capture *capture, fc_stop_reason reason);
 /* Worker's answers. */
-void nd_instance_capture_recovered(nd_instance_capture *capture, const nd_recovery *recovery);
-void nd_instance_capture_hashed(nd_instance_capture *capture, uint32_t sequence, uint64_t size_bytes,
-                                const uint8_t sha256[32]);
+void
+nd_instance_capture_recovered(nd_instance_capture *capture, const nd_recovery *recovery);
+void
+nd_instance_capture_hashed(nd_instance_capture *capture, uint32_t sequence, uint64_t size_bytes,
+                           const uint8_t sha256[32]);
 
 /* After a restart: takes *status as the journal had it; repairs what was left; goes on or seals. lease_end:
  * when the lease ran out, or will; 0 = not known. */
-void nd_instance_capture_restore(nd_instance_capture *capture, fc_status *status, fc_wall lease_end);
+void
+nd_instance_capture_restore(nd_instance_capture *capture, fc_status *status, fc_wall lease_end);
 /* Pure: why a restored capture must not go on; FC_STOP_NONE = it may. */
-fc_stop_reason nd_restore_reason(const nd_desired_capture *want, const fc_status *status, fc_wall now,
-                                 fc_wall lease_end);
+fc_stop_reason
+nd_restore_reason(const nd_desired_capture *want, const fc_status *status, fc_wall now, fc_wall lease_end);
 /* Pure: puts the files found after a helper's death into the status: segments, and counters made right by
  * what the files really hold beyond or short of what was last known. */
-void nd_restore_fold(fc_status *status, const nd_recovery *recovery);
+void
+nd_restore_fold(fc_status *status, const nd_recovery *recovery);
 
 /* Something happened: does what state.c says, and logs each change of state. */
-void nd_instance_capture_event(nd_instance_capture *capture, nd_event event);
+void
+nd_instance_capture_event(nd_instance_capture *capture, nd_event event);
 /* Marks a change: bumps the revision and tells the node. */
-void nd_instance_capture_changed(nd_instance_capture *capture, bool urgent);
+void
+nd_instance_capture_changed(nd_instance_capture *capture, bool urgent);
 /* Writes the evidence that is new. */
-void nd_instance_capture_save_evidence(nd_instance_capture *capture);
+void
+nd_instance_capture_save_evidence(nd_instance_capture *capture);
 /* nd_run_ops.profile; user is the instance capture. */
-void nd_instance_capture_profile(void *user, const void *bytes, size_t size);
+void
+nd_instance_capture_profile(void *user, const void *bytes, size_t size);
 /* Of context_task: reads the context, once when the capture runs and once when it is over. */
-void nd_instance_capture_context_run(fc_task *task);
+void
+nd_instance_capture_context_run(fc_task *task);
 /* Adds or replaces by sequence, and marks it. */
-void nd_instance_capture_put_segment(nd_instance_capture *capture, const fc_segment *segment);
+void
+nd_instance_capture_put_segment(nd_instance_capture *capture, const fc_segment *segment);
 /* Drops removed segments that the coordinator knows of. */
-void nd_instance_capture_prune(nd_instance_capture *capture);
+void
+nd_instance_capture_prune(nd_instance_capture *capture);
 /* The marks made anew, after status.segments was changed by other means: all of it unreported. */
-void nd_instance_capture_remark(nd_instance_capture *capture);
+void
+nd_instance_capture_remark(nd_instance_capture *capture);
 
 #endif

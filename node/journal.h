@@ -2,9 +2,9 @@
  *
  * Below captures_dir: .lease (its modification time is when the lease ends) and, for each capture,
  * <yyyy>/<mm>/<dd>/<capture>-<first 8 of uid>/ with spec.pb (DesiredCapture), journal (InstanceCapture),
- * evidence (evidence.h) and segments. All but the segments are replaced atomically. A directory is locked (flock(2)) by its helper for the
- * helper's life, through the descriptor that it was given: that is how a restarted node knows that its
- * predecessor's helper still seals.
+ * evidence (evidence.h) and segments. All but the segments are replaced atomically. A directory is locked
+ * (flock(2)) by its helper for the helper's life, through the descriptor that it was given: that is how a
+ * restarted node knows that its predecessor's helper still seals.
  */
 #ifndef ND_JOURNAL_H
 #define ND_JOURNAL_H
@@ -18,8 +18,9 @@ enum {
 };
 
 /* Makes captures_dir when it is missing. */
-FC_MUST_USE fc_err nd_journal_open(fc_loop *loop, const char *captures_dir, nd_storage **ret_storage,
-                                   fc_fail *fail);
-void nd_journal_close(nd_storage *storage);
+FC_MUST_USE fc_err
+nd_journal_open(fc_loop *loop, const char *captures_dir, nd_storage **ret_storage, fc_fail *fail);
+void
+nd_journal_close(nd_storage *storage);
 
 #endif

@@ -39,19 +39,27 @@ typedef struct nd_link_options {
     fc_rpc_backoff backoff;           /* {0} = the above */
 } nd_link_options;
 
-FC_MUST_USE fc_err nd_link_new(const nd_link_options *options, nd_link **ret_link, fc_fail *fail);
-void nd_link_free(nd_link *link);
+FC_MUST_USE fc_err
+nd_link_new(const nd_link_options *options, nd_link **ret_link, fc_fail *fail);
+void
+nd_link_free(nd_link *link);
 /* Hello has been answered. */
-bool nd_link_ready(const nd_link *link);
-/* Our certificate has ended: until that changes, an attempt is made within a random time of at most ND_BACKOFF_REST_MS,
- * so that a fleet that all ended at once does not keep its coordinator busy with refusing it. */
-void nd_link_rest(nd_link *link, bool rest);
+bool
+nd_link_ready(const nd_link *link);
+/* Our certificate has ended: until that changes, an attempt is made within a random time of at most
+ * ND_BACKOFF_REST_MS, so that a fleet that all ended at once does not keep its coordinator busy with refusing
+ * it. */
+void
+nd_link_rest(nd_link *link, bool rest);
 /* A call of somebody else's on the connection, as fc_rpc_call_new; NULL when it is not ready. */
-fc_rpc_call *nd_link_call(nd_link *link, fc_method_id method, const ProtobufCMessage *message, uint32_t timeout_ms,
-                          const fc_rpc_call_ops *ops, void *user);
+fc_rpc_call *
+nd_link_call(nd_link *link, fc_method_id method, const ProtobufCMessage *message, uint32_t timeout_ms,
+             const fc_rpc_call_ops *ops, void *user);
 /* Whether the coordinator does this; false without a connection that is ready. */
-bool nd_link_can(const nd_link *link, fc_feature feature);
+bool
+nd_link_can(const nd_link *link, fc_feature feature);
 /* Calls done, from the loop, when everything has been reported or after wait_ms, once. */
-void nd_link_flush(nd_link *link, uint32_t wait_ms, void (*done)(void *user), void *user);
+void
+nd_link_flush(nd_link *link, uint32_t wait_ms, void (*done)(void *user), void *user);
 
 #endif

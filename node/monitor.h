@@ -30,7 +30,7 @@ typedef struct nd_monitor_message {
 
 /* The node's end; *ret_pid is the monitor's. user: whom monitor and helpers run as; NULL = as now. Call it
  * while the process has one thread and no sockets. */
-FC_MUST_USE fc_err nd_monitor_fork(const char *helper, const char *user, int *ret_fd, pid_t *ret_pid,
-                                   fc_fail *fail);
+FC_MUST_USE fc_err
+nd_monitor_fork(const char *helper, const char *user, int *ret_fd, pid_t *ret_pid, fc_fail *fail);
 
 #endif

@@ -25,9 +25,11 @@ typedef struct nd_policy_facts {
     uint32_t captures_active; /* others, not yet finished */
 } nd_policy_facts;
 
-void nd_policy_fini(nd_policy *policy);
+void
+nd_policy_fini(nd_policy *policy);
 /* Pure. FC_ERR_DENIED with *ret_reason POLICY_REFUSED or DISK_FLOOR when the node does not do it. */
-FC_MUST_USE fc_err nd_policy_check(const nd_policy *policy, const fc_spec *spec, const nd_policy_facts *facts,
-                                   fc_stop_reason *ret_reason, fc_fail *fail);
+FC_MUST_USE fc_err
+nd_policy_check(const nd_policy *policy, const fc_spec *spec, const nd_policy_facts *facts,
+                fc_stop_reason *ret_reason, fc_fail *fail);
 
 #endif

@@ -34,7 +34,8 @@ typedef struct nd_step {
 } nd_step;
 
 /* *ret_steps is owned by the caller (free(3)); a capture can have two (stop, then dispose). */
-void nd_reconcile(const nd_desired *desired, const nd_observed *observed, size_t observed_count, fc_wall now,
-                  nd_step **ret_steps, size_t *ret_count);
+void
+nd_reconcile(const nd_desired *desired, const nd_observed *observed, size_t observed_count, fc_wall now,
+             nd_step **ret_steps, size_t *ret_count);
 
 #endif

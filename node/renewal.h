@@ -1,9 +1,9 @@
 /* renewal.h: keeps this instance's certificate alive.
  *
  * When renewal_plan.h says so: a new key in memory, Renew on the node's own connection, the answer checked
- * (fc_key_check: ours, of a CA of the fleet, for a client), ca.crt written if it changed, node.pem replaced by one
- * rename, `renewed` called. Whatever ends the process meanwhile, node.pem is the old or the new key with its
- * certificate, and both are good: the old one is not revoked by being renewed.
+ * (fc_key_check: ours, of a CA of the fleet, for a client), ca.crt written if it changed, node.pem replaced
+ * by one rename, `renewed` called. Whatever ends the process meanwhile, node.pem is the old or the new key
+ * with its certificate, and both are good: the old one is not revoked by being renewed.
  */
 #ifndef ND_RENEWAL_H
 #define ND_RENEWAL_H
@@ -37,7 +37,8 @@ nd_renewal_new(const nd_renewal_options *options, nd_renewal **ret_renewal, fc_f
 /* After the link's end: no call of ours is under way then. */
 void
 nd_renewal_free(nd_renewal *renewal);
-/* Does not wait for its point in time: asks for another one as soon as there is a connection. NULL: nothing. */
+/* Does not wait for its point in time: asks for another one as soon as there is a connection. NULL: nothing.
+ */
 void
 nd_renewal_hasten(nd_renewal *renewal);
 /* node.pem may be another one (enrolled again): plans anew if it is. */

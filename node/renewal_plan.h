@@ -1,8 +1,8 @@
 /* renewal_plan.h: when a certificate is to be renewed. Pure: times and random numbers come from the caller.
  *
- * Life of a certificate: waits -> due, at a random point when between 30 % and 10 % of its life is left, so that a fleet
- * enrolled at once does not come back at once -> renewed, and a new plan begins; or failed, and due again after a
- * back-off, until the end -> ended, once; then only an enrolment helps.
+ * Life of a certificate: waits -> due, at a random point when between 30 % and 10 % of its life is left, so
+ * that a fleet enrolled at once does not come back at once -> renewed, and a new plan begins; or failed, and
+ * due again after a back-off, until the end -> ended, once; then only an enrolment helps.
  */
 #ifndef ND_RENEWAL_PLAN_H
 #define ND_RENEWAL_PLAN_H
@@ -29,8 +29,8 @@ typedef struct nd_renewal_plan {
     unsigned failures; /* in a row */
 } nd_renewal_plan;
 
-/* A certificate that we have as of `now`. One whose point is past is due at once, but never less than a second after
- * `now`: whatever a coordinator issues, it is not asked in a loop. */
+/* A certificate that we have as of `now`. One whose point is past is due at once, but never less than a
+ * second after `now`: whatever a coordinator issues, it is not asked in a loop. */
 nd_renewal_plan
 nd_renewal_plan_make(fc_wall not_before, fc_wall not_after, fc_wall now, uint64_t random);
 /* An attempt failed: when is the next? Half of the wait is random. */
@@ -38,7 +38,8 @@ void
 nd_renewal_plan_failed(nd_renewal_plan *plan, fc_wall now, uint64_t random);
 nd_renewal_state
 nd_renewal_plan_state(const nd_renewal_plan *plan, fc_wall now);
-/* For how long nothing changes by itself, at least 1 ms and at most `max_ms` (wall clocks are set, and machines sleep).
+/* For how long nothing changes by itself, at least 1 ms and at most `max_ms` (wall clocks are set, and
+ * machines sleep).
  */
 int64_t
 nd_renewal_plan_wait_ms(const nd_renewal_plan *plan, fc_wall now, int64_t max_ms);

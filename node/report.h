@@ -22,21 +22,31 @@ enum {
 };
 
 /* Hello, with the digest of what this node has. Freed by the caller with protobuf_c_message_free_unpacked. */
-Fcpb__HelloRequest *nd_report_hello(const nd_node *node);
+Fcpb__HelloRequest *
+nd_report_hello(const nd_node *node);
 /* NULL when all was told. The caller frees it in the same way, and says later whether it arrived. */
-Fcpb__ReportRequest *nd_report_next(nd_node *node);
-bool nd_report_pending(const nd_node *node);
-void nd_report_acked(nd_node *node);
-void nd_report_lost(nd_node *node);
+Fcpb__ReportRequest *
+nd_report_next(nd_node *node);
+bool
+nd_report_pending(const nd_node *node);
+void
+nd_report_acked(nd_node *node);
+void
+nd_report_lost(nd_node *node);
 /* A new connection: everything is to be told again, but evidence that was acknowledged after its capture's
  * end: that is stored. */
-void nd_report_all(nd_node *node);
+void
+nd_report_all(nd_node *node);
 
 /* One item of evidence, the longest untold first; NULL when there is none now. Freed and answered for as a
  * Report. */
-Fcpb__ReportEvidenceRequest *nd_report_evidence_next(nd_node *node, fc_mono now);
-bool nd_report_evidence_pending(const nd_node *node);
-void nd_report_evidence_acked(nd_node *node);
-void nd_report_evidence_lost(nd_node *node);
+Fcpb__ReportEvidenceRequest *
+nd_report_evidence_next(nd_node *node, fc_mono now);
+bool
+nd_report_evidence_pending(const nd_node *node);
+void
+nd_report_evidence_acked(nd_node *node);
+void
+nd_report_evidence_lost(nd_node *node);
 
 #endif

@@ -89,7 +89,7 @@ nd_transition
 nd_state_next(nd_state from, nd_event event)
 {
     nd_transition next = {.to = from, .effects = 0, .known = false};
-    if ((unsigned) from < ND_STATE_COUNT && (unsigned) event < ND_EVENT_COUNT && table[from][event].known)
+    if ((unsigned)from < ND_STATE_COUNT && (unsigned)event < ND_EVENT_COUNT && table[from][event].known)
         next = table[from][event];
     return next;
 }
@@ -97,17 +97,17 @@ nd_state_next(nd_state from, nd_event event)
 const char *
 nd_state_name(nd_state state)
 {
-    return (size_t) state < FC_COUNT(states) ? states[state].name : "?";
+    return (size_t)state < FC_COUNT(states) ? states[state].name : "?";
 }
 
 const char *
 nd_event_name(nd_event event)
 {
-    return (size_t) event < FC_COUNT(events) ? events[event] : "?";
+    return (size_t)event < FC_COUNT(events) ? events[event] : "?";
 }
 
 fc_state
 nd_state_reported(nd_state state)
 {
-    return (size_t) state < FC_COUNT(states) ? states[state].reported : FC_STATE_UNKNOWN;
+    return (size_t)state < FC_COUNT(states) ? states[state].reported : FC_STATE_UNKNOWN;
 }

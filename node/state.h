@@ -25,7 +25,7 @@ typedef enum nd_state {
 #define X(name, reported) ND_STATE_##name,
     ND_STATES(X)
 #undef X
-    ND_STATE_COUNT
+        ND_STATE_COUNT
 } nd_state;
 
 #define ND_EVENTS(X)                                                                                         \
@@ -46,7 +46,7 @@ typedef enum nd_event {
 #define X(name) ND_EVENT_##name,
     ND_EVENTS(X)
 #undef X
-    ND_EVENT_COUNT
+        ND_EVENT_COUNT
 } nd_event;
 
 /* What a transition entails, in the order in which it is done: what the network waits for comes before the
@@ -71,10 +71,14 @@ typedef struct nd_transition {
     bool known;       /* false: this event means nothing in this state, which stays */
 } nd_transition;
 
-nd_transition nd_state_next(nd_state from, nd_event event);
-const char *nd_state_name(nd_state state);
-const char *nd_event_name(nd_event event);
-fc_state nd_state_reported(nd_state state);
+nd_transition
+nd_state_next(nd_state from, nd_event event);
+const char *
+nd_state_name(nd_state state);
+const char *
+nd_event_name(nd_event event);
+fc_state
+nd_state_reported(nd_state state);
 static inline bool
 nd_state_final(nd_state state)
 {

@@ -33,7 +33,8 @@ typedef struct nd_recovery {
     uint64_t cut_bytes;
     fc_fail fail; /* err FC_OK when all went well; what could be saved is in `found` in any case */
 } nd_recovery;
-void nd_recovery_fini(nd_recovery *recovery);
+void
+nd_recovery_fini(nd_recovery *recovery);
 
 typedef struct nd_storage_ops {
     /* Makes the directory, writes spec.pb; also to write spec.pb anew. */
@@ -87,10 +88,12 @@ struct nd_storage {
 };
 
 /* Pure: the directory of a capture, dated by its creation. */
-void nd_storage_directory(const char *name, const char *uid, fc_wall created,
-                          char ret_directory[ND_DIRECTORY_SIZE]);
+void
+nd_storage_directory(const char *name, const char *uid, fc_wall created,
+                     char ret_directory[ND_DIRECTORY_SIZE]);
 /* Pure: "<instance>_<hh>_<mm>_<ss>". */
 #define ND_PREFIX_SIZE 80
-void nd_storage_prefix(const char *instance, fc_wall created, char ret_prefix[ND_PREFIX_SIZE]);
+void
+nd_storage_prefix(const char *instance, fc_wall created, char ret_prefix[ND_PREFIX_SIZE]);
 
 #endif

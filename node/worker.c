@@ -53,7 +53,8 @@ static void *
 run(void *arg)
 {
     nd_worker *worker = arg;
-    /* Nobody waits for a hash; captures and the machine's own work come first. On Linux it is the thread's alone. */
+    /* Nobody waits for a hash; captures and the machine's own work come first. On Linux it is the thread's
+     * alone. */
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE);
     pthread_mutex_lock(&worker->lock);
     while (!atomic_load(&worker->giving_up)) {

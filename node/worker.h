@@ -23,9 +23,12 @@ typedef struct nd_job {
     void (*drop)(struct nd_job *job);           /* frees it; after done, or instead of it */
 } nd_job;
 
-FC_MUST_USE fc_err nd_worker_new(fc_loop *loop, nd_worker **ret_worker, fc_fail *fail);
+FC_MUST_USE fc_err
+nd_worker_new(fc_loop *loop, nd_worker **ret_worker, fc_fail *fail);
 /* Waits for the job at hand, which is told to give up; drops the others. */
-void nd_worker_free(nd_worker *worker);
-void nd_worker_submit(nd_worker *worker, nd_job *job); /* takes job */
+void
+nd_worker_free(nd_worker *worker);
+void
+nd_worker_submit(nd_worker *worker, nd_job *job); /* takes job */
 
 #endif

@@ -48,10 +48,10 @@ struct fc_analyzer {
     fc_second second;
     fc_conversation *last; /* weak: cleared when it ends; packets come in trains */
     fc_familiar familiar;
-    bool long_way;         /* every packet; fc_analyzer_options */
-    int64_t latest_ns;     /* of all packets */
-    int64_t tick_ns;       /* when time must be looked at next */
-    uint64_t frame;        /* of this file, from 1 */
+    bool long_way;     /* every packet; fc_analyzer_options */
+    int64_t latest_ns; /* of all packets */
+    int64_t tick_ns;   /* when time must be looked at next */
+    uint64_t frame;    /* of this file, from 1 */
     uint8_t file;
     fc_conversations conversations;
     fc_slab tcp;
@@ -95,8 +95,8 @@ fc_ends_settle(fc_analyzer *analyzer, fc_conversation *conversation, unsigned si
 
 void
 fc_traffic_ip(fc_analyzer *analyzer, fc_sighting *sighting);
-/* The short way for a datagram of a conversation that is known by its looks; the sighting needs no packet. False:
- * nothing has been done. */
+/* The short way for a datagram of a conversation that is known by its looks; the sighting needs no packet.
+ * False: nothing has been done. */
 bool
 fc_traffic_familiar(fc_analyzer *analyzer, fc_sighting *sighting);
 /* Bytes that the streams have put in order: DNS over TCP. */

@@ -96,7 +96,8 @@ content(fc_tls_reader *tls, const fc_tls_sighting *at, const uint8_t *data, size
 }
 
 bool
-fc_tls_push(fc_tls_reader *tls, fc_tls_role from, int64_t unix_ns, uint64_t frame, const uint8_t *data, size_t size)
+fc_tls_push(fc_tls_reader *tls, fc_tls_role from, int64_t unix_ns, uint64_t frame, const uint8_t *data,
+            size_t size)
 {
     const fc_tls_sighting at = {.from = from, .unix_ns = unix_ns, .frame = frame};
     fc_tls_side *side = &tls->sides[from];
@@ -150,7 +151,8 @@ fc_tls_ended(fc_tls_reader *tls, fc_tls_end how, fc_tls_role by)
         return;
     /* A client that has finished a TLS 1.3 handshake need not hear of the server again. */
     if (fc_tls_is_complete(tls, by) || (how == FC_TLS_END_SILENCE && tls->client_finished)) {
-        bool knows = !tls->sides[FC_TLS_ROLE_CLIENT].missed_records && !tls->sides[FC_TLS_ROLE_SERVER].missed_records;
+        bool knows =
+            !tls->sides[FC_TLS_ROLE_CLIENT].missed_records && !tls->sides[FC_TLS_ROLE_SERVER].missed_records;
         summary->over = how != FC_TLS_END_SILENCE;
         tls->closing = how == FC_TLS_END_RST || (how == FC_TLS_END_FIN && knows);
         return;

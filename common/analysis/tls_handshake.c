@@ -148,7 +148,8 @@ static void
 old_data(fc_tls_reader *tls, const fc_tls_sighting *at)
 {
     const fc_tls_side *own = &tls->sides[at->from];
-    const fc_tls_side *other = &tls->sides[at->from == FC_TLS_ROLE_CLIENT ? FC_TLS_ROLE_SERVER : FC_TLS_ROLE_CLIENT];
+    const fc_tls_side *other =
+        &tls->sides[at->from == FC_TLS_ROLE_CLIENT ? FC_TLS_ROLE_SERVER : FC_TLS_ROLE_CLIENT];
     if ((own->changed_cipher || own->missed_records) && (other->changed_cipher || other->missed_records))
         reach_data(tls, at->unix_ns);
 }

@@ -1,4 +1,5 @@
-/* tls_state.h: the inside of a fc_tls_reader, shared by tls.c (records) and tls_handshake.c (what they mean). */
+/* tls_state.h: the inside of a fc_tls_reader, shared by tls.c (records) and tls_handshake.c (what they mean).
+ */
 #ifndef FC_ANALYSIS_TLS_STATE_H
 #define FC_ANALYSIS_TLS_STATE_H
 
@@ -77,7 +78,8 @@ fc_tls_handshake_gap(fc_tls_reader *tls, fc_tls_role from, size_t missing_bytes)
 /* True when the content of this record is not for reading. */
 bool
 fc_tls_is_encrypted(const fc_tls_reader *tls, fc_tls_role from, uint8_t type, uint16_t length);
-/* True when a side that ends the connection now does not break off a handshake, or when too little was seen to say that it does. */
+/* True when a side that ends the connection now does not break off a handshake, or when too little was seen
+ * to say that it does. */
 bool
 fc_tls_is_complete(const fc_tls_reader *tls, fc_tls_role by);
 

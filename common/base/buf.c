@@ -65,9 +65,9 @@ fc_buf_printf(fc_buf *buf, const char *format, ...)
     int length = vsnprintf(NULL, 0, format, args);
     va_end(args);
     if (length > 0) {
-        uint8_t *at = fc_buf_reserve(buf, (size_t) length + 1);
-        (void) vsnprintf((char *) at, (size_t) length + 1, format, again);
-        buf->end += (size_t) length;
+        uint8_t *at = fc_buf_reserve(buf, (size_t)length + 1);
+        (void)vsnprintf((char *)at, (size_t)length + 1, format, again);
+        buf->end += (size_t)length;
     }
     va_end(again);
 }
@@ -85,7 +85,7 @@ const char *
 fc_buf_text(fc_buf *buf)
 {
     *fc_buf_reserve(buf, 1) = '\0';
-    return (const char *) buf->data + buf->start;
+    return (const char *)buf->data + buf->start;
 }
 
 char *

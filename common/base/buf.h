@@ -15,18 +15,27 @@ typedef struct fc_buf {
     size_t capacity;
 } fc_buf;
 
-void fc_buf_fini(fc_buf *buf);
-void fc_buf_clear(fc_buf *buf); /* keeps the memory */
+void
+fc_buf_fini(fc_buf *buf);
+void
+fc_buf_clear(fc_buf *buf); /* keeps the memory */
 /* Room for `size` more bytes; returns where they go. Follow with fc_buf_commit. */
-uint8_t *fc_buf_reserve(fc_buf *buf, size_t size);
-void fc_buf_commit(fc_buf *buf, size_t size);
-void fc_buf_append(fc_buf *buf, const void *bytes, size_t size);
-void fc_buf_printf(fc_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void fc_buf_consume(fc_buf *buf, size_t size);
+uint8_t *
+fc_buf_reserve(fc_buf *buf, size_t size);
+void
+fc_buf_commit(fc_buf *buf, size_t size);
+void
+fc_buf_append(fc_buf *buf, const void *bytes, size_t size);
+void
+fc_buf_printf(fc_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void
+fc_buf_consume(fc_buf *buf, size_t size);
 /* NUL-terminates (the NUL is not counted) and lends the unread part as text. */
-const char *fc_buf_text(fc_buf *buf);
+const char *
+fc_buf_text(fc_buf *buf);
 /* The unread part as an owned string; the buffer is empty after. */
-char *fc_buf_take_text(fc_buf *buf);
+char *
+fc_buf_take_text(fc_buf *buf);
 
 static inline size_t
 fc_buf_size(const fc_buf *buf)

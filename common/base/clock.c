@@ -7,21 +7,21 @@ static int64_t
 read_clock(clockid_t id)
 {
     struct timespec ts;
-    (void) clock_gettime(id, &ts);
-    return (int64_t) ts.tv_sec * FC_NS_PER_S + ts.tv_nsec;
+    (void)clock_gettime(id, &ts);
+    return (int64_t)ts.tv_sec * FC_NS_PER_S + ts.tv_nsec;
 }
 
 static fc_mono
 system_mono(const fc_clock *clock)
 {
-    (void) clock;
+    (void)clock;
     return (fc_mono){read_clock(CLOCK_MONOTONIC)};
 }
 
 static fc_wall
 system_wall(const fc_clock *clock)
 {
-    (void) clock;
+    (void)clock;
     return (fc_wall){read_clock(CLOCK_REALTIME)};
 }
 
@@ -37,10 +37,10 @@ const char *
 fc_wall_text(fc_wall wall, char text[FC_TIME_TEXT_SIZE])
 {
     if (wall.ns == 0) {
-        (void) snprintf(text, FC_TIME_TEXT_SIZE, "-");
+        (void)snprintf(text, FC_TIME_TEXT_SIZE, "-");
         return text;
     }
-    time_t seconds = (time_t) (wall.ns / FC_NS_PER_S);
+    time_t seconds = (time_t)(wall.ns / FC_NS_PER_S);
     int64_t rest = wall.ns % FC_NS_PER_S;
     if (rest < 0) {
         rest += FC_NS_PER_S;
@@ -48,9 +48,9 @@ fc_wall_text(fc_wall wall, char text[FC_TIME_TEXT_SIZE])
     }
     struct tm tm;
     if (gmtime_r(&seconds, &tm) == NULL || strftime(text, FC_TIME_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm) == 0) {
-        (void) snprintf(text, FC_TIME_TEXT_SIZE, "-");
+        (void)snprintf(text, FC_TIME_TEXT_SIZE, "-");
         return text;
     }
-    (void) snprintf(text + 19, FC_TIME_TEXT_SIZE - 19, ".%03dZ", (int) (rest / FC_NS_PER_MS));
+    (void)snprintf(text + 19, FC_TIME_TEXT_SIZE - 19, ".%03dZ", (int)(rest / FC_NS_PER_MS));
     return text;
 }

@@ -45,10 +45,12 @@ fc_mono_after_ms(fc_mono from, int64_t ms)
 }
 
 /* Milliseconds from now until due, rounded up; 0 when past. */
-int64_t fc_mono_until_ms(fc_mono now, fc_mono due);
+int64_t
+fc_mono_until_ms(fc_mono now, fc_mono due);
 
 #define FC_TIME_TEXT_SIZE 32
 /* "2026-11-21T02:45:37.123Z" (RFC 3339, UTC) into text; "-" for 0. Returns text. */
-const char *fc_wall_text(fc_wall wall, char text[FC_TIME_TEXT_SIZE]);
+const char *
+fc_wall_text(fc_wall wall, char text[FC_TIME_TEXT_SIZE]);
 
 #endif

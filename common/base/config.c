@@ -10,7 +10,7 @@
 static void *
 field(void *config, const fc_config_key *key)
 {
-    return (char *) config + key->offset;
+    return (char *)config + key->offset;
 }
 
 static fc_err
@@ -26,8 +26,9 @@ put_number(const fc_config_key *key, const char *text, void *config, fc_fail *fa
                              : key->kind == FC_CONFIG_DURATION ? "duration (15s)"
                                                                : "number");
     if (value < key->min || (key->max > 0 && value > key->max))
-        return fc_fail_field(fail, FC_ERR_RANGE, key->name, "%s: '%s' is not between %" PRIu64 " and %" PRIu64,
-                             key->name, text, key->min, key->max > 0 ? key->max : UINT64_MAX);
+        return fc_fail_field(fail, FC_ERR_RANGE, key->name,
+                             "%s: '%s' is not between %" PRIu64 " and %" PRIu64, key->name, text, key->min,
+                             key->max > 0 ? key->max : UINT64_MAX);
     memcpy(field(config, key), &value, sizeof value);
     return FC_OK;
 }
@@ -40,8 +41,8 @@ put_text(const fc_config_key *key, const char *text, void *config, fc_fail *fail
     case FC_CONFIG_NAME:
         if (!fc_name_check(text))
             return fc_fail_field(fail, FC_ERR_INVALID, key->name,
-                                 "%s: '%s' is not a name (letters, digits, '.', '_', '-'; at most 63)", key->name,
-                                 text);
+                                 "%s: '%s' is not a name (letters, digits, '.', '_', '-'; at most 63)",
+                                 key->name, text);
         /* fall through */
     case FC_CONFIG_STRING: {
         char **slot = field(config, key);
@@ -51,8 +52,8 @@ put_text(const fc_config_key *key, const char *text, void *config, fc_fail *fail
     }
     case FC_CONFIG_BOOL:
         if (!yes && strcmp(text, "false") != 0)
-            return fc_fail_field(fail, FC_ERR_INVALID, key->name, "%s: '%s' is neither true nor false", key->name,
-                                 text);
+            return fc_fail_field(fail, FC_ERR_INVALID, key->name, "%s: '%s' is neither true nor false",
+                                 key->name, text);
         memcpy(field(config, key), &yes, sizeof yes);
         return FC_OK;
     case FC_CONFIG_U64:
@@ -71,7 +72,7 @@ put_value(const fc_config_key *key, json_t *value, void *config, fc_fail *fail)
     if (key->kind == FC_CONFIG_TREE) {
         if (!json_is_object(value) && !json_is_array(value))
             return fc_fail_field(fail, FC_ERR_INVALID, key->name, "%s: a list or map is wanted", key->name);
-        *(json_t **) field(config, key) = json_incref(value);
+        *(json_t **)field(config, key) = json_incref(value);
         return FC_OK;
     }
     if (json_is_object(value) || json_is_array(value))
@@ -105,7 +106,7 @@ fc_config_fill(const fc_config_key *keys, size_t count, const json_t *tree, void
         return fc_fail_set(fail, FC_ERR_INVALID, "the configuration is not a map of keys and values");
     const char *name;
     json_t *value;
-    json_object_foreach ((json_t *) tree, name, value) {
+    json_object_foreach ((json_t *)tree, name, value) {
         const fc_config_key *key = find(keys, count, name);
         if (err != FC_OK)
             break;

@@ -25,16 +25,17 @@ typedef enum fc_config_kind {
 typedef struct fc_config_key {
     const char *name;
     fc_config_kind kind;
-    size_t offset; /* of the field in the program's struct */
+    size_t offset;            /* of the field in the program's struct */
     const char *default_text; /* parsed like a value of the file */
-    uint64_t min, max; /* for numbers; max 0 = no limit */
+    uint64_t min, max;        /* for numbers; max 0 = no limit */
     bool required;
     const char *help;
 } fc_config_key;
 
 /* Fills *config (zeroed by the caller) with defaults and then with tree (may be NULL = defaults only). */
-FC_MUST_USE fc_err fc_config_fill(const fc_config_key *keys, size_t count, const json_t *tree, void *config,
-                                  fc_fail *fail);
-void fc_config_fini(const fc_config_key *keys, size_t count, void *config);
+FC_MUST_USE fc_err
+fc_config_fill(const fc_config_key *keys, size_t count, const json_t *tree, void *config, fc_fail *fail);
+void
+fc_config_fini(const fc_config_key *keys, size_t count, void *config);
 
 #endif

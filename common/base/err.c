@@ -43,31 +43,31 @@ static const struct {
 const char *
 fc_err_text(fc_err err)
 {
-    return (size_t) err < COUNT(errors) ? errors[err].text : "unknown error";
+    return (size_t)err < COUNT(errors) ? errors[err].text : "unknown error";
 }
 
 fc_code
 fc_err_code(fc_err err)
 {
-    return (size_t) err < COUNT(errors) ? errors[err].code : FC_CODE_UNKNOWN;
+    return (size_t)err < COUNT(errors) ? errors[err].code : FC_CODE_UNKNOWN;
 }
 
 fc_exit
 fc_err_exit(fc_err err)
 {
-    return (size_t) err < COUNT(errors) ? errors[err].status : FC_EXIT_ERROR;
+    return (size_t)err < COUNT(errors) ? errors[err].status : FC_EXIT_ERROR;
 }
 
 const char *
 fc_code_name(fc_code code)
 {
-    return (size_t) code < COUNT(codes) ? codes[code].name : "UNKNOWN";
+    return (size_t)code < COUNT(codes) ? codes[code].name : "UNKNOWN";
 }
 
 fc_err
 fc_err_from_code(fc_code code)
 {
-    return (size_t) code < COUNT(codes) ? codes[code].err : FC_ERR_INTERNAL;
+    return (size_t)code < COUNT(codes) ? codes[code].err : FC_ERR_INTERNAL;
 }
 
 fc_err
@@ -96,8 +96,8 @@ fail_text(fc_fail *fail, fc_err err, const char *field, const char *format, va_l
 {
     memset(fail, 0, sizeof *fail);
     fail->err = err;
-    (void) snprintf(fail->field, sizeof fail->field, "%s", field);
-    (void) vsnprintf(fail->text, sizeof fail->text, format, args);
+    (void)snprintf(fail->field, sizeof fail->field, "%s", field);
+    (void)vsnprintf(fail->text, sizeof fail->text, format, args);
 }
 
 fc_err
@@ -135,7 +135,7 @@ fc_fail_errno(fc_fail *fail, int os_errno, const char *format, ...)
         va_end(args);
         fail->os_errno = os_errno;
         size_t used = strlen(fail->text);
-        (void) snprintf(fail->text + used, sizeof fail->text - used, ": %s", strerror(os_errno));
+        (void)snprintf(fail->text + used, sizeof fail->text - used, ": %s", strerror(os_errno));
     }
     return err;
 }

@@ -1,14 +1,14 @@
 /* err.h: the one table of errors, and the sentence for a person.
  *
- * Functions return fc_err. Where a person needs more, the caller passes an fc_fail, which carries the code and
- * one sentence that names the offending value. Libraries fill it and do not log.
+ * Functions return fc_err. Where a person needs more, the caller passes an fc_fail, which carries the code
+ * and one sentence that names the offending value. Libraries fill it and do not log.
  */
 #ifndef FC_BASE_ERR_H
 #define FC_BASE_ERR_H
 
 #include <stddef.h>
 
-#define FC_MUST_USE __attribute__((warn_unused_result))
+#define FC_MUST_USE          __attribute__((warn_unused_result))
 #define FC_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* gRPC status codes (google.golang.org/grpc/codes). */
@@ -77,26 +77,37 @@ typedef enum fc_err {
 /* One failure with its sentence. Zero-initialise with {0}; needs no clean-up. */
 typedef struct fc_fail {
     fc_err err;
-    int os_errno;      /* 0 when the system was not involved */
-    char field[64];    /* which field, "filters[2].remotePort"; may be empty */
-    char text[256];    /* one sentence, no full stop, names the offending value */
+    int os_errno;   /* 0 when the system was not involved */
+    char field[64]; /* which field, "filters[2].remotePort"; may be empty */
+    char text[256]; /* one sentence, no full stop, names the offending value */
 } fc_fail;
 
-const char *fc_err_text(fc_err err);
-fc_code fc_err_code(fc_err err);
-fc_exit fc_err_exit(fc_err err);
-const char *fc_code_name(fc_code code); /* "NOT_FOUND" */
-fc_err fc_err_from_code(fc_code code);
-/* ENOSPC, EDQUOT -> NO_SPACE; ENOENT -> NOT_FOUND; EACCES, EPERM -> DENIED; EEXIST -> EXISTS; others -> IO. */
-fc_err fc_err_from_errno(int os_errno);
+const char *
+fc_err_text(fc_err err);
+fc_code
+fc_err_code(fc_err err);
+fc_exit
+fc_err_exit(fc_err err);
+const char *
+fc_code_name(fc_code code); /* "NOT_FOUND" */
+fc_err
+fc_err_from_code(fc_code code);
+/* ENOSPC, EDQUOT -> NO_SPACE; ENOENT -> NOT_FOUND; EACCES, EPERM -> DENIED; EEXIST -> EXISTS; others -> IO.
+ */
+fc_err
+fc_err_from_errno(int os_errno);
 
 /* Fills *fail (when not NULL) and returns err, so that `return fc_fail_set(...)` reads well. */
-fc_err fc_fail_set(fc_fail *fail, fc_err err, const char *format, ...) FC_PRINTF(3, 4);
+fc_err
+fc_fail_set(fc_fail *fail, fc_err err, const char *format, ...) FC_PRINTF(3, 4);
 /* The same for one field of a definition or request. */
-fc_err fc_fail_field(fc_fail *fail, fc_err err, const char *field, const char *format, ...) FC_PRINTF(4, 5);
+fc_err
+fc_fail_field(fc_fail *fail, fc_err err, const char *field, const char *format, ...) FC_PRINTF(4, 5);
 /* The same from errno: the sentence gets ": <strerror>" appended. */
-fc_err fc_fail_errno(fc_fail *fail, int os_errno, const char *format, ...) FC_PRINTF(3, 4);
+fc_err
+fc_fail_errno(fc_fail *fail, int os_errno, const char *format, ...) FC_PRINTF(3, 4);
 /* Copies `from` into *to when `to` is not NULL; returns from->err. */
-fc_err fc_fail_copy(fc_fail *to, const fc_fail *from);
+fc_err
+fc_fail_copy(fc_fail *to, const fc_fail *from);
 
 #endif

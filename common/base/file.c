@@ -17,11 +17,11 @@ static int
 open_beneath(int dir_fd, const char *path, int flags, mode_t mode)
 {
     struct open_how how = {
-        .flags = (uint64_t) (unsigned int) (flags | O_CLOEXEC),
+        .flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC),
         .mode = (flags & (O_CREAT | __O_TMPFILE)) != 0 ? mode : 0,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
     };
-    return (int) syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
+    return (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof how);
 }
 
 fc_err
@@ -77,12 +77,12 @@ fc_file_read(int dir_fd, const char *path, size_t limit, fc_buf *ret_buf, fc_fai
             err = fc_fail_errno(fail, errno, "cannot read %s", path);
         if (got <= 0)
             break;
-        total += (size_t) got;
+        total += (size_t)got;
         if (total > limit) {
             err = fc_fail_set(fail, FC_ERR_LIMIT, "%s is larger than %zu bytes", path, limit);
             break;
         }
-        fc_buf_commit(ret_buf, (size_t) got);
+        fc_buf_commit(ret_buf, (size_t)got);
     }
     close(fd);
     return err;
@@ -99,7 +99,7 @@ fc_file_write_all(int fd, const void *data, size_t size)
         if (written < 0)
             return fc_err_from_errno(errno);
         at += written;
-        size -= (size_t) written;
+        size -= (size_t)written;
     }
     return FC_OK;
 }
@@ -117,11 +117,11 @@ fc_file_write_atomic(int dir_fd, const char *name, const void *data, size_t size
     if (fchmod(fd, mode) != 0 || fc_file_write_all(fd, data, size) != FC_OK || fsync(fd) != 0 ||
         renameat(dir_fd, temporary, dir_fd, name) != 0) {
         err = fc_fail_errno(fail, errno, "cannot write %s", name);
-        (void) unlinkat(dir_fd, temporary, 0);
+        (void)unlinkat(dir_fd, temporary, 0);
         goto out;
     }
     if (dir_fd != AT_FDCWD)
-        (void) fsync(dir_fd);
+        (void)fsync(dir_fd);
 out:
     if (fd >= 0)
         close(fd);
@@ -135,6 +135,6 @@ fc_file_free_bytes(int fd, uint64_t *ret_bytes)
     struct statvfs vfs;
     if (fstatvfs(fd, &vfs) != 0)
         return fc_err_from_errno(errno);
-    *ret_bytes = (uint64_t) vfs.f_bavail * vfs.f_frsize;
+    *ret_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
     return FC_OK;
 }

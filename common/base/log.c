@@ -35,7 +35,7 @@ fc_log_level_parse(const char *text)
 {
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcasecmp(names[i].name, text) == 0)
-            return (int) names[i].level;
+            return (int)names[i].level;
     return -1;
 }
 
@@ -54,20 +54,20 @@ fc_log(fc_log_level level, const char *format, ...)
         return;
     char line[1024];
     char when[FC_TIME_TEXT_SIZE];
-    int used = log_to_journal ? snprintf(line, sizeof line, "<%d>", (int) level)
-                              : snprintf(line, sizeof line, "%s %s %s: ",
-                                         fc_wall_text(fc_clock_wall(&fc_clock_system), when), log_program,
-                                         level_name(level));
+    int used = log_to_journal ? snprintf(line, sizeof line, "<%d>", (int)level)
+                              : snprintf(line, sizeof line,
+                                         "%s %s %s: ", fc_wall_text(fc_clock_wall(&fc_clock_system), when),
+                                         log_program, level_name(level));
     va_list args;
     va_start(args, format);
-    (void) vsnprintf(line + used, sizeof line - (size_t) used - 1, format, args);
+    (void)vsnprintf(line + used, sizeof line - (size_t)used - 1, format, args);
     va_end(args);
     /* A peer's text must not be able to forge a second line. */
     for (char *c = line; *c != '\0'; c++)
-        if ((unsigned char) *c < ' ' || *c == 0x7f)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = '?';
     size_t length = strlen(line);
     line[length++] = '\n';
     ssize_t ignored = write(STDERR_FILENO, line, length);
-    (void) ignored;
+    (void)ignored;
 }

@@ -14,9 +14,12 @@ typedef enum fc_log_level {
 } fc_log_level;
 
 /* program: borrowed for ever (a literal). Messages above `level` are not written. */
-void fc_log_open(const char *program, fc_log_level level);
+void
+fc_log_open(const char *program, fc_log_level level);
 /* "error" … "debug" -> level; -1 when unknown. */
-int fc_log_level_parse(const char *text);
-void fc_log(fc_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int
+fc_log_level_parse(const char *text);
+void
+fc_log(fc_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

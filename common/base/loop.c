@@ -96,7 +96,7 @@ fc_loop_post(fc_loop *loop, fc_task *task)
     if (was_empty) {
         uint64_t one = 1;
         ssize_t ignored = write(loop->wake_fd, &one, sizeof one);
-        (void) ignored; /* full means that it is awake already */
+        (void)ignored; /* full means that it is awake already */
     }
 }
 
@@ -145,7 +145,7 @@ run_mailbox(fc_loop *loop)
     }
     uint64_t one = 1;
     ssize_t ignored = write(loop->wake_fd, &one, sizeof one);
-    (void) ignored;
+    (void)ignored;
     return ran;
 }
 
@@ -251,7 +251,7 @@ fc_loop_watch_change(fc_loop *loop, fc_watch *watch, uint32_t epoll_events)
     struct epoll_event event = {.events = epoll_events, .data.ptr = watch};
     int rc = epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, watch->fd, &event);
     assert(rc == 0);
-    (void) rc;
+    (void)rc;
 }
 
 void
@@ -260,7 +260,7 @@ fc_loop_unwatch(fc_loop *loop, fc_watch *watch)
     if (!watch->watched)
         return;
     watch->watched = false;
-    (void) epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+    (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
     for (int i = 0; i < loop->ready_count; i++)
         if (loop->ready[i].data.ptr == watch)
             loop->ready[i].data.ptr = NULL;
@@ -295,7 +295,7 @@ wait_ms(fc_loop *loop, int max_wait_ms)
     int64_t until = fc_mono_until_ms(fc_loop_now(loop), loop->heap[0]->due);
     if (max_wait_ms >= 0 && until > max_wait_ms)
         until = max_wait_ms;
-    return until > INT32_MAX ? INT32_MAX : (int) until;
+    return until > INT32_MAX ? INT32_MAX : (int)until;
 }
 
 void
@@ -307,8 +307,8 @@ fc_loop_step(fc_loop *loop, int max_wait_ms)
     /* Cleared before the mailbox is read: a post from here on writes again. */
     uint64_t count;
     ssize_t ignored = read(loop->wake_fd, &count, sizeof count);
-    (void) ignored;
-    (void) fc_loop_run_due(loop);
+    (void)ignored;
+    (void)fc_loop_run_due(loop);
 }
 
 void

@@ -9,7 +9,7 @@ static void *
 or_abort(void *memory)
 {
     if (memory == NULL) {
-        (void) fputs("fleetcap: out of memory\n", stderr);
+        (void)fputs("fleetcap: out of memory\n", stderr);
         abort();
     }
     return memory;

@@ -67,6 +67,6 @@ fc_principal_parse(const char *uri, fc_principal *ret_principal)
 const char *
 fc_principal_text(const fc_principal *principal, char text[FC_PRINCIPAL_TEXT_SIZE])
 {
-    (void) snprintf(text, FC_PRINCIPAL_TEXT_SIZE, "%s/%s", fc_role_name(principal->role), principal->name);
+    (void)snprintf(text, FC_PRINCIPAL_TEXT_SIZE, "%s/%s", fc_role_name(principal->role), principal->name);
     return text;
 }

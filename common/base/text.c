@@ -13,10 +13,10 @@ bool
 fc_name_check(const char *text)
 {
     size_t length = strnlen(text, FC_NAME_MAX + 1);
-    if (length == 0 || length > FC_NAME_MAX || !isalnum((unsigned char) text[0]))
+    if (length == 0 || length > FC_NAME_MAX || !isalnum((unsigned char)text[0]))
         return false;
     for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char) text[i];
+        unsigned char c = (unsigned char)text[i];
         if (c >= 0x80 || (!isalnum(c) && c != '.' && c != '_' && c != '-'))
             return false;
     }
@@ -34,7 +34,7 @@ void
 fc_uid_make(char ret_uid[FC_UID_LENGTH + 1])
 {
     uint8_t bits[FC_UID_LENGTH / 2];
-    if (getrandom(bits, sizeof bits, 0) != (ssize_t) sizeof bits)
+    if (getrandom(bits, sizeof bits, 0) != (ssize_t)sizeof bits)
         abort();
     fc_hex_text(bits, sizeof bits, ret_uid);
 }
@@ -47,7 +47,7 @@ digits(const char *text, uint64_t *ret_value, const char **ret_rest)
     const char *at = text;
     for (; *at >= '0' && *at <= '9'; at++)
         if (__builtin_mul_overflow(value, 10u, &value) ||
-            __builtin_add_overflow(value, (uint64_t) (*at - '0'), &value))
+            __builtin_add_overflow(value, (uint64_t)(*at - '0'), &value))
             return FC_ERR_RANGE;
     if (at == text)
         return FC_ERR_INVALID;
@@ -129,11 +129,11 @@ const char *
 fc_size_text(uint64_t bytes, char text[FC_SIZE_TEXT])
 {
     static const char *const names[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    double value = (double) bytes;
+    double value = (double)bytes;
     size_t i = 0;
     for (; value >= 1024 && i + 1 < FC_COUNT(names); i++)
         value /= 1024;
-    (void) snprintf(text, FC_SIZE_TEXT, i == 0 ? "%.0f %s" : "%.1f %s", value, names[i]);
+    (void)snprintf(text, FC_SIZE_TEXT, i == 0 ? "%.0f %s" : "%.1f %s", value, names[i]);
     return text;
 }
 
@@ -155,7 +155,7 @@ fc_hex_parse(const char *text, uint8_t *ret_bytes, size_t size)
         return FC_ERR_INVALID;
     for (size_t i = 0; i < size; i++) {
         char pair[3] = {text[2 * i], text[2 * i + 1], '\0'};
-        ret_bytes[i] = (uint8_t) strtoul(pair, NULL, 16);
+        ret_bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
     }
     return FC_OK;
 }

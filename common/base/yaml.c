@@ -19,13 +19,14 @@ typedef struct parse {
 static fc_err
 refuse(const parse *p, const yaml_mark_t *mark, const char *why)
 {
-    return fc_fail_set(p->fail, FC_ERR_INVALID, "line %zu, column %zu: %s", mark->line + 1, mark->column + 1, why);
+    return fc_fail_set(p->fail, FC_ERR_INVALID, "line %zu, column %zu: %s", mark->line + 1, mark->column + 1,
+                       why);
 }
 
 static json_t *
 scalar(const yaml_node_t *node)
 {
-    const char *text = (const char *) node->data.scalar.value;
+    const char *text = (const char *)node->data.scalar.value;
     if (node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) {
         if (*text == '\0' || strcmp(text, "null") == 0 || strcmp(text, "~") == 0)
             return json_null();
@@ -48,7 +49,8 @@ scalar(const yaml_node_t *node)
     return json_stringn(text, node->data.scalar.length); /* NULL when not UTF-8 */
 }
 
-static fc_err node_to_json(parse *p, int index, int depth, json_t **ret);
+static fc_err
+node_to_json(parse *p, int index, int depth, json_t **ret);
 
 static fc_err
 sequence(parse *p, const yaml_node_t *node, int depth, json_t *array)
@@ -72,7 +74,7 @@ mapping(parse *p, const yaml_node_t *node, int depth, json_t *object)
         const yaml_node_t *key = yaml_document_get_node(&p->document, pair->key);
         if (key->type != YAML_SCALAR_NODE || key->data.scalar.length > 256)
             return refuse(p, &key->start_mark, "a key must be a short text");
-        const char *name = (const char *) key->data.scalar.value;
+        const char *name = (const char *)key->data.scalar.value;
         if (json_object_get(object, name) != NULL)
             return refuse(p, &key->start_mark, "the same key stands twice");
         json_t *value = NULL;
@@ -139,18 +141,20 @@ fc_err
 fc_yaml_parse(const char *text, size_t size, json_t **ret_tree, fc_fail *fail)
 {
     if (size > FC_YAML_SIZE_MAX)
-        return fc_fail_set(fail, FC_ERR_LIMIT, "the document has %zu bytes, the limit is %d", size, FC_YAML_SIZE_MAX);
+        return fc_fail_set(fail, FC_ERR_LIMIT, "the document has %zu bytes, the limit is %d", size,
+                           FC_YAML_SIZE_MAX);
     if (nested_too_deeply(text, size))
         return fc_fail_set(fail, FC_ERR_INVALID, "the document is nested too deeply");
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser))
         abort();
-    yaml_parser_set_input_string(&parser, (const unsigned char *) text, size);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
     parse p = {.fail = fail};
     fc_err err;
     if (!yaml_parser_load(&parser, &p.document)) {
-        err = fc_fail_set(fail, FC_ERR_INVALID, "line %zu, column %zu: %s", parser.problem_mark.line + 1,
-                          parser.problem_mark.column + 1, parser.problem != NULL ? parser.problem : "not YAML");
+        err =
+            fc_fail_set(fail, FC_ERR_INVALID, "line %zu, column %zu: %s", parser.problem_mark.line + 1,
+                        parser.problem_mark.column + 1, parser.problem != NULL ? parser.problem : "not YAML");
         yaml_parser_delete(&parser);
         return err;
     }

@@ -13,8 +13,10 @@
 enum { FC_YAML_SIZE_MAX = 1 << 20, FC_YAML_DEPTH_MAX = 16, FC_YAML_NODES_MAX = 100000 };
 
 /* *ret_tree is a new reference. The sentence names line and column. */
-FC_MUST_USE fc_err fc_yaml_parse(const char *text, size_t size, json_t **ret_tree, fc_fail *fail);
+FC_MUST_USE fc_err
+fc_yaml_parse(const char *text, size_t size, json_t **ret_tree, fc_fail *fail);
 /* Reads and parses a file ("-" = standard input). */
-FC_MUST_USE fc_err fc_yaml_load(const char *path, json_t **ret_tree, fc_fail *fail);
+FC_MUST_USE fc_err
+fc_yaml_load(const char *path, json_t **ret_tree, fc_fail *fail);
 
 #endif

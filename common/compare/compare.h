@@ -28,8 +28,8 @@ typedef struct fc_compare_instance {
     fc_cohort cohort;
     const fc_profile *profile;                      /* NULL = none came */
     const fc_context *context_start, *context_stop; /* NULL = none */
-    const char
-        *problem; /* why its capture is not what was asked for ("FAILED: filter refused"); NULL = none */
+    /* why its capture is not what was asked for ("FAILED: filter refused"); NULL = none */
+    const char *problem;
     int64_t clock_offset_ns, clock_bound_ns; /* bound 0 = not known */
 } fc_compare_instance;
 
@@ -109,8 +109,8 @@ typedef struct fc_compare_group {
 
 typedef struct fc_comparison {
     const fc_compare_instance *instances; /* owned; profile and contexts are NULL here */
-    const fc_instance_features
-        *features; /* owned; instance_count: series, quantiles, tables, exemplars, facts of each */
+    /* owned; instance_count: series, quantiles, tables, exemplars, facts of each */
+    const fc_instance_features *features;
     size_t instance_count;
     char *verdict;        /* owned; the first line */
     fc_severity severity; /* of the verdict: INFO = no difference worth naming */

@@ -11,6 +11,7 @@ typedef struct fc_tuple {
 } fc_tuple;
 
 /* Checks and parses; the sentence is that of fc_filter_check. */
-FC_MUST_USE fc_err fc_tuple_parse(const fc_filter *filter, size_t index, fc_tuple *ret_tuple, fc_fail *fail);
+FC_MUST_USE fc_err
+fc_tuple_parse(const fc_filter *filter, size_t index, fc_tuple *ret_tuple, fc_fail *fail);
 
 #endif

@@ -14,8 +14,8 @@
 
 typedef unsigned __int128 fc_u128;
 
-/* Instructions of a program before it is optimised. libpcap's time grows with the square of it: 8192 take up to 0.7 s
- * on two cores of 2020's make, 2000 take 0.03 s. */
+/* Instructions of a program before it is optimised. libpcap's time grows with the square of it: 8192 take up
+ * to 0.7 s on two cores of 2020's make, 2000 take 0.03 s. */
 enum { FC_COMPILE_WEIGHT_MAX = 8192 };
 
 /* Both families as numbers: an IPv4 address has 32 bits, an IPv6 address 128. */
@@ -39,8 +39,10 @@ typedef struct fc_port_ranges {
 } fc_port_ranges;
 
 /* text NULL, empty or blank = any. `field` is where the text stands, for the sentence. */
-FC_MUST_USE fc_err fc_value_addresses(const char *text, const char *field, fc_ip_ranges *ret_ranges, fc_fail *fail);
-FC_MUST_USE fc_err fc_value_ports(const char *text, const char *field, fc_port_ranges *ret_ranges, fc_fail *fail);
+FC_MUST_USE fc_err
+fc_value_addresses(const char *text, const char *field, fc_ip_ranges *ret_ranges, fc_fail *fail);
+FC_MUST_USE fc_err
+fc_value_ports(const char *text, const char *field, fc_port_ranges *ret_ranges, fc_fail *fail);
 
 /* Takes the largest CIDR block that *rest starts with off it (RFC 4632, section 3.1: aligned powers of two);
  * at most 62 blocks make an IPv4 range, 254 an IPv6 range. False when nothing is left. */

@@ -220,8 +220,7 @@ read_tags(const json_t *value, const char *path, void *base, fc_fail *fail)
         return fc_fail_field(fail, FC_ERR_INVALID, path, "%s: must be an object of texts", path);
     const char *key;
     json_t *item;
-    json_object_foreach((json_t *)value, key, item)
-    {
+    json_object_foreach ((json_t *)value, key, item) {
         char at[FC_JSON_PATH], shown[FC_QUOTED_TEXT];
         char *text = NULL;
         (void)snprintf(at, sizeof at, "%s.%.40s", path, fc_quoted(key, shown));
@@ -357,8 +356,7 @@ is_wrapped(const json_t *tree)
 {
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)tree, name, value)
-    {
+    json_object_foreach ((json_t *)tree, name, value) {
         if (strcasecmp(name, "properties") == 0)
             return true;
     }

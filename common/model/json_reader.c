@@ -257,8 +257,7 @@ fc_json_read(const json_t *object, const fc_json_table *table, const char *path,
     const char *name;
     json_t *value;
     /* The iterator takes no const; it changes nothing. */
-    json_object_foreach((json_t *)object, name, value)
-    {
+    json_object_foreach ((json_t *)object, name, value) {
         const fc_json_key *key = find_key(table, name);
         if (key == NULL)
             return refuse_key(fail, path, name, table);

@@ -1,7 +1,8 @@
 /* json_reader.h: JSON objects into structs, by tables of {name, kind, offset}.
  *
- * Keys are matched without regard to case, null is absent, an unknown key is refused by name with the nearest known
- * one. Within fc_model only. A struct that was being filled when a read failed is finished by the caller.
+ * Keys are matched without regard to case, null is absent, an unknown key is refused by name with the nearest
+ * known one. Within fc_model only. A struct that was being filled when a read failed is finished by the
+ * caller.
  */
 #ifndef FC_MODEL_JSON_READER_H
 #define FC_MODEL_JSON_READER_H
@@ -43,14 +44,16 @@ struct fc_json_table {
 
 enum { FC_JSON_PATH = 64 };
 
-/* `path` says where the object stands, for the sentence: "" for the document, "captureSettings", "filters[2]". */
-FC_MUST_USE fc_err fc_json_read(const json_t *object, const fc_json_table *table, const char *path, void *base,
-                                fc_fail *fail);
+/* `path` says where the object stands, for the sentence: "" for the document, "captureSettings",
+ * "filters[2]". */
+FC_MUST_USE fc_err
+fc_json_read(const json_t *object, const fc_json_table *table, const char *path, void *base, fc_fail *fail);
 /* One text value, as FC_JSON_TEXT. */
-FC_MUST_USE fc_err fc_json_read_text(const json_t *value, const char *path, uint64_t max, char **ret_text,
-                                     fc_fail *fail);
+FC_MUST_USE fc_err
+fc_json_read_text(const json_t *value, const char *path, uint64_t max, char **ret_text, fc_fail *fail);
 
 /* RFC 3339, section 5.6: full-date (its first second, UTC) or date-time, from 1970 on. */
-FC_MUST_USE fc_err fc_date_parse(const char *text, int64_t *ret_unix_s);
+FC_MUST_USE fc_err
+fc_date_parse(const char *text, int64_t *ret_unix_s);
 
 #endif

@@ -3,8 +3,8 @@
 #define FC_MODEL_LIMITS_H
 
 enum {
-    FC_INTERFACE_NAME_MAX = 15,  /* IFNAMSIZ - 1 */
-    FC_REGIONS_MAX = 64,         /* and zones */
+    FC_INTERFACE_NAME_MAX = 15, /* IFNAMSIZ - 1 */
+    FC_REGIONS_MAX = 64,        /* and zones */
     FC_SELECTOR_TEXT_MAX = 1024,
     FC_REASON_MAX = 1024,
     FC_OWNER_MAX = 256,

@@ -43,7 +43,8 @@ typedef struct fc_feature_row {
     const char *text;
 } fc_feature_row;
 
-const fc_feature_row *fc_feature_get(fc_feature feature);
+const fc_feature_row *
+fc_feature_get(fc_feature feature);
 
 /* What this build is. An object of its own in the library, so that a test can link another in front of it:
  * that is then a program of an older or newer release. */
@@ -63,15 +64,20 @@ typedef struct fc_protocol_peer {
 /* The coordinator's decision: the newest version that both speak. peer_min 0 = peer_max (a node that does not
  * say). FC_ERR_STATE and a sentence that names both ranges and the side to upgrade; FC_ERR_INVALID for a
  * range that is none. */
-FC_MUST_USE fc_err fc_protocol_agree(uint32_t peer_min, uint32_t peer_max, uint32_t *ret_version, fc_fail *fail);
+FC_MUST_USE fc_err
+fc_protocol_agree(uint32_t peer_min, uint32_t peer_max, uint32_t *ret_version, fc_fail *fail);
 /* The node's check of what a coordinator chose. FC_ERR_STATE: we never offered that one. */
-FC_MUST_USE fc_err fc_protocol_accept(uint32_t chosen, fc_fail *fail);
+FC_MUST_USE fc_err
+fc_protocol_accept(uint32_t chosen, fc_fail *fail);
 
 /* Takes down what a peer announces: at most FC_FEATURES_MAX names are looked at. A feature that came later
  * than the version spoken counts all the same: it was announced. */
-void fc_protocol_meet(uint32_t version, char *const *names, size_t count, fc_protocol_peer *ret_peer);
-bool fc_protocol_can(const fc_protocol_peer *peer, fc_feature feature);
+void
+fc_protocol_meet(uint32_t version, char *const *names, size_t count, fc_protocol_peer *ret_peer);
+bool
+fc_protocol_can(const fc_protocol_peer *peer, fc_feature feature);
 /* What we announce; the texts are borrowed. Returns how many. */
-size_t fc_protocol_announce(char *ret_names[FC_FEATURES_MAX]);
+size_t
+fc_protocol_announce(char *ret_names[FC_FEATURES_MAX]);
 
 #endif

@@ -30,9 +30,12 @@ typedef enum fc_state {
     FC_STATES(X)
 #undef X
 } fc_state;
-const char *fc_state_name(fc_state state);
-const char *fc_state_reference_name(fc_state state); /* the reference service's packetCaptureStatus: "Running" */
-FC_MUST_USE fc_err fc_state_parse(const char *text, fc_state *ret_state);
+const char *
+fc_state_name(fc_state state);
+const char *
+fc_state_reference_name(fc_state state); /* the reference service's packetCaptureStatus: "Running" */
+FC_MUST_USE fc_err
+fc_state_parse(const char *text, fc_state *ret_state);
 static inline bool
 fc_state_final(fc_state state)
 {
@@ -65,8 +68,10 @@ typedef enum fc_stop_reason {
     FC_STOP_REASONS(X)
 #undef X
 } fc_stop_reason;
-const char *fc_stop_reason_name(fc_stop_reason reason); /* "TIME_LIMIT"; "" for none */
-const char *fc_stop_reason_text(fc_stop_reason reason); /* the sentence */
+const char *
+fc_stop_reason_name(fc_stop_reason reason); /* "TIME_LIMIT"; "" for none */
+const char *
+fc_stop_reason_text(fc_stop_reason reason); /* the sentence */
 
 /* The one table of packet counters: name, unit, sentence. in_sum: matched = sum of those with 1. */
 #define FC_STATUS_COUNTERS(X)                                                                                \
@@ -86,8 +91,10 @@ typedef struct fc_counters {
 #undef X
 } fc_counters;
 /* What the sum leaves unexplained: matched minus everything accounted for. 0 in an exact capture. */
-int64_t fc_counters_unaccounted(const fc_counters *counters);
-void fc_counters_add(fc_counters *sum, const fc_counters *more);
+int64_t
+fc_counters_unaccounted(const fc_counters *counters);
+void
+fc_counters_add(fc_counters *sum, const fc_counters *more);
 
 typedef struct fc_segment {
     uint32_t sequence; /* from 1 */
@@ -129,24 +136,38 @@ typedef struct fc_status {
     char *error;           /* owned; one sentence, NULL = none */
 } fc_status;
 
-void fc_status_fini(fc_status *status);
+void
+fc_status_fini(fc_status *status);
 /* Deep copy over *to (which is finished first). */
-void fc_status_copy(fc_status *to, const fc_status *from);
+void
+fc_status_copy(fc_status *to, const fc_status *from);
 /* Adds or replaces by sequence. */
-void fc_status_put_segment(fc_status *status, const fc_segment *segment);
+void
+fc_status_put_segment(fc_status *status, const fc_segment *segment);
 
-/* from_pb checks everything a node could lie about: names, uids, relative paths without "..", enums, counts. */
-FC_MUST_USE fc_err fc_status_from_pb(const Fcpb__InstanceCapture *message, fc_status *ret, fc_fail *fail);
+/* from_pb checks everything a node could lie about: names, uids, relative paths without "..", enums, counts.
+ */
+FC_MUST_USE fc_err
+fc_status_from_pb(const Fcpb__InstanceCapture *message, fc_status *ret, fc_fail *fail);
 /* New message, freed with protobuf_c_message_free_unpacked. */
-Fcpb__InstanceCapture *fc_status_to_pb(const fc_status *status);
-void fc_counters_to_pb(const fc_counters *counters, Fcpb__Counters *ret_message); /* initialised by the callee */
-void fc_counters_from_pb(const Fcpb__Counters *message, fc_counters *ret);        /* NULL message = zero */
-void fc_segment_to_pb(const fc_segment *segment, Fcpb__Segment *ret_message);     /* borrows path and hash */
-FC_MUST_USE fc_err fc_segment_from_pb(const Fcpb__Segment *message, fc_segment *ret, fc_fail *fail);
-json_t *fc_status_to_json(const fc_status *status); /* new reference; the names of docs/json.md */
-json_t *fc_counters_to_json(const fc_counters *counters); /* its "counters" */
-json_t *fc_segment_to_json(const fc_segment *segment);    /* one of its "segments" */
+Fcpb__InstanceCapture *
+fc_status_to_pb(const fc_status *status);
+void
+fc_counters_to_pb(const fc_counters *counters, Fcpb__Counters *ret_message); /* initialised by the callee */
+void
+fc_counters_from_pb(const Fcpb__Counters *message, fc_counters *ret); /* NULL message = zero */
+void
+fc_segment_to_pb(const fc_segment *segment, Fcpb__Segment *ret_message); /* borrows path and hash */
+FC_MUST_USE fc_err
+fc_segment_from_pb(const Fcpb__Segment *message, fc_segment *ret, fc_fail *fail);
+json_t *
+fc_status_to_json(const fc_status *status); /* new reference; the names of docs/json.md */
+json_t *
+fc_counters_to_json(const fc_counters *counters); /* its "counters" */
+json_t *
+fc_segment_to_json(const fc_segment *segment); /* one of its "segments" */
 /* A relative path of names: no "..", no empty part, no leading '/'. */
-bool fc_segment_path_check(const char *path);
+bool
+fc_segment_path_check(const char *path);
 
 #endif

@@ -1,4 +1,5 @@
-/* frame.h: a captured frame, and what is known of the interface it was captured on: the words of every reader of captures. */
+/* frame.h: a captured frame, and what is known of the interface it was captured on: the words of every reader
+ * of captures. */
 #ifndef FC_PCAPNG_FRAME_H
 #define FC_PCAPNG_FRAME_H
 
@@ -9,11 +10,11 @@
 
 typedef struct fc_frame {
     int64_t unix_ns;
-    const uint8_t *data; /* borrowed from the reader until its next call */
+    const uint8_t *data;                     /* borrowed from the reader until its next call */
     uint32_t captured_bytes, original_bytes; /* the latter never below the former */
-    uint32_t interface; /* index within the section */
-    uint16_t link_type; /* LINKTYPE_*, tcpdump.org/linktypes.html */
-    uint16_t flags;     /* low 16 bits of epb_flags; 0 in pcap files */
+    uint32_t interface;                      /* index within the section */
+    uint16_t link_type;                      /* LINKTYPE_*, tcpdump.org/linktypes.html */
+    uint16_t flags;                          /* low 16 bits of epb_flags; 0 in pcap files */
     fc_direction direction;
 } fc_frame;
 

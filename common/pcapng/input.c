@@ -113,7 +113,7 @@ read_some(fc_input *input, uint8_t *at, size_t size, size_t *ret_got, fc_fail *f
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return fc_fail_errno(fail, errno, "%s: cannot read", input->name);
-    *ret_got = (size_t) got;
+    *ret_got = (size_t)got;
     return FC_OK;
 }
 
@@ -230,7 +230,7 @@ begin_pcap(fc_input *input)
             get_u32(input, at + 20) & 0xffff; /* above it: the length of the frame check sequence */
         if (link == DLT_RAW_LINUX || link == DLT_RAW_OPENBSD)
             link = LINK_RAW;
-        input->interface.link_type = (uint16_t) link;
+        input->interface.link_type = (uint16_t)link;
         input->interface.snaplen_bytes = get_u32(input, at + 16);
         input->interface.ticks_per_second = 1000000000 / input->ns_per_tick;
         consume(input, PCAP_HEADER);
@@ -300,7 +300,7 @@ fc_input_open(int fd, const char *name, fc_input **ret_input, fc_fail *fail)
     input->name = fc_strdup(name);
     input->capacity = BUFFER_SIZE;
     input->buffer = fc_grow_array(NULL, input->capacity, 1);
-    (void) posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* a pipe knows no advice */
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL); /* a pipe knows no advice */
     fc_err err = begin(input, fail);
     if (err != FC_OK) {
         fc_input_free(input);
@@ -416,19 +416,19 @@ next_in_pcap(fc_input *input, fc_input_event *ret_event, fc_fail *fail)
     uint32_t captured = get_u32(input, at + 8), original = get_u32(input, at + 12);
     if (captured > FC_PCAPNG_BLOCK_MAX)
         return corrupt(input, fail, "the length of a packet cannot be");
-    if ((err = need(input, PCAP_RECORD + (size_t) captured, fail)) != FC_OK)
+    if ((err = need(input, PCAP_RECORD + (size_t)captured, fail)) != FC_OK)
         return err;
-    if (available(input) < PCAP_RECORD + (size_t) captured) {
+    if (available(input) < PCAP_RECORD + (size_t)captured) {
         input->was_cut = true;
         return end(input, ret_event);
     }
     at = input->buffer + input->start;
     input->block.kind = FC_BLOCK_FRAME;
-    input->block.size = PCAP_RECORD + (size_t) captured;
+    input->block.size = PCAP_RECORD + (size_t)captured;
     input->block.interface = &input->interface;
     input->block.frame = (fc_frame){
         .unix_ns =
-            (int64_t) get_u32(input, at) * 1000000000 + (int64_t) get_u32(input, at + 4) * input->ns_per_tick,
+            (int64_t)get_u32(input, at) * 1000000000 + (int64_t)get_u32(input, at + 4) * input->ns_per_tick,
         .data = at + PCAP_RECORD,
         .captured_bytes = captured,
         .original_bytes = original > captured ? original : captured,

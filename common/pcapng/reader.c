@@ -44,7 +44,7 @@ need(fc_pcapng_reader *reader, size_t size, fc_fail *fail)
                 return fc_fail_set(fail, FC_ERR_NOT_FOUND, "end of file");
             return corrupt(reader, fail, "the file ends within it");
         }
-        fc_buf_commit(&reader->input, (size_t) got);
+        fc_buf_commit(&reader->input, (size_t)got);
     }
     return FC_OK;
 }

@@ -56,10 +56,10 @@ fc_pcapng_repair(int fd, fc_pcapng_summary *ret_summary, fc_fail *fail)
     fc_err err = survey(fd, &summary, fail);
     if (err != FC_OK)
         return err;
-    uint64_t size = (uint64_t) status.st_size;
+    uint64_t size = (uint64_t)status.st_size;
     if (size > summary.good_bytes) {
         summary.cut_bytes = size - summary.good_bytes;
-        if (ftruncate(fd, (off_t) summary.good_bytes) != 0)
+        if (ftruncate(fd, (off_t)summary.good_bytes) != 0)
             return fc_fail_errno(fail, errno, "cannot cut the capture file to %" PRIu64 " bytes",
                                  summary.good_bytes);
     }

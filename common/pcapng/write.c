@@ -29,30 +29,30 @@ enum {
 static void
 put_u16(fc_buf *out, uint16_t value)
 {
-    const uint8_t bytes[2] = {(uint8_t) value, (uint8_t) (value >> 8)};
+    const uint8_t bytes[2] = {(uint8_t)value, (uint8_t)(value >> 8)};
     fc_buf_append(out, bytes, sizeof bytes);
 }
 
 static void
 put_u32(fc_buf *out, uint32_t value)
 {
-    put_u16(out, (uint16_t) value);
-    put_u16(out, (uint16_t) (value >> 16));
+    put_u16(out, (uint16_t)value);
+    put_u16(out, (uint16_t)(value >> 16));
 }
 
 static void
 put_u64(fc_buf *out, uint64_t value)
 {
-    put_u32(out, (uint32_t) value);
-    put_u32(out, (uint32_t) (value >> 32));
+    put_u32(out, (uint32_t)value);
+    put_u32(out, (uint32_t)(value >> 32));
 }
 
 /* Times go as two words, the high one first, in either byte order. */
 static void
 put_time(fc_buf *out, fc_wall time)
 {
-    put_u32(out, (uint32_t) ((uint64_t) time.ns >> 32));
-    put_u32(out, (uint32_t) time.ns);
+    put_u32(out, (uint32_t)((uint64_t)time.ns >> 32));
+    put_u32(out, (uint32_t)time.ns);
 }
 
 static void
@@ -79,7 +79,7 @@ text_length(const char *text, size_t limit)
     if (length <= limit)
         return length;
     length = limit;
-    while (length > 0 && ((uint8_t) text[length] & 0xc0) == 0x80)
+    while (length > 0 && ((uint8_t)text[length] & 0xc0) == 0x80)
         length--;
     return length;
 }
@@ -88,7 +88,7 @@ static void
 put_text(fc_buf *out, uint16_t code, const char *text)
 {
     if (text != NULL)
-        put_option(out, code, text, (uint16_t) text_length(text, TEXT_MAX));
+        put_option(out, code, text, (uint16_t)text_length(text, TEXT_MAX));
 }
 
 /* if_filter: a leading 0 says that the filter is text as libpcap compiles it. */
@@ -99,7 +99,7 @@ put_filter(fc_buf *out, const char *filter)
         return;
     size_t length = text_length(filter, TEXT_MAX - 1);
     put_u16(out, IDB_FILTER);
-    put_u16(out, (uint16_t) (length + 1));
+    put_u16(out, (uint16_t)(length + 1));
     fc_buf_append(out, "", 1);
     fc_buf_append(out, filter, length);
     put_padding(out, length + 1);
@@ -137,11 +137,11 @@ static void
 block_end(fc_buf *out, size_t at)
 {
     put_u32(out, OPTION_END);
-    uint32_t size = (uint32_t) (fc_buf_size(out) - at + 4);
+    uint32_t size = (uint32_t)(fc_buf_size(out) - at + 4);
     put_u32(out, size);
     uint8_t *length = out->data + out->start + at + 4;
     for (unsigned i = 0; i < 4; i++)
-        length[i] = (uint8_t) (size >> (8 * i));
+        length[i] = (uint8_t)(size >> (8 * i));
 }
 
 void

@@ -1,7 +1,8 @@
-/* names.h: the vocabulary of profiles and contexts as data: counters, sketches, series, tables, troubles, sections.
+/* names.h: the vocabulary of profiles and contexts as data: counters, sketches, series, tables, troubles,
+ * sections.
  *
- * The wire ids are the positions in these lists: append only, never re-order. From them come the enums, the JSON names, docs/profile.md
- * and the rows of a comparison.
+ * The wire ids are the positions in these lists: append only, never re-order. From them come the enums, the
+ * JSON names, docs/profile.md and the rows of a comparison.
  */
 #ifndef FC_PROFILE_NAMES_H
 #define FC_PROFILE_NAMES_H
@@ -184,42 +185,42 @@ typedef enum fc_counter {
 #define X(id, name, unit, sentence) FC_COUNTER_##id,
     FC_COUNTERS(X)
 #undef X
-    FC_COUNTER_COUNT
+        FC_COUNTER_COUNT
 } fc_counter;
 
 typedef enum fc_sketch_id {
 #define X(id, name, unit, sentence) FC_SKETCH_##id,
     FC_SKETCHES(X)
 #undef X
-    FC_SKETCH_COUNT
+        FC_SKETCH_COUNT
 } fc_sketch_id;
 
 typedef enum fc_series_id {
 #define X(id, name, unit, sentence) FC_SERIES_##id,
     FC_SERIES_ROWS(X)
 #undef X
-    FC_SERIES_COUNT
+        FC_SERIES_COUNT
 } fc_series_id;
 
 typedef enum fc_table_id {
 #define X(id, name, unit, sentence) FC_TABLE_##id,
     FC_TABLES(X)
 #undef X
-    FC_TABLE_COUNT
+        FC_TABLE_COUNT
 } fc_table_id;
 
 typedef enum fc_trouble_id {
 #define X(id, name, per, severity, sentence) FC_TROUBLE_##id,
     FC_TROUBLES(X)
 #undef X
-    FC_TROUBLE_COUNT
+        FC_TROUBLE_COUNT
 } fc_trouble_id;
 
 typedef enum fc_section {
 #define X(id, name, compare, sentence) FC_SECTION_##id,
     FC_SECTIONS(X)
 #undef X
-    FC_SECTION_COUNT
+        FC_SECTION_COUNT
 } fc_section;
 
 typedef enum fc_section_compare {

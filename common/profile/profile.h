@@ -1,7 +1,8 @@
 /* profile.h: the small, bounded summary of an instance capture's traffic.
  *
- * Written by common/analysis from packets, read by common/compare; between them it travels packed (Fcpb__Profile), in at most
- * FC_PROFILE_PACKED_MAX bytes. The vocabulary is in names.h. No packet payload is in it but names: queried names, server names, alerts.
+ * Written by common/analysis from packets, read by common/compare; between them it travels packed
+ * (Fcpb__Profile), in at most FC_PROFILE_PACKED_MAX bytes. The vocabulary is in names.h. No packet payload is
+ * in it but names: queried names, server names, alerts.
  */
 #ifndef FC_PROFILE_PROFILE_H
 #define FC_PROFILE_PROFILE_H
@@ -28,9 +29,9 @@ enum {
     FC_PROFILE_FILTER_MAX = 4095,
     FC_PROFILE_ADDRESSES_MAX = 32,
     FC_PROFILE_INTERFACES_MAX = 16,
-    FC_EXEMPLARS_MAX = 24,          /* per trouble */
+    FC_EXEMPLARS_MAX = 24, /* per trouble */
     FC_EXEMPLAR_DETAIL_MAX = 95,
-    FC_COMMUNITY_ID_SIZE = 31,      /* "1:" and 28 characters of base64, and the NUL */
+    FC_COMMUNITY_ID_SIZE = 31, /* "1:" and 28 characters of base64, and the NUL */
     FC_TROUBLE_DETAILS_MAX = 12,
 };
 #define FC_EXEMPLAR_NO_FILE UINT32_MAX
@@ -72,8 +73,8 @@ typedef struct fc_exemplar {
 typedef struct fc_trouble {
     uint64_t count;
     int64_t first_ns, last_ns;
-    fc_table details; /* FC_TROUBLE_DETAILS_MAX */
-    fc_table peers;   /* "tcp 10.0.0.5:443", FC_TROUBLE_DETAILS_MAX */
+    fc_table details;       /* FC_TROUBLE_DETAILS_MAX */
+    fc_table peers;         /* "tcp 10.0.0.5:443", FC_TROUBLE_DETAILS_MAX */
     fc_exemplar *exemplars; /* owned; the first FC_EXEMPLARS_MAX, in order of time */
     size_t exemplar_count;
 } fc_trouble;
@@ -88,36 +89,51 @@ typedef struct fc_profile {
     fc_trouble troubles[FC_TROUBLE_COUNT];
 } fc_profile;
 
-fc_profile *fc_profile_new(void);
-void fc_profile_free(fc_profile *profile);
+fc_profile *
+fc_profile_new(void);
+void
+fc_profile_free(fc_profile *profile);
 /* Deep copy over *to. */
-void fc_profile_copy(fc_profile *to, const fc_profile *from);
+void
+fc_profile_copy(fc_profile *to, const fc_profile *from);
 /* Back to what fc_profile_new gives. */
-void fc_profile_clear(fc_profile *profile);
+void
+fc_profile_clear(fc_profile *profile);
 /* Index of a file's name in subject.files, added when new; FC_EXEMPLAR_NO_FILE when there is no room. */
-uint32_t fc_profile_file(fc_profile *profile, const char *name);
-void fc_profile_add_local_address(fc_profile *profile, const fc_address *address);
+uint32_t
+fc_profile_file(fc_profile *profile, const char *name);
+void
+fc_profile_add_local_address(fc_profile *profile, const fc_address *address);
 
-/* Counts one trouble, with its peer ("tcp 10.0.0.5:443", made from the exemplar's remote end) and detail (exemplar->detail), and keeps
- * the exemplar if it is among the first by time. exemplar: copied. */
-void fc_profile_trouble(fc_profile *profile, fc_trouble_id id, const fc_exemplar *exemplar);
+/* Counts one trouble, with its peer ("tcp 10.0.0.5:443", made from the exemplar's remote end) and detail
+ * (exemplar->detail), and keeps the exemplar if it is among the first by time. exemplar: copied. */
+void
+fc_profile_trouble(fc_profile *profile, fc_trouble_id id, const fc_exemplar *exemplar);
 
 /* Adds another profile of the same instance (its next files). */
-void fc_profile_merge(fc_profile *profile, const fc_profile *more);
-/* Appends the packed message. Entries and exemplars give way, and are counted in PROFILE_TRIMMED, until it fits. Does not change
- * *profile otherwise than by sorting its tables. */
-void fc_profile_pack(fc_profile *profile, fc_buf *out);
+void
+fc_profile_merge(fc_profile *profile, const fc_profile *more);
+/* Appends the packed message. Entries and exemplars give way, and are counted in PROFILE_TRIMMED, until it
+ * fits. Does not change *profile otherwise than by sorting its tables. */
+void
+fc_profile_pack(fc_profile *profile, fc_buf *out);
 /* Trusts nothing: sizes, ids, counts, texts. *ret_profile is new, owned by the caller. FC_ERR_CORRUPT. */
-FC_MUST_USE fc_err fc_profile_unpack(const uint8_t *data, size_t size, fc_profile **ret_profile, fc_fail *fail);
-json_t *fc_profile_to_json(const fc_profile *profile); /* new reference; docs/profile.md */
+FC_MUST_USE fc_err
+fc_profile_unpack(const uint8_t *data, size_t size, fc_profile **ret_profile, fc_fail *fail);
+json_t *
+fc_profile_to_json(const fc_profile *profile); /* new reference; docs/profile.md */
 
 /* "10.0.0.5:443", "[2001:db8::1]:443", with protocol "tcp 10.0.0.5:443". Returns text. */
 #define FC_ENDPOINT_TEXT 64
-const char *fc_endpoint_text(uint8_t protocol, const fc_address *address, uint16_t port, char text[FC_ENDPOINT_TEXT]);
+const char *
+fc_endpoint_text(uint8_t protocol, const fc_address *address, uint16_t port, char text[FC_ENDPOINT_TEXT]);
 /* "2026-11-21T02:45:37.123456789Z" (RFC 3339, UTC); "-" for 0. Returns text. */
 #define FC_PROFILE_TIME_TEXT 40
-const char *fc_profile_time_text(int64_t unix_ns, char text[FC_PROFILE_TIME_TEXT]);
-/* A Wireshark display filter that shows the exemplar's conversation: "ip.addr == 10.0.0.5 && tcp.port == 443 && …". */
-void fc_exemplar_display_filter(const fc_exemplar *exemplar, fc_buf *out);
+const char *
+fc_profile_time_text(int64_t unix_ns, char text[FC_PROFILE_TIME_TEXT]);
+/* A Wireshark display filter that shows the exemplar's conversation: "ip.addr == 10.0.0.5 && tcp.port == 443
+ * && …". */
+void
+fc_exemplar_display_filter(const fc_exemplar *exemplar, fc_buf *out);
 
 #endif

@@ -1,5 +1,6 @@
-/* series.h: sums per bucket of time. Buckets begin as seconds of the wall clock; when the time does not fit, they double in width
- * (2 s, 4 s …, always aligned to multiples of the width), so that series of different instances can be laid over each other.
+/* series.h: sums per bucket of time. Buckets begin as seconds of the wall clock; when the time does not fit,
+ * they double in width (2 s, 4 s …, always aligned to multiples of the width), so that series of different
+ * instances can be laid over each other.
  */
 #ifndef FC_PROFILE_SERIES_H
 #define FC_PROFILE_SERIES_H
@@ -18,10 +19,14 @@ typedef struct fc_series {
     uint64_t rows[FC_SERIES_COUNT][FC_SERIES_BUCKETS];
 } fc_series;
 
-/* Earlier times than the first bucket are possible (packets out of order, merges): the series grows to the left. */
-void fc_series_add(fc_series *series, fc_series_id row, int64_t unix_ns, uint64_t value);
-void fc_series_merge(fc_series *series, const fc_series *more);
+/* Earlier times than the first bucket are possible (packets out of order, merges): the series grows to the
+ * left. */
+void
+fc_series_add(fc_series *series, fc_series_id row, int64_t unix_ns, uint64_t value);
+void
+fc_series_merge(fc_series *series, const fc_series *more);
 /* The bucket of a time, made if need be: for callers that add many values of one second. */
-uint32_t fc_series_bucket(fc_series *series, int64_t unix_ns);
+uint32_t
+fc_series_bucket(fc_series *series, int64_t unix_ns);
 
 #endif

@@ -24,7 +24,9 @@ typedef struct fc_rpc_arena {
 } fc_rpc_arena;
 
 /* Caller's storage; must not move until fini. received_bytes: what the peer sent. */
-void fc_rpc_arena_init(fc_rpc_arena *arena, size_t received_bytes);
-void fc_rpc_arena_fini(fc_rpc_arena *arena);
+void
+fc_rpc_arena_init(fc_rpc_arena *arena, size_t received_bytes);
+void
+fc_rpc_arena_fini(fc_rpc_arena *arena);
 
 #endif

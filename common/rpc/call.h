@@ -55,24 +55,34 @@ struct fc_rpc_call {
 };
 
 /* fc_rpc_call_new by method, so that a test may bring its own. */
-fc_rpc_call *fc_rpc_call_start(fc_rpc_conn *conn, const fc_rpc_method *method, const ProtobufCMessage *first,
-                               uint32_t timeout_ms, const fc_rpc_call_ops *ops, void *user);
+fc_rpc_call *
+fc_rpc_call_start(fc_rpc_conn *conn, const fc_rpc_method *method, const ProtobufCMessage *first,
+                  uint32_t timeout_ms, const fc_rpc_call_ops *ops, void *user);
 
 /* ---- from the connection ---- */
 
 /* A Request on a new stream: makes a call or refuses it. */
-void fc_rpc_call_take_request(fc_rpc_conn *conn, uint32_t stream_id, const Fcpb__Request *request);
-fc_rpc_call *fc_rpc_call_find(fc_rpc_conn *conn, uint32_t stream_id);
-void fc_rpc_call_take_message(fc_rpc_call *call, const Fcpb__Message *message);
-void fc_rpc_call_take_status(fc_rpc_call *call, const Fcpb__Status *status);
-void fc_rpc_call_take_cancel(fc_rpc_call *call);
-void fc_rpc_call_take_window(fc_rpc_call *call, uint32_t bytes);
+void
+fc_rpc_call_take_request(fc_rpc_conn *conn, uint32_t stream_id, const Fcpb__Request *request);
+fc_rpc_call *
+fc_rpc_call_find(fc_rpc_conn *conn, uint32_t stream_id);
+void
+fc_rpc_call_take_message(fc_rpc_call *call, const Fcpb__Message *message);
+void
+fc_rpc_call_take_status(fc_rpc_call *call, const Fcpb__Status *status);
+void
+fc_rpc_call_take_cancel(fc_rpc_call *call);
+void
+fc_rpc_call_take_window(fc_rpc_call *call, uint32_t bytes);
 /* The connection has room again: sends one queued message or tells the user. True when it wants another turn.
  */
-bool fc_rpc_call_serve(fc_rpc_call *call);
+bool
+fc_rpc_call_serve(fc_rpc_call *call);
 /* The connection is closing. */
-void fc_rpc_call_lose(fc_rpc_call *call, const fc_rpc_status *why);
+void
+fc_rpc_call_lose(fc_rpc_call *call, const fc_rpc_status *why);
 /* on_closed; frees the call when nothing else needs it. The connection took it off its list. */
-void fc_rpc_call_deliver(fc_rpc_call *call);
+void
+fc_rpc_call_deliver(fc_rpc_call *call);
 
 #endif

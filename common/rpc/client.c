@@ -203,7 +203,8 @@ make_dialer(fc_rpc_client *client, fc_fail *fail)
 static void
 take_backoff(fc_rpc_client *client, const fc_rpc_backoff *backoff)
 {
-    uint32_t first_ms = backoff != NULL ? backoff->first_ms : 0, max_ms = backoff != NULL ? backoff->max_ms : 0;
+    uint32_t first_ms = backoff != NULL ? backoff->first_ms : 0,
+             max_ms = backoff != NULL ? backoff->max_ms : 0;
     client->backoff.first_ms = first_ms > 0 ? first_ms : BACKOFF_FIRST_MS;
     client->backoff.max_ms = max_ms > 0 ? max_ms : BACKOFF_MAX_MS;
 }

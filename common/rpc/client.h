@@ -8,8 +8,11 @@
 #include "common/rpc/rpc.h"
 
 /* A `once` client that will not connect any more; with the reason. */
-bool fc_rpc_client_over(const fc_rpc_client *client, fc_fail *ret_why);
-const char *fc_rpc_client_address(const fc_rpc_client *client); /* as it was given */
-fc_loop *fc_rpc_client_loop(const fc_rpc_client *client);
+bool
+fc_rpc_client_over(const fc_rpc_client *client, fc_fail *ret_why);
+const char *
+fc_rpc_client_address(const fc_rpc_client *client); /* as it was given */
+fc_loop *
+fc_rpc_client_loop(const fc_rpc_client *client);
 
 #endif

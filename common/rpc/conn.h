@@ -79,27 +79,38 @@ struct fc_rpc_conn {
 
 /* Takes ownership of link. address may be "". Starts receiving; the side that dialled sends a Ping at once.
  */
-fc_rpc_conn *fc_rpc_conn_new(fc_rpc_endpoint *endpoint, fc_rpc_link *link, bool dialled, const char *address);
+fc_rpc_conn *
+fc_rpc_conn_new(fc_rpc_endpoint *endpoint, fc_rpc_link *link, bool dialled, const char *address);
 
 /* ---- from the link, on the loop ---- */
 
-void fc_rpc_conn_received(fc_rpc_conn *conn, size_t size);
-void fc_rpc_conn_sent(fc_rpc_conn *conn);
-/* Code: UNAUTHENTICATED when a certificate was refused, else UNAVAILABLE. Sentence: why, without the address. */
-void fc_rpc_conn_lost(fc_rpc_conn *conn, fc_code code, const char *sentence);
-void fc_rpc_conn_settled(fc_rpc_conn *conn);
+void
+fc_rpc_conn_received(fc_rpc_conn *conn, size_t size);
+void
+fc_rpc_conn_sent(fc_rpc_conn *conn);
+/* Code: UNAUTHENTICATED when a certificate was refused, else UNAVAILABLE. Sentence: why, without the address.
+ */
+void
+fc_rpc_conn_lost(fc_rpc_conn *conn, fc_code code, const char *sentence);
+void
+fc_rpc_conn_settled(fc_rpc_conn *conn);
 
 /* ---- from calls and owners ---- */
 
 /* Queues a frame; it goes out with others at the end of the round. */
-void fc_rpc_conn_put(fc_rpc_conn *conn, const Fcpb__Frame *frame);
+void
+fc_rpc_conn_put(fc_rpc_conn *conn, const Fcpb__Frame *frame);
 /* Has the task run. */
-void fc_rpc_conn_wake(fc_rpc_conn *conn);
+void
+fc_rpc_conn_wake(fc_rpc_conn *conn);
 /* The peer broke the protocol: counts, tells it, closes. */
-void fc_rpc_conn_violated(fc_rpc_conn *conn, uint64_t *counter, const char *sentence);
+void
+fc_rpc_conn_violated(fc_rpc_conn *conn, uint64_t *counter, const char *sentence);
 /* Has `out` room for one more message? */
-bool fc_rpc_conn_roomy(const fc_rpc_conn *conn);
+bool
+fc_rpc_conn_roomy(const fc_rpc_conn *conn);
 /* Closes when it is not yet closing, waits for the transport, tells everyone, frees. */
-void fc_rpc_conn_finish(fc_rpc_conn *conn);
+void
+fc_rpc_conn_finish(fc_rpc_conn *conn);
 
 #endif

@@ -40,8 +40,8 @@ fc_rpc_endpoint_fini(fc_rpc_endpoint *endpoint, const char *reason)
 {
     fc_rpc_conn *conn;
     /* All are closed first, so that their transports wind up side by side. */
-    TAILQ_FOREACH(conn, &endpoint->conns, in_endpoint)
-    fc_rpc_conn_close(conn, FC_CODE_UNAVAILABLE, reason);
+    TAILQ_FOREACH (conn, &endpoint->conns, in_endpoint)
+        fc_rpc_conn_close(conn, FC_CODE_UNAVAILABLE, reason);
     while ((conn = TAILQ_FIRST(&endpoint->conns)) != NULL)
         fc_rpc_conn_finish(conn);
     fc_buf_fini(&endpoint->scratch);

@@ -37,9 +37,10 @@ struct fc_rpc_endpoint {
     struct fc_rpc_conn_list conns; /* all that are not yet freed, in order of arrival; owned */
 };
 
-void fc_rpc_endpoint_init(fc_rpc_endpoint *endpoint, const fc_rpc_options *options,
-                          const fc_rpc_owner_ops *owner);
+void
+fc_rpc_endpoint_init(fc_rpc_endpoint *endpoint, const fc_rpc_options *options, const fc_rpc_owner_ops *owner);
 /* Closes every connection, waits for its transport, tells the owner, frees. */
-void fc_rpc_endpoint_fini(fc_rpc_endpoint *endpoint, const char *reason);
+void
+fc_rpc_endpoint_fini(fc_rpc_endpoint *endpoint, const char *reason);
 
 #endif

@@ -23,10 +23,13 @@ typedef struct fc_rpc_exchange {
 } fc_rpc_exchange;
 
 /* A Ping goes out now. Returns its origin timestamp. */
-int64_t fc_rpc_exchange_start(fc_rpc_exchange *exchange, const fc_clock *clock);
+int64_t
+fc_rpc_exchange_start(fc_rpc_exchange *exchange, const fc_clock *clock);
 /* A Pong came. False when it answers no Ping of ours or cannot be true; then it changes nothing. */
-bool fc_rpc_exchange_finish(fc_rpc_exchange *exchange, const fc_clock *clock, int64_t origin_unix_ns,
-                            int64_t receive_unix_ns, int64_t transmit_unix_ns);
-fc_rpc_clock fc_rpc_exchange_best(const fc_rpc_exchange *exchange);
+bool
+fc_rpc_exchange_finish(fc_rpc_exchange *exchange, const fc_clock *clock, int64_t origin_unix_ns,
+                       int64_t receive_unix_ns, int64_t transmit_unix_ns);
+fc_rpc_clock
+fc_rpc_exchange_best(const fc_rpc_exchange *exchange);
 
 #endif

@@ -36,20 +36,26 @@ typedef struct fc_rpc_decoder {
     bool filled; /* the last receive filled all the space it was given */
 } fc_rpc_decoder;
 
-void fc_rpc_decoder_fini(fc_rpc_decoder *decoder);
+void
+fc_rpc_decoder_fini(fc_rpc_decoder *decoder);
 /* Where the next bytes go, and how many at most (at least one). Valid until the next call on the decoder. The
  * limit bounds what is allocated. */
-uint8_t *fc_rpc_decoder_space(fc_rpc_decoder *decoder, uint32_t limit_bytes, size_t *ret_size);
-void fc_rpc_decoder_commit(fc_rpc_decoder *decoder, size_t size);
+uint8_t *
+fc_rpc_decoder_space(fc_rpc_decoder *decoder, uint32_t limit_bytes, size_t *ret_size);
+void
+fc_rpc_decoder_commit(fc_rpc_decoder *decoder, size_t size);
 /* Takes the next whole frame out. Only with FC_RPC_DECODE_FRAME the arena is init'ed, and holds *ret_frame.
  */
-fc_rpc_decode fc_rpc_decoder_next(fc_rpc_decoder *decoder, uint32_t limit_bytes, fc_rpc_arena *arena,
-                                  Fcpb__Frame **ret_frame);
+fc_rpc_decode
+fc_rpc_decoder_next(fc_rpc_decoder *decoder, uint32_t limit_bytes, fc_rpc_arena *arena,
+                    Fcpb__Frame **ret_frame);
 
 /* Appends header and frame. */
-void fc_rpc_frame_put(fc_buf *out, const Fcpb__Frame *frame);
+void
+fc_rpc_frame_put(fc_buf *out, const Fcpb__Frame *frame);
 
 /* Copies a peer's text for people to see: cut to size, control characters become '?'. */
-void fc_rpc_frame_text(char *ret_text, size_t size, const char *from);
+void
+fc_rpc_frame_text(char *ret_text, size_t size, const char *from);
 
 #endif

@@ -12,6 +12,7 @@
 
 /* Pure. FC_ERR_UNSUPPORTED when the message, or one inside it, has a field that this build does not know; the
  * sentence names the message's type and the field's number. */
-FC_MUST_USE fc_err fc_rpc_known_check(const ProtobufCMessage *message, fc_fail *fail);
+FC_MUST_USE fc_err
+fc_rpc_known_check(const ProtobufCMessage *message, fc_fail *fail);
 
 #endif

@@ -1,7 +1,7 @@
 /* methods.h: every method of fleetcap.v1 as data: who may call it, and how it streams.
  *
- * protobuf-c's service descriptors give names and types; what they lack (streaming, roles) stands here. A method
- * that is not in this table does not exist for a peer.
+ * protobuf-c's service descriptors give names and types; what they lack (streaming, roles) stands here. A
+ * method that is not in this table does not exist for a peer.
  */
 #ifndef FC_RPC_METHODS_H
 #define FC_RPC_METHODS_H
@@ -11,12 +11,18 @@
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 
-/* STRICT: an order. A request that has a field we do not know (of a newer peer) is refused: understood by half, it
- * would do something else than was meant. Everywhere else such fields are ignored. */
-enum { FC_RPC_UNARY = 0, FC_RPC_SERVER_STREAM = 1, FC_RPC_CLIENT_STREAM = 2, FC_RPC_BULK = 4, FC_RPC_STRICT = 8 };
+/* STRICT: an order. A request that has a field we do not know (of a newer peer) is refused: understood by
+ * half, it would do something else than was meant. Everywhere else such fields are ignored. */
+enum {
+    FC_RPC_UNARY = 0,
+    FC_RPC_SERVER_STREAM = 1,
+    FC_RPC_CLIENT_STREAM = 2,
+    FC_RPC_BULK = 4,
+    FC_RPC_STRICT = 8
+};
 
 /* `roles`: who may call it. NodeService is called by a coordinator.
- *    id                      service             method                  kind                              roles */
+ *    id                      service             method                  kind roles */
 // clang-format off
 #define FC_METHODS(X)                                                                                              \
     X(CREATE_CAPTURE,         capture_service,     "CreateCapture",        FC_RPC_STRICT,                    OPERATOR)    \
@@ -52,7 +58,7 @@ typedef enum fc_method_id {
 #define X(id, service, name, kind, role) FC_METHOD_##id,
     FC_METHODS(X)
 #undef X
-    FC_METHOD_COUNT
+        FC_METHOD_COUNT
 } fc_method_id;
 
 typedef struct fc_rpc_method {
@@ -64,8 +70,10 @@ typedef struct fc_rpc_method {
     unsigned roles; /* fc_role bits */
 } fc_rpc_method;
 
-const fc_rpc_method *fc_rpc_method_get(fc_method_id id);
+const fc_rpc_method *
+fc_rpc_method_get(fc_method_id id);
 /* NULL when there is no such method. */
-const fc_rpc_method *fc_rpc_method_find(const char *path);
+const fc_rpc_method *
+fc_rpc_method_find(const char *path);
 
 #endif

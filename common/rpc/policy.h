@@ -11,9 +11,11 @@
 
 /* Deny by default: a known method (NULL: it is not), a role that may call it, served here, not too many open.
  * `path` is what the peer called it. With the status why not. */
-bool fc_rpc_policy_may_be_called(fc_rpc_conn *conn, const fc_rpc_method *method, const char *path,
-                                 fc_rpc_status *ret_status);
+bool
+fc_rpc_policy_may_be_called(fc_rpc_conn *conn, const fc_rpc_method *method, const char *path,
+                            fc_rpc_status *ret_status);
 /* May we start one? */
-bool fc_rpc_policy_may_call(const fc_rpc_conn *conn, fc_rpc_status *ret_status);
+bool
+fc_rpc_policy_may_call(const fc_rpc_conn *conn, fc_rpc_status *ret_status);
 
 #endif

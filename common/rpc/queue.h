@@ -21,10 +21,14 @@ typedef struct fc_rpc_queue {
     fc_rpc_packed **tail;
 } fc_rpc_queue;
 
-void fc_rpc_queue_init(fc_rpc_queue *queue);
+void
+fc_rpc_queue_init(fc_rpc_queue *queue);
 /* Appends one; returns where its bytes go. */
-uint8_t *fc_rpc_queue_add(fc_rpc_queue *queue, size_t size, bool end_of_stream);
-void fc_rpc_queue_drop_first(fc_rpc_queue *queue);
-void fc_rpc_queue_clear(fc_rpc_queue *queue);
+uint8_t *
+fc_rpc_queue_add(fc_rpc_queue *queue, size_t size, bool end_of_stream);
+void
+fc_rpc_queue_drop_first(fc_rpc_queue *queue);
+void
+fc_rpc_queue_clear(fc_rpc_queue *queue);
 
 #endif

@@ -237,8 +237,8 @@ fc_connection_name_server(void *unused, mbedtls_ssl_context *ssl, const unsigned
     return mbedtls_ssl_set_hs_own_cert(ssl, &conn->credentials->enrol_chain, &conn->credentials->key);
 }
 
-/* Who the peer is, by what it showed. A client that enrols is asked for nothing: if there is a certificate, it
- * comes out of a ticket of a connection that was somebody's. */
+/* Who the peer is, by what it showed. A client that enrols is asked for nothing: if there is a certificate,
+ * it comes out of a ticket of a connection that was somebody's. */
 static fc_err
 who_is_it(const nng_tls_engine_conn *conn, const fc_credentials *credentials, fc_principal *ret_peer,
           fc_fail *fail)

@@ -18,10 +18,13 @@ struct nng_tls_engine_config {
 extern nng_tls_engine_conn_ops fc_connection_ops;
 
 /* For mbedtls_ssl_conf_sni of a server with enrolment. ssl is that of an engine connection. */
-int fc_connection_name_server(void *unused, mbedtls_ssl_context *ssl, const unsigned char *name, size_t size);
+int
+fc_connection_name_server(void *unused, mbedtls_ssl_context *ssl, const unsigned char *name, size_t size);
 
 /* See fc_tls_identify and fc_tls_shutdown. */
-bool fc_connection_identify(struct nng_stream *stream, fc_principal *ret_peer);
-bool fc_connection_shutdown(struct nng_stream *stream);
+bool
+fc_connection_identify(struct nng_stream *stream, fc_principal *ret_peer);
+bool
+fc_connection_shutdown(struct nng_stream *stream);
 
 #endif

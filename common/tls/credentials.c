@@ -35,7 +35,7 @@ static const char *
 file_path(const fc_tls_files *files, size_t i)
 {
     const char *const paths[FC_CREDENTIALS_FILES] = {files->ca, files->certificate, files->key, files->crl,
-                                                    files->own_crl};
+                                                     files->own_crl};
     return paths[i];
 }
 
@@ -232,8 +232,8 @@ configure(fc_credentials *credentials, fc_fail *fail)
     mbedtls_ssl_conf_rng(config, fc_compat_random, NULL);
     mbedtls_ssl_conf_ciphersuites(config, ciphersuites);
     mbedtls_ssl_conf_cert_profile(config, &fc_chain_profile);
-    /* Who knows only a digest has no CA that Mbed TLS could verify by: fc_enrol_admit does it, before anything
-     * else is sent. */
+    /* Who knows only a digest has no CA that Mbed TLS could verify by: fc_enrol_admit does it, before
+     * anything else is sent. */
     mbedtls_ssl_conf_authmode(config,
                               credentials->pinned ? MBEDTLS_SSL_VERIFY_NONE : MBEDTLS_SSL_VERIFY_REQUIRED);
     if (credentials->enrolment)

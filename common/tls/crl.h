@@ -26,7 +26,8 @@ typedef struct fc_crl_spec {
 } fc_crl_spec;
 
 /* Appends the signed list as PEM. */
-FC_MUST_USE fc_err fc_crl_write(const fc_crl_spec *spec, const mbedtls_x509_crt *ca,
-                                mbedtls_pk_context *ca_key, fc_buf *ret_pem, fc_fail *fail);
+FC_MUST_USE fc_err
+fc_crl_write(const fc_crl_spec *spec, const mbedtls_x509_crt *ca, mbedtls_pk_context *ca_key, fc_buf *ret_pem,
+             fc_fail *fail);
 
 #endif

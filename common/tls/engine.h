@@ -8,7 +8,7 @@
 struct nng_tls_config;
 
 /* Registers the engine and allocates a configuration that holds `tls`. */
-FC_MUST_USE fc_err fc_engine_config(fc_tls *tls, fc_tls_mode mode, struct nng_tls_config **ret_config,
-                                    fc_fail *fail);
+FC_MUST_USE fc_err
+fc_engine_config(fc_tls *tls, fc_tls_mode mode, struct nng_tls_config **ret_config, fc_fail *fail);
 
 #endif

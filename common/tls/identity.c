@@ -46,7 +46,8 @@ fc_identity_time(const mbedtls_x509_time *time)
 
 /* ---- what a node is bound to ---- */
 
-/* The one relative name with this OID. FC_ERR_NOT_FOUND; FC_ERR_INVALID when there are two, or it is no name. */
+/* The one relative name with this OID. FC_ERR_NOT_FOUND; FC_ERR_INVALID when there are two, or it is no name.
+ */
 static fc_err
 read_attribute(const mbedtls_x509_crt *crt, const char *oid, size_t oid_size, char ret_name[FC_NAME_MAX + 1])
 {

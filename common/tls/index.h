@@ -14,9 +14,13 @@ typedef struct fc_index {
     size_t count;
 } fc_index;
 
-FC_MUST_USE fc_err fc_index_load(int dir_fd, fc_index *ret_index, fc_fail *fail);
-FC_MUST_USE fc_err fc_index_save(int dir_fd, const fc_index *index, fc_fail *fail);
-void fc_index_add(fc_index *index, const fc_pki_entry *entry);
-void fc_index_fini(fc_index *index);
+FC_MUST_USE fc_err
+fc_index_load(int dir_fd, fc_index *ret_index, fc_fail *fail);
+FC_MUST_USE fc_err
+fc_index_save(int dir_fd, const fc_index *index, fc_fail *fail);
+void
+fc_index_add(fc_index *index, const fc_pki_entry *entry);
+void
+fc_index_fini(fc_index *index);
 
 #endif

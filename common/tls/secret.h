@@ -8,8 +8,10 @@
 #include <stddef.h>
 
 /* Reads a whole file of at most `limit` bytes. FC_ERR_DENIED when group or others have any access to it. */
-FC_MUST_USE fc_err fc_secret_read(const char *path, size_t limit, fc_buf *ret_buf, fc_fail *fail);
+FC_MUST_USE fc_err
+fc_secret_read(const char *path, size_t limit, fc_buf *ret_buf, fc_fail *fail);
 /* Wipes and frees. */
-void fc_secret_fini(fc_buf *buf);
+void
+fc_secret_fini(fc_buf *buf);
 
 #endif

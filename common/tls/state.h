@@ -34,17 +34,25 @@ struct fc_tls {
     fc_fail last_failure;
 };
 
-void fc_state_hold(fc_tls *tls);
-void fc_state_drop(fc_tls *tls);
+void
+fc_state_hold(fc_tls *tls);
+void
+fc_state_drop(fc_tls *tls);
 /* The credentials for a new handshake; the caller drops them. */
-fc_credentials *fc_state_credentials(fc_tls *tls);
-void fc_state_count(fc_tls *tls, fc_tls_counter counter);
-void fc_state_failed(fc_tls *tls, const fc_fail *why);
+fc_credentials *
+fc_state_credentials(fc_tls *tls);
+void
+fc_state_count(fc_tls *tls, fc_tls_counter counter);
+void
+fc_state_failed(fc_tls *tls, const fc_fail *why);
 /* Gives ssl the session to resume, when there is one that was made under these credentials and whose
  * certificate would still be admitted. */
-void fc_state_session_use(fc_tls *tls, const fc_credentials *credentials, mbedtls_ssl_context *ssl);
+void
+fc_state_session_use(fc_tls *tls, const fc_credentials *credentials, mbedtls_ssl_context *ssl);
 /* Keeps ssl's session, unless the credentials have been replaced since. */
-void fc_state_session_keep(fc_tls *tls, const fc_credentials *credentials, const mbedtls_ssl_context *ssl);
-void fc_state_session_forget(fc_tls *tls);
+void
+fc_state_session_keep(fc_tls *tls, const fc_credentials *credentials, const mbedtls_ssl_context *ssl);
+void
+fc_state_session_forget(fc_tls *tls);
 
 #endif

@@ -21,19 +21,24 @@ enum {
 typedef struct fc_tickets fc_tickets;
 
 /* path: read, or made with mode 0600; replaced at every rotation; NULL = in memory only. Copied. */
-FC_MUST_USE fc_err fc_tickets_new(const char *path, fc_tickets **ret_tickets, fc_fail *fail);
-void fc_tickets_free(fc_tickets *tickets);
+FC_MUST_USE fc_err
+fc_tickets_new(const char *path, fc_tickets **ret_tickets, fc_fail *fail);
+void
+fc_tickets_free(fc_tickets *tickets);
 
 /* What the tickets are worth to a client, for its lifetime hint. */
-uint32_t fc_tickets_lifetime_s(void);
+uint32_t
+fc_tickets_lifetime_s(void);
 
 /* Seals plain into out: size + FC_TICKETS_OVERHEAD bytes. context is authenticated, not carried: a ticket
  * opens only under the context it was sealed with. FC_ERR_LIMIT when capacity is too small. */
-FC_MUST_USE fc_err fc_tickets_seal(fc_tickets *tickets, const uint8_t context[32], const uint8_t *plain,
-                                   size_t size, uint8_t *out, size_t capacity, size_t *ret_size);
+FC_MUST_USE fc_err
+fc_tickets_seal(fc_tickets *tickets, const uint8_t context[32], const uint8_t *plain, size_t size,
+                uint8_t *out, size_t capacity, size_t *ret_size);
 /* Opens a ticket into out (at least size - FC_TICKETS_OVERHEAD bytes). FC_ERR_NOT_FOUND when its key is gone,
  * FC_ERR_CORRUPT when it was not sealed by us. */
-FC_MUST_USE fc_err fc_tickets_open(fc_tickets *tickets, const uint8_t context[32], const uint8_t *ticket,
-                                   size_t size, uint8_t *out, size_t *ret_size);
+FC_MUST_USE fc_err
+fc_tickets_open(fc_tickets *tickets, const uint8_t context[32], const uint8_t *ticket, size_t size,
+                uint8_t *out, size_t *ret_size);
 
 #endif

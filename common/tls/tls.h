@@ -2,9 +2,9 @@
  *
  * fc_tls holds a program's credentials (CA, own certificate and key, revocation list) and, for a server, the
  * session ticket keys. TLS 1.2, ECDHE-ECDSA, AES-GCM, P-256. The client side sets the server name and refuses
- * a peer whose certificate is not a coordinator's of the same fleet; the server side demands a certificate, of
- * everybody but a machine that comes to enrol, where that is switched on (FC_TLS_ENROL_NAME).
- * Every handshake and every resumption checks the peer's dates and the revocation lists.
+ * a peer whose certificate is not a coordinator's of the same fleet; the server side demands a certificate,
+ * of everybody but a machine that comes to enrol, where that is switched on (FC_TLS_ENROL_NAME). Every
+ * handshake and every resumption checks the peer's dates and the revocation lists.
  *
  * The handshake begins with the first send or receive. Whoever uses the streams
  * 1. sets NNG_OPT_TCP_NODELAY on dialers and listeners, which NNG's streams leave off: else a handshake waits
@@ -50,40 +50,53 @@ typedef struct fc_tls_files {
 #define FC_TLS_ENROL_NAME "enrol.fleetcap.invalid"
 
 /* Loads everything; the sentence names the file and what is wrong with it. Strings are copied. */
-FC_MUST_USE fc_err fc_tls_new(fc_tls_mode mode, const fc_tls_files *files, fc_tls **ret_tls, fc_fail *fail);
-/* A client without credentials, for enrolment: takes for its coordinator whoever shows a CA certificate with this
- * SHA-256 (of its DER form) and a coordinator's own that it has signed, and nobody else. */
-FC_MUST_USE fc_err fc_tls_new_enrolment(const uint8_t pin[32], fc_tls **ret_tls, fc_fail *fail);
+FC_MUST_USE fc_err
+fc_tls_new(fc_tls_mode mode, const fc_tls_files *files, fc_tls **ret_tls, fc_fail *fail);
+/* A client without credentials, for enrolment: takes for its coordinator whoever shows a CA certificate with
+ * this SHA-256 (of its DER form) and a coordinator's own that it has signed, and nobody else. */
+FC_MUST_USE fc_err
+fc_tls_new_enrolment(const uint8_t pin[32], fc_tls **ret_tls, fc_fail *fail);
 /* Server: SHA-256 of the CA certificate that issued our own, for tokens. */
-FC_MUST_USE fc_err fc_tls_pin(const fc_tls *tls, uint8_t ret_pin[32], fc_fail *fail);
-void fc_tls_free(fc_tls *tls);
+FC_MUST_USE fc_err
+fc_tls_pin(const fc_tls *tls, uint8_t ret_pin[32], fc_fail *fail);
+void
+fc_tls_free(fc_tls *tls);
 /* Reads the files again (a client for enrolment has none); new handshakes use them. On failure the old
  * credentials stay. Any thread. */
-FC_MUST_USE fc_err fc_tls_reload(fc_tls *tls, fc_fail *fail);
+FC_MUST_USE fc_err
+fc_tls_reload(fc_tls *tls, fc_fail *fail);
 /* Reloads when a file's inode, size or modification time differ. *ret_changed tells. */
-FC_MUST_USE fc_err fc_tls_reload_if_changed(fc_tls *tls, bool *ret_changed, fc_fail *fail);
+FC_MUST_USE fc_err
+fc_tls_reload_if_changed(fc_tls *tls, bool *ret_changed, fc_fail *fail);
 /* For nng_stream_{dialer,listener}_set_ptr(…, NNG_OPT_TLS_CONFIG, …). Borrowed. */
-struct nng_tls_config *fc_tls_config(const fc_tls *tls);
+struct nng_tls_config *
+fc_tls_config(const fc_tls *tls);
 /* Our own principal; role none of a client for enrolment. Borrowed; valid until the next reload. */
-const fc_principal *fc_tls_own(const fc_tls *tls);
+const fc_principal *
+fc_tls_own(const fc_tls *tls);
 /* Who is at the other end of an established stream; false before the handshake is done. */
-bool fc_tls_identify(struct nng_stream *stream, fc_principal *ret_peer);
+bool
+fc_tls_identify(struct nng_stream *stream, fc_principal *ret_peer);
 /* Tells the peer that nothing more comes, after all that was sent; sending fails from now on, receiving goes
  * on. For an orderly end: shut down, receive until NNG_ECONNSHUT (or a timer), then close. nng_stream_close
  * by itself discards what NNG has not handed to the kernel yet. False before the handshake is done. */
-bool fc_tls_shutdown(struct nng_stream *stream);
+bool
+fc_tls_shutdown(struct nng_stream *stream);
 /* Is this (connected) peer still welcome: not revoked, not expired? With the sentence why not. */
-FC_MUST_USE fc_err fc_tls_check(fc_tls *tls, const fc_principal *peer, fc_fail *fail);
+FC_MUST_USE fc_err
+fc_tls_check(fc_tls *tls, const fc_principal *peer, fc_fail *fail);
 
 /* Why the last handshake under this fc_tls failed or was refused, in a sentence that names the peer; FC_OK
  * when none did. For a client, which has one connection at a time: "the peer refused us: certificate revoked
  * (…)". */
-fc_err fc_tls_last_failure(const fc_tls *tls, fc_fail *ret_fail);
+fc_err
+fc_tls_last_failure(const fc_tls *tls, fc_fail *ret_fail);
 
 /* For main(), before the first connection, of a program with many. Has malloc(3) take every block of 16 KiB
  * and more from mmap(2): of a connection's four record buffers (two of NNG's, two of Mbed TLS's, 16 KiB each)
  * then only the pages are resident that data went through, and they are given back when it ends. */
-void fc_tls_tune_memory(void);
+void
+fc_tls_tune_memory(void);
 
 /* Counters since start: handshakes by outcome. */
 #define FC_TLS_COUNTERS(X)                                                                                   \
@@ -98,6 +111,7 @@ typedef struct fc_tls_counters {
     FC_TLS_COUNTERS(X)
 #undef X
 } fc_tls_counters;
-void fc_tls_counters_get(const fc_tls *tls, fc_tls_counters *ret_counters);
+void
+fc_tls_counters_get(const fc_tls *tls, fc_tls_counters *ret_counters);
 
 #endif

@@ -13,15 +13,15 @@ enum { LENGTH_SIZE = 4, IN_SIZE = 2 * (CAP_MESSAGE_MAX + LENGTH_SIZE) };
 static uint32_t
 get_length(const uint8_t *at)
 {
-    return (uint32_t) at[0] << 24 | (uint32_t) at[1] << 16 | (uint32_t) at[2] << 8 | at[3];
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
 void
 cap_channel_init(cap_channel *channel, int fd)
 {
     *channel = (cap_channel){.fd = fd};
-    (void) fc_buf_reserve(&channel->in, IN_SIZE);
-    (void) fc_buf_reserve(&channel->out, CAP_OUTBOX_MAX);
+    (void)fc_buf_reserve(&channel->in, IN_SIZE);
+    (void)fc_buf_reserve(&channel->out, CAP_OUTBOX_MAX);
 }
 
 void
@@ -45,7 +45,7 @@ cap_channel_read(cap_channel *channel)
             channel->closed = true;
             return;
         }
-        fc_buf_commit(&channel->in, (size_t) got);
+        fc_buf_commit(&channel->in, (size_t)got);
     }
 }
 
@@ -81,7 +81,7 @@ wait_for(const cap_channel *channel, short events, fc_mono due)
     for (;;) {
         struct pollfd poller = {.fd = channel->fd, .events = events};
         int64_t left = fc_mono_until_ms(fc_clock_mono(&fc_clock_system), due);
-        int ready = poll(&poller, 1, (int) left);
+        int ready = poll(&poller, 1, (int)left);
         if (ready > 0)
             return true;
         if (ready == 0 || errno != EINTR)
@@ -117,8 +117,8 @@ cap_channel_send_more(cap_channel *channel)
             channel->closed = true;
             break;
         }
-        fc_buf_consume(&channel->out, (size_t) sent);
-        channel->out_left -= (size_t) sent;
+        fc_buf_consume(&channel->out, (size_t)sent);
+        channel->out_left -= (size_t)sent;
     }
     return true;
 }
@@ -135,10 +135,10 @@ cap_channel_send(cap_channel *channel, const ProtobufCMessage *event)
     }
     uint8_t *at = fc_buf_reserve(&channel->out, LENGTH_SIZE + size);
     for (unsigned i = 0; i < LENGTH_SIZE; i++)
-        at[i] = (uint8_t) (size >> (24 - 8 * i));
-    (void) protobuf_c_message_pack(event, at + LENGTH_SIZE);
+        at[i] = (uint8_t)(size >> (24 - 8 * i));
+    (void)protobuf_c_message_pack(event, at + LENGTH_SIZE);
     fc_buf_commit(&channel->out, LENGTH_SIZE + size);
-    (void) cap_channel_send_more(channel);
+    (void)cap_channel_send_more(channel);
 }
 
 void

@@ -30,20 +30,28 @@ typedef struct cap_channel {
     size_t out_left; /* bytes of the first that are still to go */
 } cap_channel;
 
-void cap_channel_init(cap_channel *channel, int fd);
-void cap_channel_fini(cap_channel *channel);
+void
+cap_channel_init(cap_channel *channel, int fd);
+void
+cap_channel_fini(cap_channel *channel);
 /* Reads what there is; sets closed at the end of file. */
-void cap_channel_read(cap_channel *channel);
+void
+cap_channel_read(cap_channel *channel);
 /* The next whole command, owned by the caller (protobuf_c_message_free_unpacked), or NULL. Something that is
  * no command closes the channel. */
-Fcpb__HelperCommand *cap_channel_take_command(cap_channel *channel);
+Fcpb__HelperCommand *
+cap_channel_take_command(cap_channel *channel);
 /* The same, waiting for it; NULL when the channel was closed or the time is over. */
-Fcpb__HelperCommand *cap_channel_wait_command(cap_channel *channel, int timeout_ms);
+Fcpb__HelperCommand *
+cap_channel_wait_command(cap_channel *channel, int timeout_ms);
 /* Queues one event and sends what the socket takes. */
-void cap_channel_send(cap_channel *channel, const ProtobufCMessage *event);
+void
+cap_channel_send(cap_channel *channel, const ProtobufCMessage *event);
 /* Sends more of what is queued; true when nothing is left. */
-bool cap_channel_send_more(cap_channel *channel);
+bool
+cap_channel_send_more(cap_channel *channel);
 /* Waits until everything is sent, at most timeout_ms. */
-void cap_channel_flush(cap_channel *channel, int timeout_ms);
+void
+cap_channel_flush(cap_channel *channel, int timeout_ms);
 
 #endif

@@ -43,8 +43,8 @@ cap_direction_search(cap_direction *direction, const struct pcap_pkthdr *header,
             if (!cap_direction_agrees(header, data, offset, tag))
                 continue;
             if (tag == 0)
-                direction->mac_offset = (uint16_t) offset;
-            return cap_direction_flags[data[CAP_PACKET_TYPE - (ptrdiff_t) offset] & 7];
+                direction->mac_offset = (uint16_t)offset;
+            return cap_direction_flags[data[CAP_PACKET_TYPE - (ptrdiff_t)offset] & 7];
         }
     }
     return guess(direction, header, data);

@@ -35,8 +35,8 @@ typedef struct cap_direction {
 } cap_direction;
 
 /* Tries every place where the header can be. Returns the flags, 0 when the direction cannot be told. */
-uint32_t cap_direction_search(cap_direction *direction, const struct pcap_pkthdr *header,
-                              const uint8_t *data);
+uint32_t
+cap_direction_search(cap_direction *direction, const struct pcap_pkthdr *header, const uint8_t *data);
 /* By sll_pkttype; what is not one of the five says nothing of the direction. */
 extern const uint8_t cap_direction_flags[8];
 
@@ -47,8 +47,8 @@ cap_direction_agrees(const struct pcap_pkthdr *header, const uint8_t *data, uint
 {
     struct tpacket3_hdr slot;
     memcpy(&slot, data - offset, sizeof slot);
-    return slot.tp_mac == offset + tag && slot.tp_sec == (uint32_t) header->ts.tv_sec &&
-           slot.tp_nsec == (uint32_t) header->ts.tv_usec && slot.tp_len + tag == header->len;
+    return slot.tp_mac == offset + tag && slot.tp_sec == (uint32_t)header->ts.tv_sec &&
+           slot.tp_nsec == (uint32_t)header->ts.tv_usec && slot.tp_len + tag == header->len;
 }
 
 static inline uint32_t
@@ -57,7 +57,7 @@ cap_direction_of(cap_direction *direction, const struct pcap_pkthdr *header, con
     uint32_t offset = direction->mac_offset;
     if (__builtin_expect(offset == 0 || !cap_direction_agrees(header, data, offset, 0), 0))
         return cap_direction_search(direction, header, data);
-    return cap_direction_flags[data[CAP_PACKET_TYPE - (ptrdiff_t) offset] & 7];
+    return cap_direction_flags[data[CAP_PACKET_TYPE - (ptrdiff_t)offset] & 7];
 }
 
 #endif

@@ -16,7 +16,7 @@ put_segment(const cap_segment *segment, Fcpb__Segment *message)
 {
     fcpb__segment__init(message);
     message->sequence = segment->sequence;
-    message->path = (char *) (uintptr_t) segment->name;
+    message->path = (char *)(uintptr_t)segment->name;
     message->size_bytes = segment->size_bytes;
     message->packets = segment->packets;
     message->first_packet_unix_ns = segment->first_ns;
@@ -50,7 +50,7 @@ cap_event_armed(cap_channel *channel, const cap_spec *spec, uint64_t ring_bytes)
 {
     char *names[CAP_INTERFACES_MAX];
     for (size_t i = 0; i < spec->interface_count; i++)
-        names[i] = (char *) (uintptr_t) spec->interfaces[i];
+        names[i] = (char *)(uintptr_t)spec->interfaces[i];
     Fcpb__HelperArmed armed = FCPB__HELPER_ARMED__INIT;
     armed.ring_bytes = ring_bytes;
     armed.interfaces = names;
@@ -102,8 +102,8 @@ void
 cap_event_profile(cap_channel *channel, const fc_buf *packed, uint64_t revision)
 {
     Fcpb__HelperProfile message = FCPB__HELPER_PROFILE__INIT;
-    message.profile = (ProtobufCBinaryData){.len = fc_buf_size(packed),
-                                            .data = (uint8_t *) (uintptr_t) fc_buf_bytes(packed)};
+    message.profile =
+        (ProtobufCBinaryData){.len = fc_buf_size(packed), .data = (uint8_t *)(uintptr_t)fc_buf_bytes(packed)};
     message.revision = revision;
     Fcpb__HelperEvent event = FCPB__HELPER_EVENT__INIT;
     event.body_case = FCPB__HELPER_EVENT__BODY_PROFILE;
@@ -120,8 +120,8 @@ cap_event_stopped(cap_channel *channel, fc_stop_reason reason, const char *error
     Fcpb__Segment current;
     put_progress(final, &progress, &counters, &current);
     Fcpb__HelperStopped message = FCPB__HELPER_STOPPED__INIT;
-    message.reason = (Fcpb__StopReason) reason;
-    message.error = (char *) (uintptr_t) error;
+    message.reason = (Fcpb__StopReason)reason;
+    message.error = (char *)(uintptr_t)error;
     message.final = &progress;
     message.stop_unix_ns = stop_unix_ns;
     Fcpb__HelperEvent event = FCPB__HELPER_EVENT__INIT;
@@ -134,8 +134,8 @@ void
 cap_event_failed(cap_channel *channel, fc_stop_reason reason, const char *error)
 {
     Fcpb__HelperFailed message = FCPB__HELPER_FAILED__INIT;
-    message.reason = (Fcpb__StopReason) reason;
-    message.error = (char *) (uintptr_t) error;
+    message.reason = (Fcpb__StopReason)reason;
+    message.error = (char *)(uintptr_t)error;
     Fcpb__HelperEvent event = FCPB__HELPER_EVENT__INIT;
     event.body_case = FCPB__HELPER_EVENT__BODY_FAILED;
     event.failed = &message;

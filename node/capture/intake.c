@@ -27,11 +27,11 @@ cap_intake_flush(cap_intake *intake, bool last)
 void
 cap_intake_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
 {
-    const cap_tap *tap = (const cap_tap *) (const void *) user;
+    const cap_tap *tap = (const cap_tap *)(const void *)user;
     cap_ring *ring = tap->ring;
     cap_intake *intake = tap->intake;
     int64_t unix_ns =
-        (int64_t) header->ts.tv_sec * FC_NS_PER_S + header->ts.tv_usec; /* nanoseconds, as asked for */
+        (int64_t)header->ts.tv_sec * FC_NS_PER_S + header->ts.tv_usec; /* nanoseconds, as asked for */
     ring->processed++;
     if (cap_session_judge(&intake->session, unix_ns, header->caplen) != CAP_KEEP)
         return;

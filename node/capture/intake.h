@@ -19,10 +19,13 @@ typedef struct cap_tap {
 } cap_tap;
 
 /* The handler (pcap_handler). Stops the dispatch when the last buffer went. */
-void cap_intake_packet(u_char *tap, const struct pcap_pkthdr *header, const u_char *data);
+void
+cap_intake_packet(u_char *tap, const struct pcap_pkthdr *header, const u_char *data);
 /* Gets a buffer if there is none. False when none is free. */
-bool cap_intake_refill(cap_intake *intake);
+bool
+cap_intake_refill(cap_intake *intake);
 /* Gives the writer what the buffer holds, if another one is free to go on with (`last`: even if not). */
-void cap_intake_flush(cap_intake *intake, bool last);
+void
+cap_intake_flush(cap_intake *intake, bool last);
 
 #endif

@@ -45,35 +45,35 @@ check_descriptors(void)
 }
 
 /* A stop is the node's decision and comes on the channel; what a service manager sends for a stop, a restart
- * (SIGUSR2) or a daemon that hangs (SIGABRT) goes to every process of the service, and must not cut off what is
- * still to be sealed. abort(3) works all the same: it takes the default back. */
+ * (SIGUSR2) or a daemon that hangs (SIGABRT) goes to every process of the service, and must not cut off what
+ * is still to be sealed. abort(3) works all the same: it takes the default back. */
 static void
 ignore_signals(void)
 {
     static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGABRT, SIGPIPE};
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
-        (void) signal(ignored[i], SIG_IGN);
+        (void)signal(ignored[i], SIG_IGN);
 }
 
 int
 main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        (void) printf("fleetcap-capture %s\n", FC_VERSION);
+        (void)printf("fleetcap-capture %s\n", FC_VERSION);
         return FC_EXIT_OK;
     }
     bool profile = argc != 2 || strcmp(argv[1], "--no-profile") != 0;
     if (argc > 1 && profile) {
         int help = strcmp(argv[1], "--help") == 0;
-        (void) fputs(usage, help ? stdout : stderr);
+        (void)fputs(usage, help ? stdout : stderr);
         return help ? FC_EXIT_OK : FC_EXIT_USAGE;
     }
     fc_log_open("fleetcap-capture", FC_LOG_INFO);
     ignore_signals();
-    (void) umask(027);
+    (void)umask(027);
     if (check_descriptors() != 0) {
-        (void) fputs(usage, stderr);
+        (void)fputs(usage, stderr);
         return FC_EXIT_USAGE;
     }
-    return (int) cap_run(CHANNEL_FD, DIR_FD, profile);
+    return (int)cap_run(CHANNEL_FD, DIR_FD, profile);
 }

@@ -48,7 +48,7 @@ put_interface(fc_buf *out, const cap_spec *spec, const cap_ring *ring, const cha
         .filter = *spec->filter != '\0' ? spec->filter : NULL,
         .os = os,
         .comment = comment,
-        .link_type = (uint16_t) ring->link_type,
+        .link_type = (uint16_t)ring->link_type,
         .snaplen_bytes = spec->snaplen_bytes,
         .has_mac = ring->direction.has_mac,
         .speed_bps = ring->speed_bps,
@@ -62,7 +62,7 @@ void
 cap_preamble_put(fc_buf *out, const cap_spec *spec, const cap_ring *rings)
 {
     struct utsname system = {0};
-    (void) uname(&system);
+    (void)uname(&system);
     fc_buf comment = {0}, os = {0};
     put_comment(&comment, spec);
     fc_buf_printf(&os, "%s %s", system.sysname, system.release);

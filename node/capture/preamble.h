@@ -9,6 +9,7 @@
 #include "node/capture/spec.h"
 
 /* Appends to out. rings: one for each interface of the spec. */
-void cap_preamble_put(fc_buf *out, const cap_spec *spec, const cap_ring *rings);
+void
+cap_preamble_put(fc_buf *out, const cap_spec *spec, const cap_ring *rings);
 
 #endif

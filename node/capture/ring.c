@@ -22,8 +22,8 @@ enum { QUIET_TIMEOUT_MS = 2000, PROGRAM_MAX = BPF_MAXINSNS };
 static fc_err
 attach_program(cap_ring *ring, const struct sock_filter *code, size_t length, fc_fail *fail)
 {
-    struct sock_fprog program = {.len = (unsigned short) length,
-                                 .filter = (struct sock_filter *) (uintptr_t) code};
+    struct sock_fprog program = {.len = (unsigned short)length,
+                                 .filter = (struct sock_filter *)(uintptr_t)code};
     if (setsockopt(ring->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
         return fc_fail_errno(fail, errno, "cannot attach a filter of %zu instructions to %s", length,
                              ring->name);
@@ -40,7 +40,7 @@ cap_ring_detach(cap_ring *ring, fc_fail *fail)
 fc_err
 cap_ring_attach(cap_ring *ring, fc_fail *fail)
 {
-    return attach_program(ring, (const struct sock_filter *) (const void *) ring->filter.bf_insns,
+    return attach_program(ring, (const struct sock_filter *)(const void *)ring->filter.bf_insns,
                           ring->filter.bf_len, fail);
 }
 
@@ -50,7 +50,7 @@ static fc_err
 refuse_outgoing(struct bpf_program *program, fc_fail *fail)
 {
     static const struct bpf_insn prefix[] = {
-        {BPF_LD | BPF_B | BPF_ABS, 0, 0, (bpf_u_int32) (SKF_AD_OFF + SKF_AD_PKTTYPE)},
+        {BPF_LD | BPF_B | BPF_ABS, 0, 0, (bpf_u_int32)(SKF_AD_OFF + SKF_AD_PKTTYPE)},
         {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, PACKET_OUTGOING},
         {BPF_RET | BPF_K, 0, 0, 0},
     };
@@ -61,7 +61,7 @@ refuse_outgoing(struct bpf_program *program, fc_fail *fail)
     memmove(code + extra, code, program->bf_len * sizeof *code);
     memcpy(code, prefix, sizeof prefix);
     program->bf_insns = code;
-    program->bf_len += (u_int) extra;
+    program->bf_len += (u_int)extra;
     return FC_OK;
 }
 
@@ -77,14 +77,14 @@ shift_cooked(struct bpf_program *program, fc_fail *fail)
         bool load = BPF_CLASS(code->code) == BPF_LD || BPF_CLASS(code->code) == BPF_LDX;
         bool of_packet = BPF_MODE(code->code) == BPF_ABS || BPF_MODE(code->code) == BPF_IND ||
                          BPF_MODE(code->code) == BPF_MSH;
-        if (!load || !of_packet || (int32_t) code->k < 0) /* negative: not of the packet already */
+        if (!load || !of_packet || (int32_t)code->k < 0) /* negative: not of the packet already */
             continue;
         if (code->k >= HEADER)
             code->k -= HEADER;
         else if (code->k == PROTOCOL && BPF_MODE(code->code) == BPF_ABS)
-            code->k = (bpf_u_int32) (SKF_AD_OFF + SKF_AD_PROTOCOL);
+            code->k = (bpf_u_int32)(SKF_AD_OFF + SKF_AD_PROTOCOL);
         else if (code->k == PACKET_TYPE && BPF_MODE(code->code) == BPF_ABS)
-            code->k = (bpf_u_int32) (SKF_AD_OFF + SKF_AD_PKTTYPE);
+            code->k = (bpf_u_int32)(SKF_AD_OFF + SKF_AD_PKTTYPE);
         else
             return fc_fail_set(fail, FC_ERR_UNSUPPORTED,
                                "it reads byte %u of a link header that the kernel has not", code->k);
@@ -149,7 +149,7 @@ mapped_bytes(int fd)
                 inode == status.st_ino && strstr(line, "socket:") != NULL)
                 sum += to - from;
         }
-    (void) fclose(maps);
+    (void)fclose(maps);
     return sum;
 }
 
@@ -168,7 +168,7 @@ static int
 open_sysfs(const cap_ring *ring, const char *file)
 {
     char path[128];
-    (void) snprintf(path, sizeof path, "/sys/class/net/%s/%s", ring->name, file);
+    (void)snprintf(path, sizeof path, "/sys/class/net/%s/%s", ring->name, file);
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
@@ -183,7 +183,7 @@ read_number(int fd)
         return 0;
     text[got] = '\0';
     long long value = strtoll(text, NULL, 10);
-    return value > 0 ? (uint64_t) value : 0;
+    return value > 0 ? (uint64_t)value : 0;
 }
 
 static uint64_t
@@ -221,9 +221,9 @@ activate(cap_ring *ring, const cap_spec *spec, fc_fail *fail)
     if (ring->pcap == NULL)
         return fc_fail_set(fail, FC_ERR_IO, "cannot open interface %s: %.180s", ring->name, text);
     /* Never immediate mode: it would take TPACKET_V3 away. */
-    int failed = pcap_set_snaplen(ring->pcap, (int) spec->snaplen_bytes) != 0 ||
+    int failed = pcap_set_snaplen(ring->pcap, (int)spec->snaplen_bytes) != 0 ||
                  pcap_set_promisc(ring->pcap, 0) != 0 || pcap_set_timeout(ring->pcap, CAP_RETIRE_MS) != 0 ||
-                 pcap_set_buffer_size(ring->pcap, (int) cap_spec_ring_share(spec)) != 0 ||
+                 pcap_set_buffer_size(ring->pcap, (int)cap_spec_ring_share(spec)) != 0 ||
                  pcap_set_tstamp_precision(ring->pcap, PCAP_TSTAMP_PRECISION_NANO) != 0;
     int status = failed ? PCAP_ERROR : pcap_activate(ring->pcap);
     if (status < 0) {
@@ -243,9 +243,9 @@ activate(cap_ring *ring, const cap_spec *spec, fc_fail *fail)
 static void
 forget(u_char *user, const struct pcap_pkthdr *header, const u_char *data)
 {
-    (void) header;
-    (void) data;
-    ((cap_ring *) (void *) user)->processed++;
+    (void)header;
+    (void)data;
+    ((cap_ring *)(void *)user)->processed++;
 }
 
 /* Reads and forgets what came between the activation and the rejecting program, until the kernel's count says
@@ -255,7 +255,7 @@ take_baseline(cap_ring *ring, fc_fail *fail)
 {
     fc_mono due = fc_mono_after_ms(fc_clock_mono(&fc_clock_system), QUIET_TIMEOUT_MS);
     ring->handler = forget;
-    ring->user = (u_char *) (void *) ring;
+    ring->user = (u_char *)(void *)ring;
     for (;;) {
         bool more = true;
         while (more) {
@@ -270,7 +270,7 @@ take_baseline(cap_ring *ring, fc_fail *fail)
             return fc_fail_set(fail, FC_ERR_TIMEOUT, "the ring of interface %s does not become quiet",
                                ring->name);
         struct pollfd poller = {.fd = ring->fd, .events = POLLIN};
-        (void) poll(&poller, 1, 10);
+        (void)poll(&poller, 1, 10);
     }
     ring->processed = 0;
     ring->counts = (cap_kernel_counts){0};

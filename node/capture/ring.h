@@ -43,18 +43,25 @@ typedef struct cap_ring {
 } cap_ring;
 
 /* Opens the interface and compiles the filter for it. *ret_reason tells a refused filter from the rest. */
-FC_MUST_USE fc_err cap_ring_open(cap_ring *ring, const cap_spec *spec, uint32_t index,
-                                 fc_stop_reason *ret_reason, fc_fail *fail);
-void cap_ring_close(cap_ring *ring);
-FC_MUST_USE fc_err cap_ring_attach(cap_ring *ring, fc_fail *fail);
-FC_MUST_USE fc_err cap_ring_detach(cap_ring *ring, fc_fail *fail);
+FC_MUST_USE fc_err
+cap_ring_open(cap_ring *ring, const cap_spec *spec, uint32_t index, fc_stop_reason *ret_reason,
+              fc_fail *fail);
+void
+cap_ring_close(cap_ring *ring);
+FC_MUST_USE fc_err
+cap_ring_attach(cap_ring *ring, fc_fail *fail);
+FC_MUST_USE fc_err
+cap_ring_detach(cap_ring *ring, fc_fail *fail);
 /* Hands at most `limit` packets to the handler; *ret_more when there may be more at once. FC_ERR_UNAVAILABLE
  * when the interface is gone. The handler counts `processed`. */
-FC_MUST_USE fc_err cap_ring_dispatch(cap_ring *ring, int limit, bool *ret_more, fc_fail *fail);
+FC_MUST_USE fc_err
+cap_ring_dispatch(cap_ring *ring, int limit, bool *ret_more, fc_fail *fail);
 /* Adds what the kernel's counters have grown by. At least once in 2^32 packets; `stalled`: every buffer
  * waited for the disk since the last poll. */
-void cap_ring_poll(cap_ring *ring, bool stalled);
+void
+cap_ring_poll(cap_ring *ring, bool stalled);
 /* Packets that the kernel has put into the ring and that were not handed over yet, by the last poll. */
-uint64_t cap_ring_waiting(const cap_ring *ring);
+uint64_t
+cap_ring_waiting(const cap_ring *ring);
 
 #endif

@@ -75,13 +75,13 @@ open_rings(cap_runner *run, fc_stop_reason *ret_reason, fc_fail *fail)
 {
     for (size_t i = 0; i < run->spec.interface_count; i++) {
         cap_ring *ring = &run->rings[i];
-        fc_err err = cap_ring_open(ring, &run->spec, (uint32_t) i, ret_reason, fail);
+        fc_err err = cap_ring_open(ring, &run->spec, (uint32_t)i, ret_reason, fail);
         if (err != FC_OK)
             return err;
         run->ring_count++;
         run->taps[i] = (cap_tap){ring, &run->intake};
         ring->handler = cap_intake_packet;
-        ring->user = (u_char *) (void *) &run->taps[i];
+        ring->user = (u_char *)(void *)&run->taps[i];
     }
     return FC_OK;
 }
@@ -103,7 +103,6 @@ open_writer(cap_runner *run, fc_stop_reason *ret_reason, fc_fail *fail)
     fc_buf_fini(&header);
     return err;
 }
-
 
 /* Everything that needs a privilege, then nothing that does. */
 static fc_err
@@ -147,7 +146,7 @@ batch_ms(const cap_runner *run)
     for (size_t i = 0; i < run->ring_count; i++)
         if (run->rings[i].granted_bytes / BATCH_BYTES_PER_MS < ms)
             ms = run->rings[i].granted_bytes / BATCH_BYTES_PER_MS;
-    return (int) ms;
+    return (int)ms;
 }
 
 /* ---- what is reported ---- */
@@ -258,7 +257,7 @@ stop(cap_runner *run, fc_stop_reason reason, const char *error)
     int64_t now_ns = wall_now_ns();
     cap_session *session = &run->intake.session;
     run->reason = reason;
-    (void) snprintf(run->error, sizeof run->error, "%s", error);
+    (void)snprintf(run->error, sizeof run->error, "%s", error);
     cap_session_end(session, now_ns);
     run->stop_ns = session->end_ns > run->start_ns ? session->end_ns : now_ns;
     for (size_t i = 0; i < run->ring_count; i++)
@@ -275,7 +274,7 @@ take_start(cap_runner *run, const Fcpb__HelperStart *start)
     if (run->start_known || run->phase != ARMED)
         return;
     int64_t now_ns = wall_now_ns();
-    int64_t limit_ns = (int64_t) run->spec.time_limit_s * FC_NS_PER_S;
+    int64_t limit_ns = (int64_t)run->spec.time_limit_s * FC_NS_PER_S;
     run->start_known = true;
     run->start_ns = start->start_unix_ns > now_ns ? start->start_unix_ns : now_ns;
     run->window_end_ns =
@@ -305,8 +304,8 @@ begin_if_due(cap_runner *run)
 static fc_stop_reason
 stop_reason(const Fcpb__HelperStop *command)
 {
-    int reason = (int) command->reason;
-    return reason > FC_STOP_NONE && reason <= FC_STOP_INTERNAL ? (fc_stop_reason) reason
+    int reason = (int)command->reason;
+    return reason > FC_STOP_NONE && reason <= FC_STOP_INTERNAL ? (fc_stop_reason)reason
                                                                : FC_STOP_STOP_REQUESTED;
 }
 
@@ -410,7 +409,7 @@ earliest_ms(const cap_runner *run, fc_mono now)
         fc_mono start = {now.ns + (run->start_ns - wall_now_ns())};
         due = start.ns < due.ns ? start : due;
     }
-    return (int) fc_mono_until_ms(now, due);
+    return (int)fc_mono_until_ms(now, due);
 }
 
 /* Waits for whatever comes next. A busy ring is left alone for a while, so that many blocks are read at one
@@ -434,7 +433,7 @@ wait(cap_runner *run, bool more, bool busy)
     if (!gather && !run->stalled)
         for (size_t i = 0; i < run->ring_count; i++)
             pollers[count++] = (struct pollfd){.fd = run->rings[i].fd, .events = POLLIN};
-    (void) poll(pollers, count, more ? 0 : timeout);
+    (void)poll(pollers, count, more ? 0 : timeout);
 }
 
 static bool
@@ -471,7 +470,7 @@ drained(cap_runner *run, bool busy)
         run->drain_stuck = fc_mono_after_ms(now, DRAIN_STUCK_MS);
     if (now.ns < run->drain_stuck.ns && now.ns < run->drain_end.ns)
         return false;
-    fc_log(FC_LOG_WARNING, "%llu packets stay in the ring", (unsigned long long) left);
+    fc_log(FC_LOG_WARNING, "%llu packets stay in the ring", (unsigned long long)left);
     if (run->stalled) {
         run->rings[0].counts.dropped_stalled += left;
     } else {
@@ -506,7 +505,7 @@ wait_for_writer(cap_runner *run)
     cap_writer_finish(run->writer);
     while (!cap_writer_join(run->writer)) {
         struct pollfd poller = {.fd = cap_writer_event_fd(run->writer), .events = POLLIN};
-        (void) poll(&poller, 1, TICK_MS);
+        (void)poll(&poller, 1, TICK_MS);
         cap_writer_clear_event(run->writer);
         report_segments(run);
     }
@@ -525,7 +524,7 @@ wait_for_profiler(cap_runner *run)
         int64_t left = fc_mono_until_ms(mono_now(), due);
         if (left == 0)
             cap_profiler_hurry(profiler);
-        (void) poll(&poller, 1, left > 0 ? (int) left : TICK_MS);
+        (void)poll(&poller, 1, left > 0 ? (int)left : TICK_MS);
         cap_profiler_clear_event(profiler);
     }
     report_profile(run, true);

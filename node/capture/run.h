@@ -15,6 +15,7 @@
 
 /* From the first command to the last event. profile: with the profile thread; off only to measure its cost.
  * The exit status for the process. */
-fc_exit cap_run(int channel_fd, int dir_fd, bool profile);
+fc_exit
+cap_run(int channel_fd, int dir_fd, bool profile);
 
 #endif

@@ -31,7 +31,7 @@ become_owner(int dir_fd, fc_fail *fail)
         return FC_OK;
     if (setgroups(0, NULL) != 0 || setresgid(status.st_gid, status.st_gid, status.st_gid) != 0 ||
         setresuid(status.st_uid, status.st_uid, status.st_uid) != 0)
-        return fc_fail_errno(fail, errno, "cannot become user %u", (unsigned) status.st_uid);
+        return fc_fail_errno(fail, errno, "cannot become user %u", (unsigned)status.st_uid);
     return FC_OK;
 }
 
@@ -49,7 +49,7 @@ confine_files(int dir_fd, fc_fail *fail)
                              LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM,
     };
     const struct landlock_path_beneath_attr below = {.allowed_access = inside, .parent_fd = dir_fd};
-    int rules = (int) syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0);
+    int rules = (int)syscall(SYS_landlock_create_ruleset, &handled, sizeof handled, 0);
     if (rules < 0)
         return FC_OK;
     fc_err err = FC_OK;
@@ -95,7 +95,7 @@ static const int plain[] = {
 fc_err
 cap_sandbox_enter(int dir_fd, fc_fail *fail)
 {
-    const scmp_datum_t dir = (scmp_datum_t) dir_fd;
+    const scmp_datum_t dir = (scmp_datum_t)dir_fd;
     const uint32_t allow = SCMP_ACT_ALLOW;
     const fc_sandbox_rule rules[] = {
         // clang-format off

@@ -10,7 +10,9 @@
 
 #include "common/base/err.h"
 
-FC_MUST_USE fc_err cap_sandbox_drop(int dir_fd, fc_fail *fail);
-FC_MUST_USE fc_err cap_sandbox_enter(int dir_fd, fc_fail *fail);
+FC_MUST_USE fc_err
+cap_sandbox_drop(int dir_fd, fc_fail *fail);
+FC_MUST_USE fc_err
+cap_sandbox_enter(int dir_fd, fc_fail *fail);
 
 #endif

@@ -23,8 +23,8 @@ static const char part_suffix[] = ".part";
 static void
 put_name(const cap_segments *segments, uint32_t sequence, const char *suffix, char ret_name[CAP_SEGMENT_NAME])
 {
-    (void) snprintf(ret_name, CAP_SEGMENT_NAME, "%s_%04" PRIu32 ".pcapng%s", segments->spec->file_prefix,
-                    sequence, suffix);
+    (void)snprintf(ret_name, CAP_SEGMENT_NAME, "%s_%04" PRIu32 ".pcapng%s", segments->spec->file_prefix,
+                   sequence, suffix);
 }
 
 void
@@ -52,7 +52,7 @@ cap_span_measure(const uint8_t *data, size_t size, size_t limit)
         uint32_t length = word_at(block + 4);
         if (length < 32 || length > end - span.size)
             break;
-        int64_t ns = (int64_t) ((uint64_t) word_at(block + 12) << 32 | word_at(block + 16));
+        int64_t ns = (int64_t)((uint64_t)word_at(block + 12) << 32 | word_at(block + 16));
         if (span.packets == 0 || ns < span.first_ns)
             span.first_ns = ns;
         if (span.packets == 0 || ns > span.last_ns)
@@ -113,7 +113,7 @@ count_in_segment(cap_segments *segments, const cap_span *span)
 static uint32_t
 padding_at(uint64_t offset)
 {
-    uint32_t gap = (uint32_t) (-offset % CAP_SEGMENT_PAGE);
+    uint32_t gap = (uint32_t)(-offset % CAP_SEGMENT_PAGE);
     return gap != 0 && gap < FC_PCAPNG_PADDING_MIN ? gap + CAP_SEGMENT_PAGE : gap;
 }
 
@@ -133,7 +133,7 @@ align_end(cap_segments *segments)
     if (size == 0)
         return true;
     fc_pcapng_put_padding(block, size);
-    if (pwrite(segments->fd, block, size, (off_t) segments->current.size_bytes) != (ssize_t) size)
+    if (pwrite(segments->fd, block, size, (off_t)segments->current.size_bytes) != (ssize_t)size)
         return false;
     count_padding(segments, size);
     return true;
@@ -159,7 +159,7 @@ cap_segments_append_direct(cap_segments *segments, uint8_t *data, cap_span block
     if (padding > 0)
         fc_pcapng_put_padding(data + blocks.size, padding);
     size_t size = blocks.size + padding;
-    if (pwrite(segments->direct_fd, data, size, (off_t) segments->current.size_bytes) != (ssize_t) size) {
+    if (pwrite(segments->direct_fd, data, size, (off_t)segments->current.size_bytes) != (ssize_t)size) {
         /* Full, or not possible after all: the other way finds out which, over whatever this one left. */
         end_direct(segments);
         return false;
@@ -173,10 +173,10 @@ cap_segments_append_direct(cap_segments *segments, uint8_t *data, cap_span block
 static bool
 put_trailer(cap_segments *segments)
 {
-    off_t at = (off_t) segments->current.size_bytes;
+    off_t at = (off_t)segments->current.size_bytes;
     size_t size = fc_buf_size(&segments->trailer);
-    return size > 0 && pwrite(segments->fd, fc_buf_bytes(&segments->trailer), size, at) == (ssize_t) size &&
-           ftruncate(segments->fd, at + (off_t) size) == 0;
+    return size > 0 && pwrite(segments->fd, fc_buf_bytes(&segments->trailer), size, at) == (ssize_t)size &&
+           ftruncate(segments->fd, at + (off_t)size) == 0;
 }
 
 static fc_err
@@ -192,7 +192,7 @@ begin(cap_segments *segments, uint32_t sequence, fc_fail *fail)
     if (err != FC_OK) {
         int os_errno = errno;
         close(fd);
-        (void) unlinkat(segments->dir_fd, name, 0);
+        (void)unlinkat(segments->dir_fd, name, 0);
         return fc_fail_errno(fail, os_errno, "cannot write %s", name);
     }
     segments->fd = fd;
@@ -211,7 +211,7 @@ cap_segments_open(cap_segments *segments, int dir_fd, const cap_spec *spec, cons
     *segments = (cap_segments){
         .dir_fd = dir_fd, .spec = spec, .fd = -1, .direct_fd = -1, .report = report, .user = user};
     fc_buf_append(&segments->header, fc_buf_bytes(header), fc_buf_size(header));
-    (void) fc_buf_reserve(&segments->trailer, CAP_SEGMENT_ROOM);
+    (void)fc_buf_reserve(&segments->trailer, CAP_SEGMENT_ROOM);
     if (spec->segment_count > 0)
         segments->sizes = fc_alloc_array(spec->segment_count, sizeof *segments->sizes);
     const fc_pcapng_statistics none = {.start = {1}, .end = {1}};
@@ -243,7 +243,7 @@ cap_segments_discard(cap_segments *segments)
 {
     char name[CAP_SEGMENT_NAME];
     put_name(segments, segments->current.sequence, part_suffix, name);
-    (void) unlinkat(segments->dir_fd, name, 0);
+    (void)unlinkat(segments->dir_fd, name, 0);
     end_direct(segments);
     close(segments->fd);
     segments->fd = -1;
@@ -263,7 +263,7 @@ cap_segments_set_trailer(cap_segments *segments, const fc_pcapng_statistics *sta
 static void
 cut(cap_segments *segments)
 {
-    if (ftruncate(segments->fd, (off_t) segments->current.size_bytes) != 0)
+    if (ftruncate(segments->fd, (off_t)segments->current.size_bytes) != 0)
         segments->failed = true;
 }
 
@@ -289,7 +289,7 @@ write_blocks(cap_segments *segments, cap_span blocks, cap_span *ret_kept, fc_fai
     size_t written = 0;
     while (written < blocks.size) {
         ssize_t got = pwrite(segments->fd, blocks.data + written, blocks.size - written,
-                             (off_t) (segments->current.size_bytes + written));
+                             (off_t)(segments->current.size_bytes + written));
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0) {
@@ -298,7 +298,7 @@ write_blocks(cap_segments *segments, cap_span blocks, cap_span *ret_kept, fc_fai
             keep_whole_blocks(segments, blocks, written, ret_kept);
             return fc_fail_errno(fail, os_errno, "cannot write %s%s", segments->current.name, part_suffix);
         }
-        written += (size_t) got;
+        written += (size_t)got;
     }
     count_in_segment(segments, &blocks);
     add_span(ret_kept, &blocks);
@@ -347,7 +347,7 @@ cap_segments_append(cap_segments *segments, cap_span blocks, cap_span *ret_kept,
         uint64_t used = segments->current.size_bytes + segments->trailer_max;
         cap_span part = blocks;
         if (full != 0 && used + blocks.size > full) {
-            part = cap_span_measure(blocks.data, blocks.size, full > used ? (size_t) (full - used) : 0);
+            part = cap_span_measure(blocks.data, blocks.size, full > used ? (size_t)(full - used) : 0);
             if (part.size == 0 &&
                 segments->current.packets == 0) /* a block larger than a segment has its own */
                 part = cap_span_measure(blocks.data, blocks.size, word_at(blocks.data + 4));
@@ -400,7 +400,7 @@ cap_segments_seal(cap_segments *segments, fc_fail *fail)
         segments->failed = true;
         return fc_fail_errno(fail, errno, "cannot rename %s", part);
     }
-    (void) fsync(segments->dir_fd);
+    (void)fsync(segments->dir_fd);
     if (segments->sizes != NULL)
         segments->sizes[current->sequence % segments->spec->segment_count] = current->size_bytes;
     current->sealed = true;

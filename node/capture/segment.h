@@ -32,7 +32,8 @@ typedef struct cap_span {
 } cap_span;
 
 /* The longest run of whole blocks at the start of data that takes at most `limit` bytes. */
-cap_span cap_span_measure(const uint8_t *data, size_t size, size_t limit);
+cap_span
+cap_span_measure(const uint8_t *data, size_t size, size_t limit);
 
 /* Where a run of blocks went. */
 typedef struct cap_piece {
@@ -64,7 +65,8 @@ typedef struct cap_segment {
 typedef void (*cap_segment_report)(void *user, const cap_segment *segment);
 
 /* Pure: the name of a sealed segment. */
-void cap_segment_name(const cap_spec *spec, uint32_t sequence, char ret_name[CAP_SEGMENT_NAME]);
+void
+cap_segment_name(const cap_spec *spec, uint32_t sequence, char ret_name[CAP_SEGMENT_NAME]);
 
 typedef struct cap_segments {
     int dir_fd;           /* borrowed */
@@ -84,25 +86,30 @@ typedef struct cap_segments {
 } cap_segments;
 
 /* Opens the first segment. header: section header and interface blocks, copied. */
-FC_MUST_USE fc_err cap_segments_open(cap_segments *segments, int dir_fd, const cap_spec *spec,
-                                     const fc_buf *header, cap_segment_report report, void *user,
-                                     fc_fail *fail);
-void cap_segments_fini(cap_segments *segments);
+FC_MUST_USE fc_err
+cap_segments_open(cap_segments *segments, int dir_fd, const cap_spec *spec, const fc_buf *header,
+                  cap_segment_report report, void *user, fc_fail *fail);
+void
+cap_segments_fini(cap_segments *segments);
 /* Appends blocks, in several segments where the ring says so. On failure *ret_kept (set in any case) is what
  * is in the files all the same; the segment ends with a whole block and takes no more. FC_ERR_NO_SPACE when
  * the disk is full. */
-FC_MUST_USE fc_err cap_segments_append(cap_segments *segments, cap_span blocks, cap_span *ret_kept,
-                                       fc_fail *fail);
+FC_MUST_USE fc_err
+cap_segments_append(cap_segments *segments, cap_span blocks, cap_span *ret_kept, fc_fail *fail);
 /* The same past the page cache, if the blocks are many, all fit into this segment, and the file system can.
  * data: the blocks' memory, at a page's edge, with CAP_SEGMENT_PADDING bytes behind them that are
  * overwritten. False when nothing was appended: then cap_segments_append has to. */
-bool cap_segments_append_direct(cap_segments *segments, uint8_t *data, cap_span blocks);
+bool
+cap_segments_append_direct(cap_segments *segments, uint8_t *data, cap_span blocks);
 /* What the next seal appends: count statistics blocks. */
-void cap_segments_set_trailer(cap_segments *segments, const fc_pcapng_statistics *statistics, size_t count);
+void
+cap_segments_set_trailer(cap_segments *segments, const fc_pcapng_statistics *statistics, size_t count);
 /* Statistics, fsync, rename, fsync of the directory; the segment is reported. Without an open segment
  * nothing. */
-FC_MUST_USE fc_err cap_segments_seal(cap_segments *segments, fc_fail *fail);
+FC_MUST_USE fc_err
+cap_segments_seal(cap_segments *segments, fc_fail *fail);
 /* Takes the open segment away: the capture never started. */
-void cap_segments_discard(cap_segments *segments);
+void
+cap_segments_discard(cap_segments *segments);
 
 #endif

@@ -25,15 +25,20 @@ typedef struct cap_session {
     fc_stop_reason limit; /* the limit that was reached, or none */
 } cap_session;
 
-void cap_session_init(cap_session *session, uint64_t packet_limit, uint64_t session_bytes);
+void
+cap_session_init(cap_session *session, uint64_t packet_limit, uint64_t session_bytes);
 /* From this instant on packets are kept; window_end_ns 0 = open. */
-void cap_session_start(cap_session *session, int64_t start_ns, int64_t window_end_ns);
+void
+cap_session_start(cap_session *session, int64_t start_ns, int64_t window_end_ns);
 /* Packets from this instant on are not kept. The earliest end holds. */
-void cap_session_end(cap_session *session, int64_t end_ns);
+void
+cap_session_end(cap_session *session, int64_t end_ns);
 /* The slow half of the verdict, for a packet that a limit may refuse. */
-cap_verdict cap_session_refuse(cap_session *session, int64_t unix_ns);
+cap_verdict
+cap_session_refuse(cap_session *session, int64_t unix_ns);
 /* The limit that has nothing left ends the capture: no packet is kept any more. */
-void cap_session_reached(cap_session *session);
+void
+cap_session_reached(cap_session *session);
 
 /* Judges one packet and counts it. Runs once a packet. */
 static inline cap_verdict
@@ -69,7 +74,8 @@ typedef struct cap_kernel_counts {
 } cap_kernel_counts;
 
 /* The counters as they are reported. While packets are under way the sum is short of matched by those. */
-void cap_session_counters(const cap_session *session, const cap_kernel_counts *kernel,
-                          const cap_outcome *outcome, fc_counters *ret_counters);
+void
+cap_session_counters(const cap_session *session, const cap_kernel_counts *kernel, const cap_outcome *outcome,
+                     fc_counters *ret_counters);
 
 #endif

@@ -149,7 +149,7 @@ take_sizes(const Fcpb__HelperSpec *message, cap_spec *spec)
     uint64_t ring = message->ring_bytes == 0 ? CAP_RING_DEFAULT_BYTES : message->ring_bytes;
     spec->ring_bytes = clamp(ring, CAP_RING_MIN_BYTES, CAP_RING_MAX_BYTES);
     uint32_t flush = message->flush_interval_ms == 0 ? CAP_FLUSH_DEFAULT_MS : message->flush_interval_ms;
-    spec->flush_interval_ms = (uint32_t) clamp(flush, CAP_FLUSH_MIN_MS, CAP_FLUSH_MAX_MS);
+    spec->flush_interval_ms = (uint32_t)clamp(flush, CAP_FLUSH_MIN_MS, CAP_FLUSH_MAX_MS);
     spec->first_sequence = message->first_sequence == 0 ? 1 : message->first_sequence;
 }
 

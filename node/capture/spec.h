@@ -56,10 +56,13 @@ typedef struct cap_spec {
 
 /* Checks everything that can be checked without opening an interface. *ret_reason says why on failure:
  * FC_STOP_INTERNAL for nonsense, or the limit that was already used up by an earlier process. */
-FC_MUST_USE fc_err cap_spec_from_pb(const Fcpb__HelperSpec *message, cap_spec *ret_spec,
-                                    fc_stop_reason *ret_reason, fc_fail *fail);
-void cap_spec_fini(cap_spec *spec);
+FC_MUST_USE fc_err
+cap_spec_from_pb(const Fcpb__HelperSpec *message, cap_spec *ret_spec, fc_stop_reason *ret_reason,
+                 fc_fail *fail);
+void
+cap_spec_fini(cap_spec *spec);
 /* Bytes of ring that one interface gets. */
-uint64_t cap_spec_ring_share(const cap_spec *spec);
+uint64_t
+cap_spec_ring_share(const cap_spec *spec);
 
 #endif

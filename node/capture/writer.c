@@ -52,7 +52,7 @@ notify(cap_writer *writer)
 {
     static const uint64_t one = 1;
     ssize_t written = write(writer->event_fd, &one, sizeof one);
-    (void) written; /* a counter that is full says the same */
+    (void)written; /* a counter that is full says the same */
 }
 
 /* From the segments, on the writer thread. Waits while the ring thread has not taken earlier reports. */
@@ -74,7 +74,7 @@ make_buffers(cap_writer *writer, fc_fail *fail)
     uint64_t count = writer->spec->ring_bytes / CAP_BUFFER_BYTES;
     if (count < CAP_BUFFER_COUNT_MIN)
         count = CAP_BUFFER_COUNT_MIN;
-    writer->buffer_count = count > CAP_BUFFER_COUNT_MAX ? CAP_BUFFER_COUNT_MAX : (size_t) count;
+    writer->buffer_count = count > CAP_BUFFER_COUNT_MAX ? CAP_BUFFER_COUNT_MAX : (size_t)count;
     writer->memory = mmap(NULL, BUFFER_STRIDE * writer->buffer_count, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (writer->memory == MAP_FAILED) {
@@ -148,7 +148,7 @@ fail_with(cap_writer *writer, fc_stop_reason reason, const char *text)
     if (writer->status.reason != FC_STOP_NONE)
         return;
     writer->status.reason = reason;
-    (void) snprintf(writer->status.error, sizeof writer->status.error, "%s", text);
+    (void)snprintf(writer->status.error, sizeof writer->status.error, "%s", text);
 }
 
 static fc_stop_reason
@@ -226,8 +226,8 @@ watch_floor(cap_writer *writer)
     if (floor == 0 || fc_file_free_bytes(writer->dir_fd, &left) != FC_OK || left >= floor)
         return;
     char have[FC_SIZE_TEXT], want[FC_SIZE_TEXT], text[FC_ERROR_TEXT];
-    (void) snprintf(text, sizeof text, "%s left on the disk, the floor is %s", fc_size_text(left, have),
-                    fc_size_text(floor, want));
+    (void)snprintf(text, sizeof text, "%s left on the disk, the floor is %s", fc_size_text(left, have),
+                   fc_size_text(floor, want));
     pthread_mutex_lock(&writer->lock);
     fail_with(writer, FC_STOP_DISK_FLOOR, text);
     pthread_mutex_unlock(&writer->lock);
@@ -322,7 +322,7 @@ cap_writer_clear_event(cap_writer *writer)
 {
     uint64_t count;
     ssize_t got = read(writer->event_fd, &count, sizeof count);
-    (void) got; /* nothing to read is what was wanted */
+    (void)got; /* nothing to read is what was wanted */
 }
 
 cap_buffer *

@@ -139,7 +139,8 @@ on_close(fc_rpc_conn *conn, const fc_rpc_status *why, void *user)
 
 static const fc_rpc_conn_ops conn_ops = {.on_open = on_open, .on_close = on_close};
 
-static void start_one(fc_rpc_conn *conn);
+static void
+start_one(fc_rpc_conn *conn);
 
 static void
 on_closed(fc_rpc_call *call, const fc_rpc_status *status)

@@ -22,16 +22,23 @@ typedef struct bench_fleet {
 } bench_fleet;
 
 /* Credentials for everybody, the coordinator's configuration; raises the limit of open files. */
-FC_MUST_USE fc_err bench_fleet_make(bench_fleet *fleet, size_t instances, fc_fail *fail);
+FC_MUST_USE fc_err
+bench_fleet_make(bench_fleet *fleet, size_t instances, fc_fail *fail);
 /* Ends the coordinator and removes the directory (unless it is to be kept). */
-void bench_fleet_remove(bench_fleet *fleet, bool keep);
+void
+bench_fleet_remove(bench_fleet *fleet, bool keep);
 /* Starts the coordinator and returns without waiting for it. */
-FC_MUST_USE fc_err bench_fleet_start(bench_fleet *fleet, fc_fail *fail);
-void bench_fleet_kill(bench_fleet *fleet); /* SIGKILL, and waits */
-uint64_t bench_fleet_rss_kib(const bench_fleet *fleet);
+FC_MUST_USE fc_err
+bench_fleet_start(bench_fleet *fleet, fc_fail *fail);
+void
+bench_fleet_kill(bench_fleet *fleet); /* SIGKILL, and waits */
+uint64_t
+bench_fleet_rss_kib(const bench_fleet *fleet);
 
-void bench_fleet_node_name(size_t index, char ret_name[FC_NAME_MAX + 1]);
-void bench_fleet_node_files(const bench_fleet *fleet, size_t index, char ret_certificate[PATH_MAX],
-                            char ret_key[PATH_MAX]);
+void
+bench_fleet_node_name(size_t index, char ret_name[FC_NAME_MAX + 1]);
+void
+bench_fleet_node_files(const bench_fleet *fleet, size_t index, char ret_certificate[PATH_MAX],
+                       char ret_key[PATH_MAX]);
 
 #endif

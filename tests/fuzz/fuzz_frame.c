@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 answer(fc_rpc_call *call, const ProtobufCMessage *request, void *service)

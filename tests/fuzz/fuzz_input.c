@@ -30,9 +30,9 @@ look_at(const fc_block *block, fc_input_event event, outcome *told)
             told->sum += block->frame.data[block->frame.captured_bytes - 1];
     }
     if (event == FC_INPUT_INTERFACE)
-        told->sum += block->interface->ticks_per_second + (uint8_t) block->interface->name[0];
+        told->sum += block->interface->ticks_per_second + (uint8_t)block->interface->name[0];
     if (event == FC_INPUT_SECTION && block->comment != NULL)
-        told->sum += (uint8_t) block->comment[0];
+        told->sum += (uint8_t)block->comment[0];
 }
 
 static outcome
@@ -73,12 +73,12 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int ends[2], fd = memfd_create("fuzz", MFD_CLOEXEC);
-    if (fd < 0 || write(fd, data, size) != (ssize_t) size || lseek(fd, 0, SEEK_SET) != 0)
+    if (fd < 0 || write(fd, data, size) != (ssize_t)size || lseek(fd, 0, SEEK_SET) != 0)
         abort();
     outcome from_file = read_all(fd, false);
     if (size > 32768 || pipe(ends) != 0)
         return 0;
-    if (write(ends[1], data, size) != (ssize_t) size)
+    if (write(ends[1], data, size) != (ssize_t)size)
         abort();
     close(ends[1]);
     outcome from_pipe = read_all(ends[0], true);

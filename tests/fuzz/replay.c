@@ -11,7 +11,8 @@
 
 enum { FILE_MAX = 1 << 20 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint64_t random_state;
 
@@ -29,13 +30,13 @@ static size_t
 mutate(uint8_t *data, size_t size)
 {
     for (uint64_t edits = 1 + next_random() % 4; edits > 0 && size > 0; edits--) {
-        size_t at = (size_t) (next_random() % size);
+        size_t at = (size_t)(next_random() % size);
         switch (next_random() % 4) {
         case 0:
-            data[at] = (uint8_t) next_random();
+            data[at] = (uint8_t)next_random();
             break;
         case 1:
-            data[at] ^= (uint8_t) (1u << (next_random() % 8));
+            data[at] ^= (uint8_t)(1u << (next_random() % 8));
             break;
         case 2:
             data[at] = 0xff;
@@ -56,7 +57,7 @@ run(const uint8_t *data, size_t size)
     if (exact == NULL)
         abort();
     memcpy(exact, data, size);
-    (void) LLVMFuzzerTestOneInput(exact, size);
+    (void)LLVMFuzzerTestOneInput(exact, size);
     free(exact);
 }
 
@@ -70,7 +71,7 @@ replay(const char *path, unsigned long mutations)
         return 1;
     }
     size_t size = fread(original, 1, sizeof original, file);
-    (void) fclose(file);
+    (void)fclose(file);
     run(original, size);
     for (unsigned long i = 0; i < mutations; i++) {
         memcpy(changed, original, size);
@@ -83,12 +84,12 @@ int
 main(int argc, char **argv)
 {
     if (argc < 2) {
-        (void) fprintf(stderr, "usage: %s DIRECTORY [MUTATIONS [SEED]]\n", argv[0]);
+        (void)fprintf(stderr, "usage: %s DIRECTORY [MUTATIONS [SEED]]\n", argv[0]);
         return 2;
     }
     unsigned long mutations = argc > 2 ? strtoul(argv[2], NULL, 10) : 500;
     random_state = argc > 3 ? strtoull(argv[3], NULL, 10) : 20261121;
-    (void) printf("seed %" PRIu64 ", %lu mutations of each file\n", random_state, mutations);
+    (void)printf("seed %" PRIu64 ", %lu mutations of each file\n", random_state, mutations);
     DIR *dir = opendir(argv[1]);
     if (dir == NULL) {
         perror(argv[1]);
@@ -100,13 +101,13 @@ main(int argc, char **argv)
         char path[4096];
         if (entry->d_name[0] == '.')
             continue;
-        (void) snprintf(path, sizeof path, "%s/%s", argv[1], entry->d_name);
+        (void)snprintf(path, sizeof path, "%s/%s", argv[1], entry->d_name);
         failed |= replay(path, mutations);
         files++;
     }
-    (void) closedir(dir);
-    (void) printf("%u files\n", files);
+    (void)closedir(dir);
+    (void)printf("%u files\n", files);
     if (files == 0)
-        (void) fprintf(stderr, "%s: the corpus is empty\n", argv[1]);
+        (void)fprintf(stderr, "%s: the corpus is empty\n", argv[1]);
     return files == 0 ? 1 : failed;
 }

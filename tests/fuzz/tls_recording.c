@@ -24,8 +24,8 @@ end(fc_tls_reader *tls, uint8_t kind)
     }
     fc_tls_end how =
         kind == TLS_PIECE_CLIENT_RST || kind == TLS_PIECE_SERVER_RST ? FC_TLS_END_RST : FC_TLS_END_FIN;
-    fc_tls_role by =
-        kind == TLS_PIECE_CLIENT_RST || kind == TLS_PIECE_CLIENT_FIN ? FC_TLS_ROLE_CLIENT : FC_TLS_ROLE_SERVER;
+    fc_tls_role by = kind == TLS_PIECE_CLIENT_RST || kind == TLS_PIECE_CLIENT_FIN ? FC_TLS_ROLE_CLIENT
+                                                                                  : FC_TLS_ROLE_SERVER;
     fc_tls_ended(tls, how, by);
 }
 

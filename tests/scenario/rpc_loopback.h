@@ -11,8 +11,10 @@
 extern fc_loop *lo_loop;
 extern fc_role lo_client_role; /* for whom the server takes its clients; NONE: strangers */
 
-bool lo_identify_client(struct nng_stream *stream, fc_principal *ret_peer);
-bool lo_identify_server(struct nng_stream *stream, fc_principal *ret_peer);
+bool
+lo_identify_client(struct nng_stream *stream, fc_principal *ret_peer);
+bool
+lo_identify_server(struct nng_stream *stream, fc_principal *ret_peer);
 
 /* What a server or a client was told. */
 typedef struct lo_heard {
@@ -28,14 +30,19 @@ extern const fc_rpc_conn_ops lo_hear; /* with a lo_heard as user */
 
 /* Serves GetFleet (at once), ListInstances (as many as the selector says) and GetCapture (no such, or
  * "never"). */
-fc_rpc_server *lo_serve(lo_heard *h, const char *address, fc_rpc_options options);
-fc_rpc_client *lo_connect(lo_heard *h, uint16_t port, bool once);
+fc_rpc_server *
+lo_serve(lo_heard *h, const char *address, fc_rpc_options options);
+fc_rpc_client *
+lo_connect(lo_heard *h, uint16_t port, bool once);
 /* GetFleet. */
-fc_err lo_ask(fc_rpc_client *client, fc_fail *fail);
+fc_err
+lo_ask(fc_rpc_client *client, fc_fail *fail);
 
 /* Runs the loop for so long. True, so that it can stand in a condition. */
-bool lo_quiet_ms(int64_t ms);
-void lo_give_up(fc_timer *timer);
+bool
+lo_quiet_ms(int64_t ms);
+void
+lo_give_up(fc_timer *timer);
 
 #define LO_RUN_UNTIL(condition)                                                                              \
     do {                                                                                                     \
@@ -47,7 +54,9 @@ void lo_give_up(fc_timer *timer);
     } while (0)
 
 /* cmocka's set-up and tear-down of each test. */
-int lo_set_up(void **state);
-int lo_tear_down(void **state);
+int
+lo_set_up(void **state);
+int
+lo_tear_down(void **state);
 
 #endif

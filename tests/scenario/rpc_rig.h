@@ -50,43 +50,63 @@ typedef struct rig_options {
     bool listener_raw;
 } rig_options;
 
-void rig_init(rig *r, const rig_options *options);
+void
+rig_init(rig *r, const rig_options *options);
 /* Cuts what still stands and frees; fails the test when a connection was told of twice or not at all. */
-void rig_fini(rig *r);
+void
+rig_fini(rig *r);
 
 /* Moves at most `most` bytes of a send under way towards the other end. False when there was nothing to move.
  */
-bool rig_carry(rig_end *from, size_t most);
+bool
+rig_carry(rig_end *from, size_t most);
 /* Hands at most `most` bytes that have arrived to the connection. False when nothing was done. */
-bool rig_hand(rig_end *to, size_t most);
+bool
+rig_hand(rig_end *to, size_t most);
 /* Runs what the loop has to do now; true when there was something. */
-bool rig_run(rig *r);
+bool
+rig_run(rig *r);
 /* All of the above until nothing moves. */
-void rig_settle(rig *r);
+void
+rig_settle(rig *r);
 /* Lets time pass, and whatever happens meanwhile. */
-void rig_pass_ms(rig *r, int64_t ms);
+void
+rig_pass_ms(rig *r, int64_t ms);
 /* The line breaks: both ends hear of it. */
-void rig_cut(rig *r);
+void
+rig_cut(rig *r);
 
 /* ---- the raw end ---- */
 
-void rig_say(rig_end *raw, const Fcpb__Frame *frame);
-void rig_say_bytes(rig_end *raw, const void *bytes, size_t size);
-void rig_say_request(rig_end *raw, uint32_t stream_id, const char *method, uint32_t timeout_ms,
-                     uint32_t window_bytes);
-void rig_say_message(rig_end *raw, uint32_t stream_id, const ProtobufCMessage *message, bool end_of_stream);
-void rig_say_payload(rig_end *raw, uint32_t stream_id, const void *payload, size_t size, bool end_of_stream);
-void rig_say_status(rig_end *raw, uint32_t stream_id, fc_code code, const char *message);
-void rig_say_cancel(rig_end *raw, uint32_t stream_id);
-void rig_say_window(rig_end *raw, uint32_t stream_id, uint32_t bytes);
-void rig_say_ping(rig_end *raw);
+void
+rig_say(rig_end *raw, const Fcpb__Frame *frame);
+void
+rig_say_bytes(rig_end *raw, const void *bytes, size_t size);
+void
+rig_say_request(rig_end *raw, uint32_t stream_id, const char *method, uint32_t timeout_ms,
+                uint32_t window_bytes);
+void
+rig_say_message(rig_end *raw, uint32_t stream_id, const ProtobufCMessage *message, bool end_of_stream);
+void
+rig_say_payload(rig_end *raw, uint32_t stream_id, const void *payload, size_t size, bool end_of_stream);
+void
+rig_say_status(rig_end *raw, uint32_t stream_id, fc_code code, const char *message);
+void
+rig_say_cancel(rig_end *raw, uint32_t stream_id);
+void
+rig_say_window(rig_end *raw, uint32_t stream_id, uint32_t bytes);
+void
+rig_say_ping(rig_end *raw);
 /* The next frame that is not a Ping or Pong; NULL when there is none. Free with fcpb__frame__free_unpacked.
  */
-Fcpb__Frame *rig_hear(rig_end *raw);
+Fcpb__Frame *
+rig_hear(rig_end *raw);
 /* Throws away what was heard; returns how many frames of that kind there were. */
-unsigned rig_skip(rig_end *raw, Fcpb__Frame__BodyCase kind);
+unsigned
+rig_skip(rig_end *raw, Fcpb__Frame__BodyCase kind);
 /* Takes the next frame, which must be this one. */
-void rig_expect(rig_end *raw, uint32_t stream_id, Fcpb__Frame__BodyCase kind);
+void
+rig_expect(rig_end *raw, uint32_t stream_id, Fcpb__Frame__BodyCase kind);
 
 /* ---- what a call's user hears: give rig_heard_ops and a rig_heard ---- */
 

@@ -462,8 +462,8 @@ an_order_with_a_field_that_we_do_not_know_is_refused_and_a_question_is_not(void 
     spec->n_unknown_fields = 1;
     assert_int_equal(fc_rpc_unary(alice, FC_METHOD_CREATE_CAPTURE, &request.base, 5000, &reply, &fail),
                      FC_ERR_UNSUPPORTED);
-    assert_string_equal(
-        fail.text, "fleetcap " FC_VERSION ", which was asked, does not know field 11 of CaptureSpec: upgrade it");
+    assert_string_equal(fail.text, "fleetcap " FC_VERSION
+                                   ", which was asked, does not know field 11 of CaptureSpec: upgrade it");
     assert_int_equal(co->counters.captures_created, 0);
     assert_int_equal(fc_rpc_server_counters(server)->calls_newer, 1);
     spec->unknown_fields = NULL;
@@ -950,9 +950,9 @@ a_slow_reader_of_evidence_costs_no_memory(void **state)
     co_capture *job = co_capture_find(&co->captures, "job");
     for (size_t i = 0; i < job->part_count; i++) {
         bool stored;
-        assert_int_equal(co_evidence_put(co, &job->parts[i], CO_EVIDENCE_PROFILE, 1, bytes, size, NULL,
-                                         &stored, &fail),
-                         FC_OK);
+        assert_int_equal(
+            co_evidence_put(co, &job->parts[i], CO_EVIDENCE_PROFILE, 1, bytes, size, NULL, &stored, &fail),
+            FC_OK);
     }
     fc_rpc_call *call = list_evidence(alice, "job", &l);
     fc_rpc_call_hold(call, true);

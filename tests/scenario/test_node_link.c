@@ -204,9 +204,12 @@ one_interface(const fc_strings *asked, const fc_strings *allowed, fc_strings *re
 static int
 set_up(void **state)
 {
-    static const nd_fake_options helpers = {
-        .arm_ms = 5, .stop_ms = 5, .drain_ms = 5, .progress_ms = 20, .packets_per_progress = 3,
-        .profiles = true};
+    static const nd_fake_options helpers = {.arm_ms = 5,
+                                            .stop_ms = 5,
+                                            .drain_ms = 5,
+                                            .progress_ms = 20,
+                                            .packets_per_progress = 3,
+                                            .profiles = true};
     world *w = fc_alloc(sizeof *w);
     fc_fail fail = {0};
     char address[32];

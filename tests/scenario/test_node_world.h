@@ -61,26 +61,39 @@ typedef struct world {
 } world;
 
 /* 0 to sides - 1 */
-uint64_t world_dice(world *w, uint64_t sides);
+uint64_t
+world_dice(world *w, uint64_t sides);
 /* of the i-th capture; returns text */
-const char *world_uid(const world *w, size_t i, char text[FC_UID_LENGTH + 1]);
-void world_node_up(world *w);
+const char *
+world_uid(const world *w, size_t i, char text[FC_UID_LENGTH + 1]);
+void
+world_node_up(world *w);
 /* As by SIGKILL. */
-void world_node_down(world *w);
+void
+world_node_down(world *w);
 /* What is posted and due now. */
-void world_settle(world *w);
+void
+world_settle(world *w);
 /* The clock's hands move, and everything that is due on the way happens. */
-void world_advance(world *w, int64_t ms);
+void
+world_advance(world *w, int64_t ms);
 /* The wants become the node's desired state. */
-void world_push(world *w);
+void
+world_push(world *w);
 /* As a coordinator takes it; fails when it says what cannot be. */
-void world_take(world *w, const Fcpb__InstanceCapture *message);
+void
+world_take(world *w, const Fcpb__InstanceCapture *message);
 /* Everything that is to be told is told, or is lost on the way. */
-void world_reports(world *w, bool lose);
-void world_connect(world *w, bool connected);
-void world_init(world *w, uint64_t seed);
-void world_fini(world *w);
-fc_wall world_wall(const world *w);
+void
+world_reports(world *w, bool lose);
+void
+world_connect(world *w, bool connected);
+void
+world_init(world *w, uint64_t seed);
+void
+world_fini(world *w);
+fc_wall
+world_wall(const world *w);
 
 /* The registered stories (test_node_stories.c). */
 extern const struct CMUnitTest test_node_stories[];

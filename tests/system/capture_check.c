@@ -14,7 +14,7 @@ rig_net net;
 int
 rig_set_up(void **state)
 {
-    (void) state;
+    (void)state;
     rig_open(&net, NULL);
     return 0;
 }
@@ -22,7 +22,7 @@ rig_set_up(void **state)
 int
 rig_tear_down(void **state)
 {
-    (void) state;
+    (void)state;
     rig_close(&net);
     return 0;
 }
@@ -30,8 +30,8 @@ rig_tear_down(void **state)
 static int64_t
 unaccounted(const fc_counters *counters)
 {
-    int64_t left = (int64_t) counters->matched_packets;
-#define X(name, unit, in_sum, text) left -= in_sum ? (int64_t) counters->name : 0;
+    int64_t left = (int64_t)counters->matched_packets;
+#define X(name, unit, in_sum, text) left -= in_sum ? (int64_t)counters->name : 0;
     FC_STATUS_COUNTERS(X)
 #undef X
     return left;
@@ -42,7 +42,7 @@ print_counters(const rig_helper *helper)
 {
     print_message("reason %d %s;", helper->reason, helper->error);
 #define X(name, unit, in_sum, text)                                                                          \
-    print_message(" %s %llu", #name, (unsigned long long) helper->counters.name);
+    print_message(" %s %llu", #name, (unsigned long long)helper->counters.name);
     FC_STATUS_COUNTERS(X)
 #undef X
     print_message("\n");
@@ -62,7 +62,7 @@ rig_check_end(rig_helper *helper)
         char path[512];
         struct stat status;
         const fc_segment *segment = &helper->segments[i];
-        (void) snprintf(path, sizeof path, "%s/%s", helper->dir, segment->path);
+        (void)snprintf(path, sizeof path, "%s/%s", helper->dir, segment->path);
         if (stat(path, &status) != 0) /* rotated out */
             continue;
         assert_int_equal(status.st_size, segment->size_bytes);

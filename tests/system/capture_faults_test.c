@@ -21,7 +21,7 @@
 static void
 drops_of_a_small_ring_are_all_accounted_for(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL, &(rig_spec){.ring_bytes = 2 << 20});
     rig_helper_run(&helper, 0);
@@ -39,10 +39,10 @@ drops_of_a_small_ring_are_all_accounted_for(void **state)
 static void
 a_full_disk_keeps_what_was_written(void **state)
 {
-    (void) state;
+    (void)state;
     char disk[128];
     rig_helper helper;
-    (void) snprintf(disk, sizeof disk, "%s/disk", net.dir);
+    (void)snprintf(disk, sizeof disk, "%s/disk", net.dir);
     assert_int_equal(rig_shell("mkdir %s && mount -t tmpfs -o size=1m none %s", disk, disk), 0);
     rig_helper_start(&helper, &net, disk, &(rig_spec){.flush_interval_ms = 50});
     rig_helper_run(&helper, 0);
@@ -63,7 +63,7 @@ a_full_disk_keeps_what_was_written(void **state)
 static void
 make_disk(char disk[128], unsigned mib)
 {
-    (void) snprintf(disk, 128, "%s/disk", net.dir);
+    (void)snprintf(disk, 128, "%s/disk", net.dir);
     assert_int_equal(rig_shell("mkdir %s && truncate -s %um %s/image && mkfs.ext4 -q -m 0 %s/image && "
                                "mount -o loop %s/image %s && rm -rf %s/lost+found",
                                disk, mib, net.dir, net.dir, net.dir, disk, disk),
@@ -73,7 +73,7 @@ make_disk(char disk[128], unsigned mib)
 static void
 a_full_ordinary_disk_keeps_what_was_written(void **state)
 {
-    (void) state;
+    (void)state;
     char disk[128];
     rig_helper helper;
     make_disk(disk, 16);
@@ -92,7 +92,7 @@ a_full_ordinary_disk_keeps_what_was_written(void **state)
 static void
 a_disk_that_hangs_costs_packets_under_its_own_name(void **state)
 {
-    (void) state;
+    (void)state;
     char disk[128];
     rig_helper helper;
     make_disk(disk, 64);
@@ -100,7 +100,7 @@ a_disk_that_hangs_costs_packets_under_its_own_name(void **state)
     rig_helper_run(&helper, 0);
     assert_int_equal(rig_shell("fsfreeze -f %s", disk), 0);
     rig_send(&net, 200000, 100, 0); /* 38 MB of blocks, where 16 MiB of buffers and the ring are */
-    (void) usleep(1200000);
+    (void)usleep(1200000);
     assert_int_equal(rig_shell("fsfreeze -u %s", disk), 0);
     rig_helper_command_stop(&helper, FC_STOP_STOP_REQUESTED);
     uint64_t in_files = rig_check_end(&helper);
@@ -114,10 +114,10 @@ a_disk_that_hangs_costs_packets_under_its_own_name(void **state)
 static void
 the_disk_floor_ends_it_before_the_disk_is_full(void **state)
 {
-    (void) state;
+    (void)state;
     char disk[128];
     rig_helper helper;
-    (void) snprintf(disk, sizeof disk, "%s/disk", net.dir);
+    (void)snprintf(disk, sizeof disk, "%s/disk", net.dir);
     assert_int_equal(rig_shell("mkdir %s && mount -t tmpfs -o size=8m none %s", disk, disk), 0);
     rig_helper_start(&helper, &net, disk, &(rig_spec){.flush_interval_ms = 50, .disk_floor_bytes = 7 << 20});
     rig_helper_run(&helper, 0);
@@ -132,18 +132,18 @@ the_disk_floor_ends_it_before_the_disk_is_full(void **state)
 static void
 after_kill_9_the_segment_is_repaired_and_holds_what_was_flushed(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     char path[512];
     rig_helper_start(&helper, &net, NULL, &(rig_spec){.flush_interval_ms = 50});
     rig_helper_run(&helper, 0);
     rig_send(&net, 30000, 100, 0);
     bool never = false;
-    (void) rig_helper_wait(&helper, &never, 1200);
+    (void)rig_helper_wait(&helper, &never, 1200);
     assert_int_equal(helper.counters.written_packets, 30000);
     kill(helper.pid, SIGKILL);
     rig_helper_wait_end(&helper, 1000);
-    (void) snprintf(path, sizeof path, "%s/web-1_02_45_37_0001.pcapng.part", net.dir);
+    (void)snprintf(path, sizeof path, "%s/web-1_02_45_37_0001.pcapng.part", net.dir);
     assert_int_equal(rig_shell("printf 'half a block' >> %s", path), 0);
     int fd = open(path, O_RDWR);
     assert_true(fd >= 0);
@@ -159,7 +159,7 @@ after_kill_9_the_segment_is_repaired_and_holds_what_was_flushed(void **state)
 static void
 a_vanished_interface_ends_it_with_everything_seen(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL, &(rig_spec){0});
     rig_helper_run(&helper, 0);
@@ -175,7 +175,7 @@ a_vanished_interface_ends_it_with_everything_seen(void **state)
 static void
 an_interface_that_goes_down_and_up_again_is_still_captured(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL, &(rig_spec){0});
     rig_helper_run(&helper, 0);
@@ -194,7 +194,7 @@ an_interface_that_goes_down_and_up_again_is_still_captured(void **state)
 static void
 a_node_that_dies_leaves_a_sealed_file(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL, &(rig_spec){0});
     rig_helper_run(&helper, 0);
@@ -212,13 +212,13 @@ a_node_that_dies_leaves_a_sealed_file(void **state)
 static void
 stopped_before_the_start_it_leaves_nothing(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL, &(rig_spec){0});
     assert_true(rig_helper_wait(&helper, &helper.armed, 10000));
     rig_send(&net, 10, 100, 0);
     rig_helper_command_stop(&helper, FC_STOP_LEASE_EXPIRED);
-    (void) rig_check_end(&helper);
+    (void)rig_check_end(&helper);
     assert_int_equal(helper.reason, FC_STOP_LEASE_EXPIRED);
     assert_int_equal(helper.counters.dropped_before_start, 10);
     assert_int_equal(rig_number("ls %s | wc -l", net.dir), 0);
@@ -228,7 +228,7 @@ stopped_before_the_start_it_leaves_nothing(void **state)
 static void
 what_cannot_be_captured_is_refused_with_a_sentence(void **state)
 {
-    (void) state;
+    (void)state;
     static const struct {
         rig_spec spec;
         fc_stop_reason reason;
@@ -260,7 +260,7 @@ int
 main(void)
 {
     if (geteuid() != 0) {
-        (void) printf("SKIP: network namespaces need root\n");
+        (void)printf("SKIP: network namespaces need root\n");
         return 77;
     }
     const struct CMUnitTest tests[] = {

@@ -27,7 +27,7 @@
 static void
 die(const char *what)
 {
-    (void) fprintf(stderr, "capture_rig: %s: %s\n", what, strerror(errno));
+    (void)fprintf(stderr, "capture_rig: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
@@ -49,7 +49,7 @@ rig_shell(const char *format, ...)
     va_end(args);
     int status = system(command);
     if (status != 0 && getenv("RIG_VERBOSE") != NULL)
-        (void) fprintf(stderr, "status %d of: %s\n", status, command);
+        (void)fprintf(stderr, "status %d of: %s\n", status, command);
     free(command);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
 }
@@ -67,7 +67,7 @@ rig_number(const char *format, ...)
         die(command);
     if (fgets(line, sizeof line, pipe) == NULL)
         line[0] = '\0';
-    (void) pclose(pipe);
+    (void)pclose(pipe);
     free(command);
     return strtoll(line, NULL, 10);
 }
@@ -76,20 +76,20 @@ double
 rig_now(void)
 {
     struct timespec now;
-    (void) clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 void
 rig_open(rig_net *rig, const char *medium)
 {
     static unsigned serial;
-    unsigned id = (unsigned) getpid() * 8u + serial++ % 8u;
-    (void) snprintf(rig->near, sizeof rig->near, "fccap%ua", id);
-    (void) snprintf(rig->far, sizeof rig->far, "fccap%ub", id);
+    unsigned id = (unsigned)getpid() * 8u + serial++ % 8u;
+    (void)snprintf(rig->near, sizeof rig->near, "fccap%ua", id);
+    (void)snprintf(rig->far, sizeof rig->far, "fccap%ub", id);
     if (medium == NULL)
         medium = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
-    (void) snprintf(rig->dir, sizeof rig->dir, "%.40s/fccap.XXXXXX", medium);
+    (void)snprintf(rig->dir, sizeof rig->dir, "%.40s/fccap.XXXXXX", medium);
     if (mkdtemp(rig->dir) == NULL)
         die(rig->dir);
     const char *a = rig->near, *b = rig->far;
@@ -114,16 +114,16 @@ rig_open(rig_net *rig, const char *medium)
 void
 rig_close(rig_net *rig)
 {
-    (void) rig_shell("ip netns del %s 2>/dev/null; ip netns del %s 2>/dev/null; umount -l '%s/disk' "
-                     "2>/dev/null; rm -rf '%s'",
-                     rig->near, rig->far, rig->dir, rig->dir);
+    (void)rig_shell("ip netns del %s 2>/dev/null; ip netns del %s 2>/dev/null; umount -l '%s/disk' "
+                    "2>/dev/null; rm -rf '%s'",
+                    rig->near, rig->far, rig->dir, rig->dir);
 }
 
 static void
 enter(const char *namespace)
 {
     char path[64];
-    (void) snprintf(path, sizeof path, "/var/run/netns/%s", namespace);
+    (void)snprintf(path, sizeof path, "/var/run/netns/%s", namespace);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || setns(fd, CLONE_NEWNET) != 0)
         die(path);
@@ -140,7 +140,7 @@ send_packets(const char *to, unsigned count, unsigned payload_bytes, unsigned pe
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(9000)};
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || inet_pton(AF_INET, to, &address.sin_addr) != 1 ||
-        connect(fd, (const struct sockaddr *) (const void *) &address, sizeof address) != 0)
+        connect(fd, (const struct sockaddr *)(const void *)&address, sizeof address) != 0)
         die("cannot send");
     memset(messages, 0, sizeof messages);
     for (unsigned i = 0; i < BATCH; i++) {
@@ -152,13 +152,13 @@ send_packets(const char *to, unsigned count, unsigned payload_bytes, unsigned pe
         unsigned batch = count - sent < BATCH ? count - sent : BATCH;
         if (per_second != 0) {
             batch = 1;
-            double ahead = (double) sent / per_second - (rig_now() - begin);
+            double ahead = (double)sent / per_second - (rig_now() - begin);
             if (ahead > 0)
-                (void) usleep((useconds_t) (ahead * 1e6));
+                (void)usleep((useconds_t)(ahead * 1e6));
         }
         int done = sendmmsg(fd, messages, batch, 0);
         if (done > 0)
-            sent += (unsigned) done;
+            sent += (unsigned)done;
         else if (errno != ECONNREFUSED && errno != ENOBUFS && errno != EAGAIN)
             die("cannot send");
     }
@@ -200,10 +200,10 @@ rig_send_frame(const rig_net *rig, const uint8_t *frame, size_t size)
     pid_t pid = fork();
     if (pid == 0) {
         enter(rig->far);
-        struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = (int) if_nametoindex("gen0")};
+        struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex("gen0")};
         int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-        ssize_t sent = sendto(fd, frame, size, 0, (const struct sockaddr *) (const void *) &to, sizeof to);
-        _exit(sent == (ssize_t) size ? 0 : 1);
+        ssize_t sent = sendto(fd, frame, size, 0, (const struct sockaddr *)(const void *)&to, sizeof to);
+        _exit(sent == (ssize_t)size ? 0 : 1);
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
         die("cannot send a frame");
@@ -214,7 +214,7 @@ open_tun(const char *name)
 {
     struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
     int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-    (void) snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+    (void)snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
     if (fd < 0 || ioctl(fd, TUNSETIFF, &request) != 0)
         die("/dev/net/tun");
     return fd;
@@ -248,7 +248,7 @@ rig_send_tun(const rig_net *rig, const char *name, unsigned count)
         enter(rig->near);
         int fd = open_tun(name);
         for (unsigned i = 0; i < count; i++)
-            if (write(fd, packet, sizeof packet) != (ssize_t) sizeof packet)
+            if (write(fd, packet, sizeof packet) != (ssize_t)sizeof packet)
                 _exit(1);
         _exit(0);
     }
@@ -268,9 +268,9 @@ helper_path(char *ret_path, size_t size)
         die("/proc/self/exe");
     self[length] = '\0';
     *strrchr(self, '/') = '\0';
-    (void) snprintf(ret_path, size, "%s/fleetcap-capture", self);
+    (void)snprintf(ret_path, size, "%s/fleetcap-capture", self);
     if (access(ret_path, X_OK) != 0)
-        (void) snprintf(ret_path, size, "%s/../bin/fleetcap-capture", self);
+        (void)snprintf(ret_path, size, "%s/../bin/fleetcap-capture", self);
     if (access(ret_path, X_OK) != 0)
         die("fleetcap-capture is not built");
 }
@@ -283,17 +283,17 @@ send_command(rig_helper *helper, const Fcpb__HelperCommand *command)
     if (size > sizeof message - 4)
         die("a command too long");
     for (unsigned i = 0; i < 4; i++)
-        message[i] = (uint8_t) (size >> (24 - 8 * i));
-    (void) fcpb__helper_command__pack(command, message + 4);
-    if (send(helper->channel, message, size + 4, MSG_NOSIGNAL) != (ssize_t) (size + 4))
-        (void) fprintf(stderr, "capture_rig: the helper does not take a command: %s\n", strerror(errno));
+        message[i] = (uint8_t)(size >> (24 - 8 * i));
+    (void)fcpb__helper_command__pack(command, message + 4);
+    if (send(helper->channel, message, size + 4, MSG_NOSIGNAL) != (ssize_t)(size + 4))
+        (void)fprintf(stderr, "capture_rig: the helper does not take a command: %s\n", strerror(errno));
 }
 
 static void
 send_spec(rig_helper *helper, const rig_spec *spec)
 {
-    char *interfaces[2] = {(char *) (uintptr_t) (spec->interface != NULL ? spec->interface : "cap0"),
-                           (char *) (uintptr_t) spec->second_interface};
+    char *interfaces[2] = {(char *)(uintptr_t)(spec->interface != NULL ? spec->interface : "cap0"),
+                           (char *)(uintptr_t)spec->second_interface};
     Fcpb__CaptureSpec limits = FCPB__CAPTURE_SPEC__INIT;
     limits.bytes_per_packet = spec->snaplen_bytes;
     limits.session_bytes = spec->session_bytes;
@@ -305,16 +305,16 @@ send_spec(rig_helper *helper, const rig_spec *spec)
     if (spec->ring_files != 0 || spec->ring_file_bytes != 0)
         limits.ring = &ring;
     Fcpb__HelperSpec message = FCPB__HELPER_SPEC__INIT;
-    message.capture_uid = (char *) (uintptr_t) "0123456789abcdef0123456789abcdef";
-    message.capture_name = (char *) (uintptr_t) "dns-timeouts";
-    message.instance_id = (char *) (uintptr_t) "i-0001";
-    message.instance_name = (char *) (uintptr_t) "web-1";
-    message.scale_set = (char *) (uintptr_t) "web";
-    message.region = (char *) (uintptr_t) "eu";
-    message.incident_id = (char *) (uintptr_t) "INC-42";
+    message.capture_uid = (char *)(uintptr_t) "0123456789abcdef0123456789abcdef";
+    message.capture_name = (char *)(uintptr_t) "dns-timeouts";
+    message.instance_id = (char *)(uintptr_t) "i-0001";
+    message.instance_name = (char *)(uintptr_t) "web-1";
+    message.scale_set = (char *)(uintptr_t) "web";
+    message.region = (char *)(uintptr_t) "eu";
+    message.incident_id = (char *)(uintptr_t) "INC-42";
     message.spec = &limits;
-    message.filter = (char *) (uintptr_t) (spec->filter != NULL ? spec->filter : "udp port 9000");
-    message.file_prefix = (char *) (uintptr_t) (spec->prefix != NULL ? spec->prefix : "web-1_02_45_37");
+    message.filter = (char *)(uintptr_t)(spec->filter != NULL ? spec->filter : "udp port 9000");
+    message.file_prefix = (char *)(uintptr_t)(spec->prefix != NULL ? spec->prefix : "web-1_02_45_37");
     message.ring_bytes = spec->ring_bytes;
     message.first_sequence = spec->first_sequence;
     message.flush_interval_ms = spec->flush_interval_ms;
@@ -358,9 +358,9 @@ exec_helper(const rig_net *rig, const char *dir, int channel, const rig_spec *sp
     close(high_dir);
     if (spec->unprivileged)
         become_unprivileged();
-    (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     char *const arguments[] = {path, spec->no_profile ? "--no-profile" : NULL, NULL};
-    (void) fexecve(high_helper, arguments, environ);
+    (void)fexecve(high_helper, arguments, environ);
     die(path);
 }
 
@@ -408,7 +408,7 @@ take_segment(rig_helper *helper, const Fcpb__Segment *message)
                             .first_packet = {message->first_packet_unix_ns},
                             .last_packet = {message->last_packet_unix_ns},
                             .sealed = message->sealed};
-    (void) snprintf(segment->path, sizeof segment->path, "%s", message->path);
+    (void)snprintf(segment->path, sizeof segment->path, "%s", message->path);
 }
 
 static void
@@ -432,15 +432,15 @@ take_event(rig_helper *helper, const Fcpb__HelperEvent *event)
         break;
     case FCPB__HELPER_EVENT__BODY_STOPPED:
         helper->stopped = true;
-        helper->reason = (fc_stop_reason) event->stopped->reason;
+        helper->reason = (fc_stop_reason)event->stopped->reason;
         helper->stop_ns = event->stopped->stop_unix_ns;
-        (void) snprintf(helper->error, sizeof helper->error, "%s", event->stopped->error);
+        (void)snprintf(helper->error, sizeof helper->error, "%s", event->stopped->error);
         take_counters(helper, event->stopped->final);
         break;
     case FCPB__HELPER_EVENT__BODY_FAILED:
         helper->failed = true;
-        helper->reason = (fc_stop_reason) event->failed->reason;
-        (void) snprintf(helper->error, sizeof helper->error, "%s", event->failed->error);
+        helper->reason = (fc_stop_reason)event->failed->reason;
+        (void)snprintf(helper->error, sizeof helper->error, "%s", event->failed->error);
         break;
     case FCPB__HELPER_EVENT__BODY_PROFILE:
         fc_buf_clear(&helper->profile);
@@ -460,7 +460,7 @@ read_exactly(int fd, uint8_t *bytes, size_t size, bool whole)
         ssize_t got = recv(fd, bytes + done, size - done, whole ? MSG_WAITALL : 0);
         if (got <= 0)
             return false;
-        done += (size_t) got;
+        done += (size_t)got;
     }
     return true;
 }
@@ -480,11 +480,11 @@ read_event(rig_helper *helper)
         ssize_t got = recv(helper->channel, bytes, sizeof bytes, 0);
         if (got < 4)
             return false;
-        size = (size_t) got - 4;
+        size = (size_t)got - 4;
     } else {
         if (!read_exactly(helper->channel, bytes, 4, true))
             return false;
-        size = (size_t) bytes[0] << 24 | (size_t) bytes[1] << 16 | (size_t) bytes[2] << 8 | bytes[3];
+        size = (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
         if (size > sizeof bytes - 4 || !read_exactly(helper->channel, bytes + 4, size, true))
             return false;
     }
@@ -503,7 +503,7 @@ rig_helper_wait(rig_helper *helper, const bool *flag, int timeout_ms)
     while (!*flag) {
         struct pollfd poller = {.fd = helper->channel, .events = POLLIN};
         double left = due - rig_now();
-        if (left <= 0 || poll(&poller, 1, (int) (left * 1e3) + 1) <= 0 || !read_event(helper))
+        if (left <= 0 || poll(&poller, 1, (int)(left * 1e3) + 1) <= 0 || !read_event(helper))
             return *flag;
     }
     return true;
@@ -525,7 +525,7 @@ void
 rig_helper_command_stop(rig_helper *helper, fc_stop_reason reason)
 {
     Fcpb__HelperStop stop = FCPB__HELPER_STOP__INIT;
-    stop.reason = (Fcpb__StopReason) reason;
+    stop.reason = (Fcpb__StopReason)reason;
     Fcpb__HelperCommand command = FCPB__HELPER_COMMAND__INIT;
     command.body_case = FCPB__HELPER_COMMAND__BODY_STOP;
     command.stop = &stop;
@@ -536,13 +536,13 @@ void
 rig_helper_run(rig_helper *helper, int delay_ms)
 {
     if (!rig_helper_wait(helper, &helper->armed, 10000)) {
-        (void) fprintf(stderr, "capture_rig: the helper does not arm: %s\n", helper->error);
+        (void)fprintf(stderr, "capture_rig: the helper does not arm: %s\n", helper->error);
         return;
     }
     int64_t start_ns = fc_clock_wall(&fc_clock_system).ns + delay_ms * FC_NS_PER_MS;
     rig_helper_command_start(helper, delay_ms == 0 ? 0 : start_ns, 0);
     if (!rig_helper_wait(helper, &helper->started, 10000 + delay_ms))
-        (void) fprintf(stderr, "capture_rig: the helper does not start: %s\n", helper->error);
+        (void)fprintf(stderr, "capture_rig: the helper does not start: %s\n", helper->error);
 }
 
 void
@@ -550,7 +550,7 @@ rig_helper_wait_end(rig_helper *helper, int timeout_ms)
 {
     bool never = false;
     if (helper->channel >= 0)
-        (void) rig_helper_wait(helper, &never, timeout_ms); /* the end of the channel comes first */
+        (void)rig_helper_wait(helper, &never, timeout_ms); /* the end of the channel comes first */
     if (helper->pid > 0 && wait4(helper->pid, &helper->exit_status, 0, &helper->usage) != helper->pid)
         die("wait4");
     helper->pid = 0;
@@ -560,8 +560,8 @@ void
 rig_helper_fini(rig_helper *helper)
 {
     if (helper->pid > 0) {
-        (void) kill(helper->pid, SIGKILL);
-        (void) waitpid(helper->pid, NULL, 0);
+        (void)kill(helper->pid, SIGKILL);
+        (void)waitpid(helper->pid, NULL, 0);
     }
     if (helper->channel >= 0)
         close(helper->channel);

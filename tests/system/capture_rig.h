@@ -21,25 +21,35 @@ typedef struct rig_net {
 } rig_net;
 
 /* Makes both. `medium`: where the directory is made, NULL = $TMPDIR or /tmp. */
-void rig_open(rig_net *rig, const char *medium);
+void
+rig_open(rig_net *rig, const char *medium);
 /* Removes them, and the directory with what is in it. */
-void rig_close(rig_net *rig);
+void
+rig_close(rig_net *rig);
 /* Runs a shell command; returns its exit status. */
-int rig_shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int
+rig_shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The first number that a shell command prints. */
-long long rig_number(const char *format, ...) __attribute__((format(printf, 1, 2)));
+long long
+rig_number(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Sends `count` UDP packets of payload bytes from the far to the near end, port 9000, at most `per_second` (0
  * = as fast as they go). Returns when all are sent. */
-void rig_send(const rig_net *rig, unsigned count, unsigned payload_bytes, unsigned per_second);
+void
+rig_send(const rig_net *rig, unsigned count, unsigned payload_bytes, unsigned per_second);
 /* The same from the near end to the far one. */
-void rig_send_out(const rig_net *rig, unsigned count, unsigned payload_bytes, unsigned per_second);
+void
+rig_send_out(const rig_net *rig, unsigned count, unsigned payload_bytes, unsigned per_second);
 /* One Ethernet frame as it is, from the far end to the near one. */
-void rig_send_frame(const rig_net *rig, const uint8_t *frame, size_t size);
+void
+rig_send_frame(const rig_net *rig, const uint8_t *frame, size_t size);
 /* Makes a tun interface in the near namespace, of an ARPHRD_ type, with 10.79.0.1/24. */
-void rig_make_tun(const rig_net *rig, const char *name, int link_type);
+void
+rig_make_tun(const rig_net *rig, const char *name, int link_type);
 /* `count` IP packets (UDP from 10.79.0.2, port 9000) come in from the tun interface. */
-void rig_send_tun(const rig_net *rig, const char *name, unsigned count);
-double rig_now(void); /* seconds, monotonic */
+void
+rig_send_tun(const rig_net *rig, const char *name, unsigned count);
+double
+rig_now(void); /* seconds, monotonic */
 
 /* What the helper is told; zero fields have its defaults. */
 typedef struct rig_spec {
@@ -70,21 +80,28 @@ typedef struct rig_helper {
     fc_buf profile; /* the newest, packed */
     uint64_t profile_revision;
     bool profile_after_end; /* one came after the last word: never */
-    int exit_status;     /* as of wait(2) */
-    struct rusage usage; /* of the process, when it has ended */
+    int exit_status;        /* as of wait(2) */
+    struct rusage usage;    /* of the process, when it has ended */
 } rig_helper;
 
 /* Starts the helper that is beside this program (../bin from tests, or its own directory), and sends the
  * specification. dir: NULL = the rig's. */
-void rig_helper_start(rig_helper *helper, const rig_net *rig, const char *dir, const rig_spec *spec);
+void
+rig_helper_start(rig_helper *helper, const rig_net *rig, const char *dir, const rig_spec *spec);
 /* Reads events until the condition or the time; false = the time. */
-bool rig_helper_wait(rig_helper *helper, const bool *flag, int timeout_ms);
+bool
+rig_helper_wait(rig_helper *helper, const bool *flag, int timeout_ms);
 /* Waits for armed, starts it (delay_ms from now) and waits for started. */
-void rig_helper_run(rig_helper *helper, int delay_ms);
-void rig_helper_command_start(rig_helper *helper, int64_t start_unix_ns, int64_t window_end_unix_ns);
-void rig_helper_command_stop(rig_helper *helper, fc_stop_reason reason);
+void
+rig_helper_run(rig_helper *helper, int delay_ms);
+void
+rig_helper_command_start(rig_helper *helper, int64_t start_unix_ns, int64_t window_end_unix_ns);
+void
+rig_helper_command_stop(rig_helper *helper, fc_stop_reason reason);
 /* Waits for the process's end. */
-void rig_helper_wait_end(rig_helper *helper, int timeout_ms);
-void rig_helper_fini(rig_helper *helper);
+void
+rig_helper_wait_end(rig_helper *helper, int timeout_ms);
+void
+rig_helper_fini(rig_helper *helper);
 
 #endif

@@ -19,7 +19,7 @@
 static void
 every_packet_is_in_the_file_and_other_tools_agree(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL, &(rig_spec){0});
     rig_helper_run(&helper, 0);
@@ -55,7 +55,7 @@ static void
 count_directions(const rig_helper *helper, unsigned ret_counts[4])
 {
     char path[512];
-    (void) snprintf(path, sizeof path, "%s/%s", net.dir, helper->segments[0].path);
+    (void)snprintf(path, sizeof path, "%s/%s", net.dir, helper->segments[0].path);
     int fd = open(path, O_RDONLY);
     fc_pcapng_reader *reader = NULL;
     fc_pcapng_packet packet;
@@ -70,7 +70,7 @@ count_directions(const rig_helper *helper, unsigned ret_counts[4])
 static void
 the_direction_of_every_packet_is_known(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL, &(rig_spec){.stream = true});
     rig_helper_run(&helper, 0);
@@ -96,7 +96,7 @@ the_direction_of_every_packet_is_known(void **state)
 static void
 directions_hold_with_vlan_tags(void **state)
 {
-    (void) state;
+    (void)state;
     /* 802.1Q, VLAN 7, then two tags (802.1ad); the kernel takes the outer one out of the packet, libpcap puts
      * it back. */
     static const uint8_t one[60] = {2,    0, 0,    0, 0x77, 1, 2,    0,    0,   0,
@@ -122,7 +122,7 @@ directions_hold_with_vlan_tags(void **state)
 static void
 loopback_packets_come_once(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL, &(rig_spec){.interface = "lo", .filter = "icmp"});
     rig_helper_run(&helper, 0);
@@ -137,21 +137,21 @@ loopback_packets_come_once(void **state)
 static void
 tunnels_are_filtered_and_have_directions(void **state)
 {
-    (void) state;
+    (void)state;
     enum { PPP = 512, NONE = 0xFFFE };
     static const int types[] = {NONE, PPP};
     for (size_t i = 0; i < FC_COUNT(types); i++) {
         rig_helper helper;
         unsigned counts[4];
         char name[8], prefix[8];
-        (void) snprintf(name, sizeof name, "tun%zu", i);
-        (void) snprintf(prefix, sizeof prefix, "t%zu", i);
+        (void)snprintf(name, sizeof name, "tun%zu", i);
+        (void)snprintf(prefix, sizeof prefix, "t%zu", i);
         rig_make_tun(&net, name, types[i]);
         rig_helper_start(&helper, &net, NULL,
                          &(rig_spec){.interface = name, .prefix = prefix, .filter = "udp dst port 9000"});
         rig_helper_run(&helper, 0);
         rig_send_tun(&net, name, 50);
-        (void) rig_shell("ip netns exec %s ping -q -c 2 -i 0.1 -W 1 10.79.0.9 >/dev/null", net.near);
+        (void)rig_shell("ip netns exec %s ping -q -c 2 -i 0.1 -W 1 10.79.0.9 >/dev/null", net.near);
         rig_stop_and_check(&helper);
         assert_int_equal(helper.counters.written_packets, 50);
         count_directions(&helper, counts);
@@ -168,7 +168,7 @@ tunnels_are_filtered_and_have_directions(void **state)
 static void
 the_direction_can_be_filtered_by(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL, &(rig_spec){.filter = "outbound and udp"});
     rig_helper_run(&helper, 0);
@@ -183,14 +183,14 @@ the_direction_can_be_filtered_by(void **state)
 static void
 two_interfaces_share_a_file_and_the_limits(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL,
                      &(rig_spec){.second_interface = "lo", .filter = "icmp or udp", .packet_limit = 1006});
     rig_helper_run(&helper, 0);
     assert_int_equal(helper.ring_bytes, 64 << 20);
     assert_int_equal(rig_shell("ip netns exec %s ping -q -c 3 -i 0.1 127.0.0.1 >/dev/null", net.near), 0);
-    (void) usleep(300000);
+    (void)usleep(300000);
     rig_send(&net, 5000, 100, 0);
     uint64_t in_files = rig_check_end(&helper);
     assert_int_equal(helper.reason, FC_STOP_PACKET_COUNT);
@@ -205,7 +205,7 @@ two_interfaces_share_a_file_and_the_limits(void **state)
 static void
 with_one_capability_and_no_root_it_captures(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     assert_int_equal(rig_shell("chown 65534:65534 %s", net.dir), 0);
     rig_helper_start(&helper, &net, NULL, &(rig_spec){.unprivileged = true, .stream = true});
@@ -219,7 +219,7 @@ with_one_capability_and_no_root_it_captures(void **state)
 static void
 packets_before_the_start_instant_are_counted_not_written(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL, &(rig_spec){0});
     assert_true(rig_helper_wait(&helper, &helper.armed, 10000));
@@ -241,7 +241,7 @@ packets_before_the_start_instant_are_counted_not_written(void **state)
 static void
 the_packet_limit_is_exact(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL, &(rig_spec){.packet_limit = 1500, .written_packets = 500});
     rig_helper_run(&helper, 0);
@@ -257,7 +257,7 @@ the_packet_limit_is_exact(void **state)
 static void
 session_bytes_are_never_exceeded(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL, &(rig_spec){.session_bytes = 100000, .snaplen_bytes = 96});
     rig_helper_run(&helper, 0);
@@ -272,7 +272,7 @@ session_bytes_are_never_exceeded(void **state)
 static void
 the_time_limit_ends_it(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL, &(rig_spec){.time_limit_s = 1});
     rig_helper_run(&helper, 0);
@@ -288,14 +288,14 @@ the_time_limit_ends_it(void **state)
 static void
 the_ring_of_files_keeps_the_last(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL,
                      &(rig_spec){.ring_files = 3, .ring_file_bytes = 200000, .first_sequence = 5});
     rig_helper_run(&helper, 0);
     rig_send(&net, 10000, 100, 0);
     rig_helper_command_stop(&helper, FC_STOP_STOP_REQUESTED);
-    (void) rig_check_end(&helper);
+    (void)rig_check_end(&helper);
     assert_int_equal(helper.counters.written_packets, 10000);
     assert_int_equal(rig_number("find %s -name '*.pcapng' | wc -l", net.dir), 3);
     assert_true(helper.segment_count > 8);
@@ -315,15 +315,15 @@ the_ring_of_files_keeps_the_last(void **state)
 static void
 armed_it_has_no_privilege_left(void **state)
 {
-    (void) state;
+    (void)state;
     rig_helper helper;
     assert_int_equal(rig_shell("chown 65534:65534 %s", net.dir), 0);
     rig_helper_start(&helper, &net, NULL, &(rig_spec){0});
     rig_helper_run(&helper, 0);
     for (unsigned thread = 0; thread < 2; thread++) {
         char task[64];
-        (void) snprintf(task, sizeof task, "$(ls -d /proc/%d/task/* | sed -n %up)", (int) helper.pid,
-                        thread + 1);
+        (void)snprintf(task, sizeof task, "$(ls -d /proc/%d/task/* | sed -n %up)", (int)helper.pid,
+                       thread + 1);
         assert_int_equal(rig_shell("grep -q '^CapPrm:\t0000000000000000$' %s/status", task), 0);
         assert_int_equal(rig_shell("grep -q '^CapEff:\t0000000000000000$' %s/status", task), 0);
         assert_int_equal(rig_shell("grep -q '^CapAmb:\t0000000000000000$' %s/status", task), 0);
@@ -341,7 +341,7 @@ int
 main(void)
 {
     if (geteuid() != 0) {
-        (void) printf("SKIP: network namespaces need root\n");
+        (void)printf("SKIP: network namespaces need root\n");
         return 77;
     }
     const struct CMUnitTest tests[] = {

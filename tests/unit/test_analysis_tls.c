@@ -197,9 +197,9 @@ whoever_breaks_off_a_handshake_is_named_with_the_stage(void **state)
         fc_tls_ended(f->tls, how, by);
         fc_tls_summary summary;
         fc_tls_get(f->tls, &summary);
-        bool counts = how == FC_TLS_END_SILENCE ? rows[row].counts_silence
-                      : by == FC_TLS_ROLE_CLIENT     ? rows[row].counts_by_client
-                                                : rows[row].counts_by_server;
+        bool counts = how == FC_TLS_END_SILENCE  ? rows[row].counts_silence
+                      : by == FC_TLS_ROLE_CLIENT ? rows[row].counts_by_client
+                                                 : rows[row].counts_by_server;
         assert_int_equal(summary.stage, rows[row].stage);
         assert_int_equal(summary.end, counts ? how : FC_TLS_END_NONE);
         if (counts)

@@ -7,10 +7,10 @@
 #include "common/base/text.h"
 #include "common/base/yaml.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,7 +21,7 @@
 static void
 sizes_follow_their_suffix(void **state)
 {
-    (void) state;
+    (void)state;
     static const struct {
         const char *text;
         fc_err err;
@@ -50,7 +50,7 @@ sizes_follow_their_suffix(void **state)
 static void
 names_never_leave_their_directory(void **state)
 {
-    (void) state;
+    (void)state;
     assert_true(fc_name_check("web-1"));
     assert_true(fc_name_check("a"));
     static const char *const bad[] = {"", ".", "..", ".hidden", "a/b", "a b", "-x", "\xc3\xa4", "a\n"};
@@ -67,16 +67,16 @@ names_never_leave_their_directory(void **state)
 static void
 principals_are_parsed_strictly(void **state)
 {
-    (void) state;
+    (void)state;
     fc_principal p = {0};
     assert_int_equal(fc_principal_parse("spiffe://acme/node/web-1", &p), FC_OK);
     assert_int_equal(p.role, FC_ROLE_NODE);
     assert_string_equal(p.fleet, "acme");
     assert_string_equal(p.name, "web-1");
     static const char *const bad[] = {
-        "spiffe://acme/node/",      "spiffe://acme/node",      "spiffe:///node/x",     "http://acme/node/x",
-        "spiffe://acme/root/x",     "spiffe://acme/node/x/y",  "spiffe://acme/node/../x",
-        "spiffe://acme/node/x?y=z",
+        "spiffe://acme/node/",     "spiffe://acme/node",       "spiffe:///node/x",
+        "http://acme/node/x",      "spiffe://acme/root/x",     "spiffe://acme/node/x/y",
+        "spiffe://acme/node/../x", "spiffe://acme/node/x?y=z",
     };
     for (size_t i = 0; i < FC_COUNT(bad); i++)
         assert_int_equal(fc_principal_parse(bad[i], &p), FC_ERR_INVALID);
@@ -85,9 +85,10 @@ principals_are_parsed_strictly(void **state)
 static void
 yaml_and_json_give_the_same_tree(void **state)
 {
-    (void) state;
+    (void)state;
     static const char yaml[] = "name: dns\nlimit: 5\nwide: true\nport: \"53\"\nlist: [a, b]\n";
-    static const char json[] = "{\"name\":\"dns\",\"limit\":5,\"wide\":true,\"port\":\"53\",\"list\":[\"a\",\"b\"]}";
+    static const char json[] =
+        "{\"name\":\"dns\",\"limit\":5,\"wide\":true,\"port\":\"53\",\"list\":[\"a\",\"b\"]}";
     json_t *a = NULL, *b = NULL;
     assert_int_equal(fc_yaml_parse(yaml, strlen(yaml), &a, NULL), FC_OK);
     assert_int_equal(fc_yaml_parse(json, strlen(json), &b, NULL), FC_OK);
@@ -99,7 +100,7 @@ yaml_and_json_give_the_same_tree(void **state)
 static void
 yaml_that_multiplies_itself_is_refused(void **state)
 {
-    (void) state;
+    (void)state;
     fc_buf text = {0};
     fc_buf_printf(&text, "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
     for (int i = 1; i < 9; i++)
@@ -120,7 +121,11 @@ typedef struct settings {
 } settings;
 static const fc_config_key keys[] = {
     {.name = "listen", .kind = FC_CONFIG_STRING, .offset = offsetof(settings, listen), .required = true},
-    {.name = "lease", .kind = FC_CONFIG_DURATION, .offset = offsetof(settings, lease_ms), .default_text = "5m", .min = 1000},
+    {.name = "lease",
+     .kind = FC_CONFIG_DURATION,
+     .offset = offsetof(settings, lease_ms),
+     .default_text = "5m",
+     .min = 1000},
     {.name = "strict", .kind = FC_CONFIG_BOOL, .offset = offsetof(settings, strict), .default_text = "false"},
 };
 
@@ -138,7 +143,7 @@ configure(const char *text, settings *ret, fc_fail *fail)
 static void
 configuration_names_the_key_it_refuses(void **state)
 {
-    (void) state;
+    (void)state;
     settings s;
     fc_fail fail = {0};
     assert_int_equal(configure("listen: 0.0.0.0:7443\nstrict: true\n", &s, &fail), FC_OK);
@@ -159,7 +164,7 @@ configuration_names_the_key_it_refuses(void **state)
 static void
 paths_cannot_leave_the_directory(void **state)
 {
-    (void) state;
+    (void)state;
     char dir[] = "/tmp/fc-base-XXXXXX";
     assert_non_null(mkdtemp(dir));
     int dir_fd = open(dir, O_DIRECTORY | O_RDONLY);
@@ -189,13 +194,13 @@ static int64_t fake_ns;
 static fc_mono
 fake_mono(const fc_clock *clock)
 {
-    (void) clock;
+    (void)clock;
     return (fc_mono){fake_ns};
 }
 static fc_wall
 fake_wall(const fc_clock *clock)
 {
-    (void) clock;
+    (void)clock;
     return (fc_wall){fake_ns};
 }
 
@@ -211,7 +216,7 @@ note_fired(fc_timer *timer)
 static void
 timers_fire_in_order_on_a_fake_clock(void **state)
 {
-    (void) state;
+    (void)state;
     static const fc_clock clock = {fake_mono, fake_wall};
     fake_ns = 0;
     fc_loop *loop = NULL;

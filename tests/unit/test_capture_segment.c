@@ -39,7 +39,7 @@ static int
 set_up(void **state)
 {
     fixture *f = FC_NEW(fixture);
-    (void) snprintf(f->dir, sizeof f->dir, "/tmp/fc-segment.XXXXXX");
+    (void)snprintf(f->dir, sizeof f->dir, "/tmp/fc-segment.XXXXXX");
     if (mkdtemp(f->dir) == NULL || (f->dir_fd = open(f->dir, O_RDONLY | O_DIRECTORY)) < 0)
         return -1;
     f->spec = (cap_spec){.file_prefix = "web-1_02_45_37", .first_sequence = 1, .interface_count = 1};
@@ -54,7 +54,7 @@ tear_down(void **state)
 {
     fixture *f = *state;
     char command[128];
-    (void) snprintf(command, sizeof command, "rm -rf '%s'", f->dir);
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", f->dir);
     cap_segments_fini(&f->segments);
     fc_buf_fini(&f->header);
     close(f->dir_fd);
@@ -76,12 +76,12 @@ static cap_span
 make_packets(unsigned count, int64_t first, uint8_t **ret_memory)
 {
     static const uint8_t packet[PACKET_BYTES];
-    size_t size = (size_t) count * BLOCK_BYTES;
+    size_t size = (size_t)count * BLOCK_BYTES;
     uint8_t *memory =
         mmap(NULL, size + CAP_SEGMENT_PADDING, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(memory != MAP_FAILED);
     for (unsigned i = 0; i < count; i++)
-        assert_int_equal(fc_pcapng_put_packet(memory + (size_t) i * BLOCK_BYTES, 0, first + i, packet,
+        assert_int_equal(fc_pcapng_put_packet(memory + (size_t)i * BLOCK_BYTES, 0, first + i, packet,
                                               PACKET_BYTES, PACKET_BYTES, FC_DIRECTION_INBOUND),
                          BLOCK_BYTES);
     *ret_memory = memory;
@@ -103,7 +103,7 @@ summary_of(const fixture *f, const char *name)
 static void
 a_span_is_measured_at_block_edges(void **state)
 {
-    (void) state;
+    (void)state;
     uint8_t *memory;
     cap_span all = make_packets(10, 50, &memory);
     assert_int_equal(all.packets, 10);
@@ -195,9 +195,9 @@ it_is_told_where_blocks_went(void **state)
     }
     assert_int_equal(packets, 200);
     const cap_segment current = f->segments.current;
-    assert_int_equal(cap_segments_append(&f->segments, cap_span_measure(memory, blocks.size, BLOCK_BYTES),
-                                         &kept, NULL),
-                     FC_OK);
+    assert_int_equal(
+        cap_segments_append(&f->segments, cap_span_measure(memory, blocks.size, BLOCK_BYTES), &kept, NULL),
+        FC_OK);
     const cap_piece *last = &track.pieces[track.count - 1];
     assert_int_equal(last->first_frame, last->sequence == current.sequence ? current.packets + 1 : 1);
     munmap(memory, blocks.size + CAP_SEGMENT_PADDING);
@@ -286,7 +286,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_span_is_measured_at_block_edges), TEST(a_segment_is_a_part_until_it_is_sealed),
-        TEST(it_is_told_where_blocks_went), TEST(what_there_is_no_room_to_tell_is_counted),
+        TEST(it_is_told_where_blocks_went),      TEST(what_there_is_no_room_to_tell_is_counted),
         TEST(one_buffer_may_fill_many_segments), TEST(a_packet_larger_than_a_segment_has_one_of_its_own),
         TEST(large_and_small_writes_mix),        TEST(evidence_is_never_overwritten),
     };

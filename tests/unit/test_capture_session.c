@@ -14,7 +14,7 @@
 static void
 nothing_is_kept_before_a_start_is_known(void **state)
 {
-    (void) state;
+    (void)state;
     cap_session session;
     cap_session_init(&session, UINT64_MAX, UINT64_MAX);
     assert_int_equal(cap_session_judge(&session, 5, 100), CAP_BEFORE_START);
@@ -27,7 +27,7 @@ nothing_is_kept_before_a_start_is_known(void **state)
 static void
 the_window_holds_its_first_instant_and_not_its_last(void **state)
 {
-    (void) state;
+    (void)state;
     static const struct {
         int64_t at;
         cap_verdict verdict;
@@ -47,7 +47,7 @@ the_window_holds_its_first_instant_and_not_its_last(void **state)
 static void
 the_earliest_end_holds(void **state)
 {
-    (void) state;
+    (void)state;
     cap_session session;
     cap_session_init(&session, UINT64_MAX, UINT64_MAX);
     cap_session_start(&session, 100, 200);
@@ -60,7 +60,7 @@ the_earliest_end_holds(void **state)
 static void
 the_last_packet_of_the_limit_ends_it(void **state)
 {
-    (void) state;
+    (void)state;
     cap_session session;
     cap_session_init(&session, 2, UINT64_MAX);
     cap_session_start(&session, 100, 0);
@@ -75,7 +75,7 @@ the_last_packet_of_the_limit_ends_it(void **state)
 static void
 a_packet_that_would_pass_the_bytes_is_not_kept(void **state)
 {
-    (void) state;
+    (void)state;
     cap_session session;
     cap_session_init(&session, UINT64_MAX, 150);
     cap_session_start(&session, 100, 0);
@@ -94,25 +94,25 @@ a_packet_that_would_pass_the_bytes_is_not_kept(void **state)
 static void
 the_sum_is_exact_whatever_happens(void **state)
 {
-    (void) state;
+    (void)state;
     unsigned seed = 20261121;
     print_message("seed %u\n", seed);
     srand(seed);
     for (unsigned round = 0; round < 500; round++) {
         cap_session session;
-        cap_kernel_counts kernel = {.dropped = (uint64_t) rand() % 50,
-                                    .dropped_stalled = (uint64_t) rand() % 50};
-        cap_session_init(&session, 1 + (uint64_t) rand() % 300, 1 + (uint64_t) rand() % 30000);
-        unsigned start_at = (unsigned) rand() % 200, stop_at = (unsigned) rand() % 600, count = 500;
+        cap_kernel_counts kernel = {.dropped = (uint64_t)rand() % 50,
+                                    .dropped_stalled = (uint64_t)rand() % 50};
+        cap_session_init(&session, 1 + (uint64_t)rand() % 300, 1 + (uint64_t)rand() % 30000);
+        unsigned start_at = (unsigned)rand() % 200, stop_at = (unsigned)rand() % 600, count = 500;
         for (unsigned i = 0; i < count; i++) {
             if (i == start_at)
                 cap_session_start(&session, 1000 + rand() % 300, rand() % 2 * (1500 + rand() % 300));
             if (i == stop_at)
-                cap_session_end(&session, 1000 + (int64_t) i);
-            (void) cap_session_judge(&session, 1000 + (int64_t) i - rand() % 3, (uint32_t) rand() % 200);
+                cap_session_end(&session, 1000 + (int64_t)i);
+            (void)cap_session_judge(&session, 1000 + (int64_t)i - rand() % 3, (uint32_t)rand() % 200);
         }
         kernel.matched = count + kernel.dropped + kernel.dropped_stalled;
-        uint64_t lost = session.kept_packets > 0 ? (uint64_t) rand() % session.kept_packets : 0;
+        uint64_t lost = session.kept_packets > 0 ? (uint64_t)rand() % session.kept_packets : 0;
         const cap_outcome outcome = {.written_packets = session.kept_packets - lost, .lost_packets = lost};
         fc_counters counters;
         cap_session_counters(&session, &kernel, &outcome, &counters);
@@ -126,7 +126,7 @@ the_sum_is_exact_whatever_happens(void **state)
 static void
 a_slot_that_does_not_agree_is_not_believed(void **state)
 {
-    (void) state;
+    (void)state;
     static uint8_t memory[512];
     uint8_t *slot = memory + 128, *data = slot + 86;
     struct tpacket3_hdr head = {.tp_sec = 7, .tp_nsec = 8, .tp_len = 60, .tp_snaplen = 60, .tp_mac = 86};

@@ -38,7 +38,7 @@ fill_spec(Fcpb__HelperSpec *message, Fcpb__CaptureSpec *limits)
 static void
 defaults_and_bounds_of_sizes(void **state)
 {
-    (void) state;
+    (void)state;
     Fcpb__HelperSpec message;
     Fcpb__CaptureSpec limits;
     cap_spec spec;
@@ -64,7 +64,7 @@ defaults_and_bounds_of_sizes(void **state)
 static void
 limits_hold_over_a_resumed_capture(void **state)
 {
-    (void) state;
+    (void)state;
     Fcpb__HelperSpec message;
     Fcpb__CaptureSpec limits;
     cap_spec spec;
@@ -91,7 +91,7 @@ limits_hold_over_a_resumed_capture(void **state)
 static void
 what_cannot_be_is_refused_with_its_value(void **state)
 {
-    (void) state;
+    (void)state;
     enum { LONG = 300 };
     char long_text[LONG + 1];
     memset(long_text, 'a', LONG);
@@ -107,12 +107,12 @@ what_cannot_be_is_refused_with_its_value(void **state)
         fc_fail fail = {0};
         fill_spec(&message, &limits);
         char *const broken[] = {
-            [0] = (char *) (uintptr_t) "..",    [1] = (char *) (uintptr_t) "a/b",
-            [2] = (char *) (uintptr_t) "",      [3] = long_text,
-            [4] = (char *) (uintptr_t) "0123",  [5] = (char *) (uintptr_t) "../web",
-            [6] = (char *) (uintptr_t) "web/1", [7] = long_text,
-            [8] = (char *) (uintptr_t) "",      [9] = long_text,
-            [10] = (char *) (uintptr_t) "a b",  [11] = (char *) (uintptr_t) "eth0",
+            [0] = (char *)(uintptr_t) "..",    [1] = (char *)(uintptr_t) "a/b",
+            [2] = (char *)(uintptr_t) "",      [3] = long_text,
+            [4] = (char *)(uintptr_t) "0123",  [5] = (char *)(uintptr_t) "../web",
+            [6] = (char *)(uintptr_t) "web/1", [7] = long_text,
+            [8] = (char *)(uintptr_t) "",      [9] = long_text,
+            [10] = (char *)(uintptr_t) "a b",  [11] = (char *)(uintptr_t) "eth0",
         };
         if (wrong <= 3)
             message.instance_name = broken[wrong];
@@ -155,7 +155,7 @@ pack_stop(uint8_t *to, Fcpb__StopReason reason)
     command.stop = &stop;
     size_t size = fcpb__helper_command__pack(&command, to + 4);
     to[0] = to[1] = to[2] = 0;
-    to[3] = (uint8_t) size;
+    to[3] = (uint8_t)size;
     return size + 4;
 }
 
@@ -172,7 +172,7 @@ expect_stop(cap_channel *channel, Fcpb__StopReason reason)
 static void
 commands_come_whole_however_they_are_cut(void **state)
 {
-    (void) state;
+    (void)state;
     int pair[2];
     uint8_t bytes[64];
     cap_channel channel;
@@ -199,7 +199,7 @@ commands_come_whole_however_they_are_cut(void **state)
 static void
 what_is_no_command_closes_the_channel(void **state)
 {
-    (void) state;
+    (void)state;
     static const struct {
         uint8_t bytes[8];
         size_t size;
@@ -214,7 +214,7 @@ what_is_no_command_closes_the_channel(void **state)
         cap_channel channel;
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
         cap_channel_init(&channel, pair[0]);
-        assert_int_equal(send(pair[1], cases[i].bytes, cases[i].size, 0), (ssize_t) cases[i].size);
+        assert_int_equal(send(pair[1], cases[i].bytes, cases[i].size, 0), (ssize_t)cases[i].size);
         cap_channel_read(&channel);
         assert_null(cap_channel_take_command(&channel));
         assert_true(channel.closed);
@@ -227,7 +227,7 @@ what_is_no_command_closes_the_channel(void **state)
 static void
 a_node_that_does_not_read_blocks_nobody(void **state)
 {
-    (void) state;
+    (void)state;
     int pair[2];
     cap_channel channel;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
@@ -246,7 +246,7 @@ a_node_that_does_not_read_blocks_nobody(void **state)
 static void
 events_that_waited_arrive_whole_and_in_order(void **state)
 {
-    (void) state;
+    (void)state;
     enum { EVENTS = 5000 };
     int pair[2];
     cap_channel channel;
@@ -260,15 +260,15 @@ events_that_waited_arrive_whole_and_in_order(void **state)
                 .sequence = sequence++, .name = "web-1_02_45_37.pcapng", .sealed = true};
             cap_event_segment(&channel, &segment);
         } else {
-            (void) cap_channel_send_more(&channel);
+            (void)cap_channel_send_more(&channel);
         }
         if (sequence < EVENTS && sequence % 700 != 0)
             continue;
         ssize_t read = recv(pair[1], fc_buf_reserve(&got, 1 << 16), 1 << 16, MSG_DONTWAIT);
-        fc_buf_commit(&got, read > 0 ? (size_t) read : 0);
+        fc_buf_commit(&got, read > 0 ? (size_t)read : 0);
         while (fc_buf_size(&got) >= 4) {
             const uint8_t *at = fc_buf_bytes(&got);
-            size_t size = (size_t) at[2] << 8 | at[3];
+            size_t size = (size_t)at[2] << 8 | at[3];
             if (fc_buf_size(&got) < 4 + size)
                 break;
             Fcpb__HelperEvent *event = fcpb__helper_event__unpack(NULL, size, at + 4);

@@ -1,7 +1,7 @@
 /* The report page: whole, self-contained, small, and nothing that a peer or a packet says gets out of its
  * text. */
-#include "cli/report/report.h"
 #include "cli/report/html.h"
+#include "cli/report/report.h"
 #include "cli/report/view.h"
 #include "common/base/mem.h"
 

@@ -42,30 +42,43 @@ extern const fc_clock fixture_clock;
 extern const co_link_ops fake_link_ops;
 
 /* settings: YAML; path: of the store, ":memory:". */
-void fixture_open(fixture *f, const char *settings, const char *path, const co_link_ops *ops);
-void fixture_close(fixture *f);
+void
+fixture_open(fixture *f, const char *settings, const char *path, const co_link_ops *ops);
+void
+fixture_close(fixture *f);
 /* The coordinator ends without having written what waits, and begins again from the store. */
-void fixture_kill(fixture *f, const co_link_ops *ops);
+void
+fixture_kill(fixture *f, const co_link_ops *ops);
 /* Moves the clock, timer by timer. */
-void fixture_run_ms(fixture *f, int64_t ms);
+void
+fixture_run_ms(fixture *f, int64_t ms);
 
 /* A definition as an operator would write it, from JSON. */
-fc_definition fixture_definition(const char *json);
+fc_definition
+fixture_definition(const char *json);
 /* Creates; the definition is made of name and target, "" = a target of its own. */
-fc_err fixture_create(fixture *f, const char *request_id, const char *json, co_created *ret, fc_fail *fail);
+fc_err
+fixture_create(fixture *f, const char *request_id, const char *json, co_created *ret, fc_fail *fail);
 /* The same, and it must succeed. */
-co_capture *fixture_capture(fixture *f, const char *json);
+co_capture *
+fixture_capture(fixture *f, const char *json);
 
 /* An instance of scale set web says Hello with nothing running. */
-co_instance *fixture_join(fixture *f, const char *id, const char *region, fake_link *link);
-void fixture_leave(fixture *f, fake_link *link);
+co_instance *
+fixture_join(fixture *f, const char *id, const char *region, fake_link *link);
+void
+fixture_leave(fixture *f, fake_link *link);
 /* The node acknowledges its last push. */
-void fixture_ack(fixture *f, fake_link *link);
+void
+fixture_ack(fixture *f, fake_link *link);
 /* The instance reports; true when the coordinator wants to store it before the answer. */
-bool fixture_report(fixture *f, co_part *part, fc_state state, uint64_t revision);
-const told *fixture_told(const fake_link *link, const co_capture *capture);
+bool
+fixture_report(fixture *f, co_part *part, fc_state state, uint64_t revision);
+const told *
+fixture_told(const fake_link *link, const co_capture *capture);
 
 /* Recomputes everything that is folded and compares. */
-void fixture_check_folds(const fixture *f);
+void
+fixture_check_folds(const fixture *f);
 
 #endif

@@ -111,7 +111,8 @@ static const struct {
     {"a stranger's signature",
      "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k -subj /CN=web-1 -outform "
      "DER -out a.der && "
-     "s=$(stat -c %s a.der) && printf 'overwritten' | dd of=a.der bs=1 seek=$((s - 12)) conv=notrunc status=none && "
+     "s=$(stat -c %s a.der) && printf 'overwritten' | dd of=a.der bs=1 seek=$((s - 12)) conv=notrunc "
+     "status=none && "
      "openssl req -inform DER -in a.der -outform PEM",
      "signed with its own key"},
     {"rubbish", "echo rubbish", "not a signing request"},
@@ -144,7 +145,8 @@ a_request_of_any_size_is_survived(void **state)
     assert_int_equal(check("", "web-1", &why), FC_ERR_INVALID);
     mbedtls_x509_csr csr;
     mbedtls_x509_csr_init(&csr);
-    assert_int_equal(fc_csr_check(NULL, 0, "web-1", &csr, &why), FC_ERR_INVALID); /* as a message without it says it */
+    assert_int_equal(fc_csr_check(NULL, 0, "web-1", &csr, &why),
+                     FC_ERR_INVALID); /* as a message without it says it */
     mbedtls_x509_csr_free(&csr);
     free(large);
 }

@@ -19,7 +19,7 @@ file_of(const void *bytes, size_t size)
 {
     int fd = memfd_create("test", MFD_CLOEXEC);
     assert_true(fd >= 0);
-    assert_int_equal(write(fd, bytes, size), (ssize_t) size);
+    assert_int_equal(write(fd, bytes, size), (ssize_t)size);
     assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
     return fd;
 }
@@ -52,7 +52,7 @@ put_small_file(fc_buf *out)
 static void
 blocks_have_the_golden_bytes(void **state)
 {
-    (void) state;
+    (void)state;
     static const uint8_t golden[] = {
         /* section header: no length, os "L", application "fc" */
         0x0a, 0x0d, 0x0d, 0x0a, 0x30, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff,
@@ -98,7 +98,7 @@ blocks_have_the_golden_bytes(void **state)
 static void
 what_is_written_is_read_back(void **state)
 {
-    (void) state;
+    (void)state;
     fc_buf out = {0};
     put_small_file(&out);
     int fd = file_of(fc_buf_bytes(&out), fc_buf_size(&out));
@@ -126,7 +126,7 @@ what_is_written_is_read_back(void **state)
 static void
 the_other_byte_order_and_other_resolutions_are_read(void **state)
 {
-    (void) state;
+    (void)state;
     /* Big-endian; units of 2^-10 s, 100 s later than they say; then a default one (microseconds). */
     static const uint8_t file[] = {
         0x0a, 0x0d, 0x0d, 0x0a, 0, 0, 0, 28, 0x1a, 0x2b, 0x3c, 0x4d, 0, 1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -161,13 +161,13 @@ the_other_byte_order_and_other_resolutions_are_read(void **state)
 static void
 lengths_that_lie_are_refused(void **state)
 {
-    (void) state;
+    (void)state;
     fc_buf out = {0};
     put_small_file(&out);
     uint32_t first_packet = 0;
     for (size_t at = 0; first_packet == 0; at += 4)
         if (memcmp(fc_buf_bytes(&out) + at, "\6\0\0\0\64\0\0\0\0\0\0\0", 12) == 0)
-            first_packet = (uint32_t) at;
+            first_packet = (uint32_t)at;
     const struct {
         uint32_t at, value;
     } lies[] = {
@@ -220,7 +220,7 @@ whole_blocks(const uint8_t *bytes, size_t size)
 static void
 repair_cuts_to_the_last_whole_block_at_every_byte(void **state)
 {
-    (void) state;
+    (void)state;
     fc_buf out = {0};
     put_small_file(&out);
     const uint8_t *bytes = fc_buf_bytes(&out);
@@ -240,7 +240,7 @@ repair_cuts_to_the_last_whole_block_at_every_byte(void **state)
             assert_int_equal(err, FC_OK);
             assert_int_equal(left, whole_blocks(bytes, size));
             assert_int_equal(summary.good_bytes, left);
-            assert_int_equal(summary.cut_bytes, size - (size_t) left);
+            assert_int_equal(summary.cut_bytes, size - (size_t)left);
         }
         close(fd);
     }
@@ -250,7 +250,7 @@ repair_cuts_to_the_last_whole_block_at_every_byte(void **state)
 static void
 repair_counts_what_is_left(void **state)
 {
-    (void) state;
+    (void)state;
     fc_buf out = {0};
     put_small_file(&out);
     fc_buf_append(&out, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16); /* what a power failure leaves on ext4 */
@@ -269,7 +269,7 @@ repair_counts_what_is_left(void **state)
 static void
 a_text_too_long_for_an_option_is_cut_at_a_character(void **state)
 {
-    (void) state;
+    (void)state;
     char *text = fc_alloc(70001);
     for (size_t i = 0; i < 70000; i += 2)
         memcpy(text + i, "\xc3\xa4", 2);

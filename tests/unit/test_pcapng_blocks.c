@@ -14,7 +14,7 @@
 static void
 times_of_every_resolution_become_nanoseconds(void **state)
 {
-    (void) state;
+    (void)state;
     static const struct {
         int resolution;
         int64_t offset_s;
@@ -55,7 +55,7 @@ times_of_every_resolution_become_nanoseconds(void **state)
 static void
 an_interface_is_read_with_all_that_it_says(void **state)
 {
-    (void) state;
+    (void)state;
     for (unsigned big = 0; big < 2; big++) {
         ink to = {.big = big != 0};
         put_section(&to, "fleetcap capture dns");
@@ -97,7 +97,7 @@ an_interface_is_read_with_all_that_it_says(void **state)
 static void
 statistics_are_read_in_the_clock_of_their_interface(void **state)
 {
-    (void) state;
+    (void)state;
     for (unsigned big = 0; big < 2; big++) {
         ink to = {.big = big != 0};
         put_section(&to, NULL);
@@ -138,7 +138,7 @@ statistics_are_read_in_the_clock_of_their_interface(void **state)
 static void
 sections_follow_each_other_and_unknown_blocks_are_skipped(void **state)
 {
-    (void) state;
+    (void)state;
     ink to = {0};
     fc_pcapng_put_section(&to.out, &(fc_pcapng_section){.comment = "one"});
     fc_pcapng_put_interface(&to.out, &(fc_pcapng_interface){.name = "a", .link_type = 1, .filter = "ip"});
@@ -151,12 +151,12 @@ sections_follow_each_other_and_unknown_blocks_are_skipped(void **state)
     to.big = true;
     put_section(&to, NULL);
     put_interface(&to, 113, 9, 0);
-    put_packet(&to, 0, (uint64_t) first_ns);
+    put_packet(&to, 0, (uint64_t)first_ns);
     size_t old = block_begin(&to, 2); /* the obsolete packet block, with its flags: inbound */
     put16(&to, 0);
     put16(&to, 0);
-    put32(&to, (uint32_t) ((uint64_t) first_ns >> 32));
-    put32(&to, (uint32_t) first_ns);
+    put32(&to, (uint32_t)((uint64_t)first_ns >> 32));
+    put32(&to, (uint32_t)first_ns);
     put32(&to, PACKET_BYTES);
     put32(&to, 99);
     put_bytes(&to, packet_bytes, PACKET_BYTES);
@@ -191,7 +191,7 @@ sections_follow_each_other_and_unknown_blocks_are_skipped(void **state)
 static void
 a_block_of_the_greatest_size_is_read_and_a_larger_one_refused(void **state)
 {
-    (void) state;
+    (void)state;
     for (unsigned larger = 0; larger < 2; larger++) {
         ink to = {0};
         put_section(&to, NULL);
@@ -212,7 +212,7 @@ a_block_of_the_greatest_size_is_read_and_a_larger_one_refused(void **state)
 static void
 lies_are_corrupt_and_name_the_byte(void **state)
 {
-    (void) state;
+    (void)state;
     static const struct {
         uint32_t words[16];
         size_t count;
@@ -254,7 +254,7 @@ lies_are_corrupt_and_name_the_byte(void **state)
 static void
 the_texts_of_a_section_are_bounded(void **state)
 {
-    (void) state;
+    (void)state;
     ink to = {0};
     char *text = fc_alloc(65532);
     memset(text, 'x', 65532);

@@ -19,7 +19,7 @@ file_of(const void *bytes, size_t size)
 {
     int fd = memfd_create("test", MFD_CLOEXEC);
     assert_true(fd >= 0);
-    assert_int_equal(write(fd, bytes, size), (ssize_t) size);
+    assert_int_equal(write(fd, bytes, size), (ssize_t)size);
     assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
     return fd;
 }
@@ -30,7 +30,7 @@ pipe_of(const void *bytes, size_t size)
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     assert_true(size < 65536);
-    assert_int_equal(write(ends[1], bytes, size), (ssize_t) size);
+    assert_int_equal(write(ends[1], bytes, size), (ssize_t)size);
     close(ends[1]);
     return ends[0];
 }
@@ -69,7 +69,7 @@ void
 put_option(ink *to, uint16_t code, const void *value, size_t size)
 {
     put16(to, code);
-    put16(to, (uint16_t) size);
+    put16(to, (uint16_t)size);
     put_bytes(to, value, size);
 }
 
@@ -85,7 +85,7 @@ block_begin(ink *to, uint32_t type)
 void
 block_end(ink *to, size_t at)
 {
-    uint32_t size = (uint32_t) (fc_buf_size(&to->out) - at + 4);
+    uint32_t size = (uint32_t)(fc_buf_size(&to->out) - at + 4);
     put32(to, size);
     memcpy(to->out.data + to->out.start + at + 4, to->out.data + to->out.end - 4, 4);
 }
@@ -111,11 +111,11 @@ put_interface(ink *to, uint16_t link_type, int resolution, int64_t offset_s)
     put16(to, 0);
     put32(to, 0);
     if (resolution >= 0)
-        put_option(to, 9, &(uint8_t){(uint8_t) resolution}, 1);
+        put_option(to, 9, &(uint8_t){(uint8_t)resolution}, 1);
     if (offset_s != 0) {
         put16(to, 14);
         put16(to, 8);
-        put64(to, (uint64_t) offset_s);
+        put64(to, (uint64_t)offset_s);
     }
     block_end(to, at);
 }
@@ -125,8 +125,8 @@ put_packet(ink *to, uint32_t interface, uint64_t ticks)
 {
     size_t at = block_begin(to, FC_PCAPNG_EPB);
     put32(to, interface);
-    put32(to, (uint32_t) (ticks >> 32));
-    put32(to, (uint32_t) ticks);
+    put32(to, (uint32_t)(ticks >> 32));
+    put32(to, (uint32_t)ticks);
     put32(to, PACKET_BYTES);
     put32(to, 99);
     put_bytes(to, packet_bytes, PACKET_BYTES);
@@ -222,7 +222,7 @@ put_many(ink *to, unsigned count)
     put_section(to, NULL);
     put_interface(to, 1, 9, 0);
     for (unsigned i = 0; i < count; i++)
-        put_packet(to, 0, (uint64_t) first_ns + i);
+        put_packet(to, 0, (uint64_t)first_ns + i);
 }
 
 void

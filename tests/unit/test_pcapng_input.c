@@ -15,7 +15,7 @@
 static void
 pcap_of_every_magic_is_read(void **state)
 {
-    (void) state;
+    (void)state;
     for (unsigned i = 0; i < 4; i++) {
         bool big = i & 1, nanoseconds = i & 2;
         ink to = {.big = big};
@@ -39,7 +39,7 @@ pcap_of_every_magic_is_read(void **state)
 static void
 raw_ip_by_its_other_numbers_is_raw_ip(void **state)
 {
-    (void) state;
+    (void)state;
     static const uint32_t numbers[] = {12, 14, 101, 0xf4000000 | 101};
     for (size_t i = 0; i < FC_COUNT(numbers); i++) {
         ink to = {0};
@@ -54,7 +54,7 @@ raw_ip_by_its_other_numbers_is_raw_ip(void **state)
 static void
 a_file_larger_than_the_buffer_is_read_to_its_end(void **state)
 {
-    (void) state;
+    (void)state;
     ink to = {0};
     put_many(&to, 100000);
     fc_input *input = opened_ink(&to);
@@ -66,7 +66,7 @@ a_file_larger_than_the_buffer_is_read_to_its_end(void **state)
 static void
 a_pipe_is_read_like_a_file(void **state)
 {
-    (void) state;
+    (void)state;
     ink to = {0};
     put_many(&to, 1000);
     fc_input *input = opened(pipe_of(fc_buf_bytes(&to.out), fc_buf_size(&to.out)));
@@ -93,7 +93,7 @@ compress(ink *to, unsigned frames, fc_buf *ret_out)
 static void
 compressed_files_are_read_frame_after_frame(void **state)
 {
-    (void) state;
+    (void)state;
     for (unsigned frames = 1; frames < 5; frames++) {
         ink to = {0};
         fc_buf out = {0};
@@ -112,7 +112,7 @@ compressed_files_are_read_frame_after_frame(void **state)
 static void
 a_compressed_pcap_is_read(void **state)
 {
-    (void) state;
+    (void)state;
     ink to = {0};
     fc_buf out = {0};
     put_pcap_header(&to, 0xa1b23c4d, 1);
@@ -130,7 +130,7 @@ a_compressed_pcap_is_read(void **state)
 static void
 a_compressed_file_that_was_cut_says_so_and_a_broken_one_is_corrupt(void **state)
 {
-    (void) state;
+    (void)state;
     ink to = {0};
     fc_buf out = {0};
     put_many(&to, 60000);
@@ -155,7 +155,7 @@ a_compressed_file_that_was_cut_says_so_and_a_broken_one_is_corrupt(void **state)
 static void
 a_window_larger_than_128_mib_is_refused(void **state)
 {
-    (void) state;
+    (void)state;
     static const uint8_t frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x90, 0x01, 0x00, 0x00}; /* window: 2^28 */
     fc_input *input = NULL;
     fc_fail fail = {0};
@@ -166,7 +166,7 @@ a_window_larger_than_128_mib_is_refused(void **state)
 static void
 what_is_cut_at_any_byte_ends_at_its_last_whole_packet(void **state)
 {
-    (void) state;
+    (void)state;
     for (unsigned pcap = 0; pcap < 2; pcap++) {
         ink to = {0};
         size_t ends[4], smallest;
@@ -179,7 +179,7 @@ what_is_cut_at_any_byte_ends_at_its_last_whole_packet(void **state)
             if (pcap)
                 put_pcap_packet(&to, FIRST_S, i);
             else
-                put_packet(&to, 0, (uint64_t) first_ns);
+                put_packet(&to, 0, (uint64_t)first_ns);
             ends[i] = fc_buf_size(&to.out);
         }
         for (size_t size = smallest; size <= ends[3]; size++) {
@@ -204,7 +204,7 @@ what_is_cut_at_any_byte_ends_at_its_last_whole_packet(void **state)
 static void
 zeros_at_the_end_are_a_cut_not_a_lie(void **state)
 {
-    (void) state;
+    (void)state;
     for (unsigned pcap = 0; pcap < 2; pcap++) {
         ink to = {0};
         if (pcap)
@@ -224,7 +224,7 @@ zeros_at_the_end_are_a_cut_not_a_lie(void **state)
 static void
 a_look_at_the_beginning_costs_nothing_of_it(void **state)
 {
-    (void) state;
+    (void)state;
     for (unsigned kind = 0; kind < 6; kind++) {
         ink to = {0};
         fc_buf out = {0};
@@ -248,9 +248,7 @@ a_look_at_the_beginning_costs_nothing_of_it(void **state)
             assert_int_equal(drain(input, &fail), FC_OK);
         else
             for (unsigned i = 0; i < 400; i++)
-                (void) expect(input, i == 0   ? FC_INPUT_SECTION
-                                     : i == 1 ? FC_INPUT_INTERFACE
-                                              : FC_INPUT_FRAME);
+                (void)expect(input, i == 0 ? FC_INPUT_SECTION : i == 1 ? FC_INPUT_INTERFACE : FC_INPUT_FRAME);
         assert_true(fc_input_looked_bytes(input) > 300 * 20);
         fc_input_rewind(input);
         expect_many(input, count);
@@ -263,7 +261,7 @@ a_look_at_the_beginning_costs_nothing_of_it(void **state)
 static void
 what_a_look_found_broken_is_broken_again(void **state)
 {
-    (void) state;
+    (void)state;
     ink to = {0};
     fc_buf out = {0};
     put_many(&to, 60000);
@@ -291,7 +289,7 @@ what_a_look_found_broken_is_broken_again(void **state)
 static void
 what_is_no_capture_is_refused_with_its_name_and_why(void **state)
 {
-    (void) state;
+    (void)state;
     expect_refused(file_of("", 0), "is empty");
     expect_refused(file_of("\xd4\xc3", 2), "2 bytes are not a capture");
     expect_refused(file_of("#!/bin/sh\necho hello world\n", 27), "begins with 23 21 2f 62");

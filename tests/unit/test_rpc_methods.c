@@ -79,9 +79,9 @@ no_method_of_the_protocol_is_missing(void **state)
 {
     (void)state;
     static const ProtobufCServiceDescriptor *const services[] = {
-        &fcpb__capture_service__descriptor, &fcpb__fleet_service__descriptor,
+        &fcpb__capture_service__descriptor,     &fcpb__fleet_service__descriptor,
         &fcpb__coordinator_service__descriptor, &fcpb__node_service__descriptor,
-        &fcpb__enrol_service__descriptor, &fcpb__admission_service__descriptor};
+        &fcpb__enrol_service__descriptor,       &fcpb__admission_service__descriptor};
     size_t count = 0;
     for (size_t i = 0; i < FC_COUNT(services); i++) {
         for (unsigned j = 0; j < services[i]->n_methods; j++, count++) {

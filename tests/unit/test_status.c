@@ -260,17 +260,38 @@ lies_are_refused(void **state)
         lie tell;
     } lies[] = {
 #define L(name) {#name, name}
-        L(no_uid),           L(uid_not_hex),         L(uid_upper),
-        L(name_with_slash),  L(name_hidden),         L(name_with_escape),
-        L(region_space),     L(scale_set_colon),     L(state_none),
-        L(state_unheard_of), L(state_negative),
-        L(reason_negative),  L(start_before_1970),   L(last_packet_before_1970),
-        L(gap_reversed),     L(gap_negative),        L(sequence_zero),
-        L(sequence_twice),   L(sequence_falls),      L(path_absolute),
-        L(path_up),          L(path_up_inside),      L(path_hidden),
-        L(path_empty_part),  L(path_empty),          L(path_newline),
-        L(hash_short),       L(segment_before_1970), L(directory_relative),
-        L(directory_up),     L(directory_control),   L(directory_not_utf8),
+        L(no_uid),
+        L(uid_not_hex),
+        L(uid_upper),
+        L(name_with_slash),
+        L(name_hidden),
+        L(name_with_escape),
+        L(region_space),
+        L(scale_set_colon),
+        L(state_none),
+        L(state_unheard_of),
+        L(state_negative),
+        L(reason_negative),
+        L(start_before_1970),
+        L(last_packet_before_1970),
+        L(gap_reversed),
+        L(gap_negative),
+        L(sequence_zero),
+        L(sequence_twice),
+        L(sequence_falls),
+        L(path_absolute),
+        L(path_up),
+        L(path_up_inside),
+        L(path_hidden),
+        L(path_empty_part),
+        L(path_empty),
+        L(path_newline),
+        L(hash_short),
+        L(segment_before_1970),
+        L(directory_relative),
+        L(directory_up),
+        L(directory_control),
+        L(directory_not_utf8),
     };
     for (size_t i = 0; i < FC_COUNT(lies); i++) {
         fc_status status = status_of(3), back = {.revision = 12345};
@@ -512,8 +533,7 @@ every_key_of_the_json_is_in_the_documentation(void **state)
     for (size_t i = 0; i < FC_COUNT(objects); i++) {
         const char *key;
         json_t *value;
-        json_object_foreach((json_t *)objects[i], key, value)
-        {
+        json_object_foreach ((json_t *)objects[i], key, value) {
             char quoted[64];
             (void)snprintf(quoted, sizeof quoted, "`%s`", key);
             if (strstr(text, quoted) == NULL)

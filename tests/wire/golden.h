@@ -24,24 +24,33 @@ typedef struct golden_case {
 } golden_case;
 
 /* Every case of today. Returns how many; `cases` may be NULL. */
-size_t golden_cases(golden_case *cases, size_t max);
+size_t
+golden_cases(golden_case *cases, size_t max);
 /* "Frame.request": the file is that with ".bin". */
-void golden_name(const golden_case *which, char ret_name[GOLDEN_NAME_SIZE]);
+void
+golden_name(const golden_case *which, char ret_name[GOLDEN_NAME_SIZE]);
 /* The listing of this build, sorted. */
-void golden_list(fc_strings *ret_lines);
+void
+golden_list(fc_strings *ret_lines);
 
 /* As of that listing. Free with protobuf_c_message_free_unpacked. */
-ProtobufCMessage *golden_make(const golden_case *which, const fc_strings *lines);
-void golden_pack(const ProtobufCMessage *message, fc_buf *ret_bytes);
+ProtobufCMessage *
+golden_make(const golden_case *which, const fc_strings *lines);
+void
+golden_pack(const ProtobufCMessage *message, fc_buf *ret_bytes);
 /* All fields have the same values; what is unknown does not count. The name of the first that differs, or
  * NULL. */
-const char *golden_difference(const ProtobufCMessage *left, const ProtobufCMessage *right);
+const char *
+golden_difference(const ProtobufCMessage *left, const ProtobufCMessage *right);
 
 /* What a later release may do to a message: four more fields, one of each wire type, in it and in all inside
  * it; enum values that nobody knows. Returns how many messages, or enum fields, there were. */
-size_t golden_add_fields(ProtobufCMessage *message);
+size_t
+golden_add_fields(ProtobufCMessage *message);
 /* Takes away what that added to the outermost message that still has it; false when none has. */
-bool golden_drop_first_addition(ProtobufCMessage *message);
-size_t golden_new_values(ProtobufCMessage *message);
+bool
+golden_drop_first_addition(ProtobufCMessage *message);
+size_t
+golden_new_values(ProtobufCMessage *message);
 
 #endif
