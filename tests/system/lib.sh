@@ -77,7 +77,7 @@ within() { # seconds sentence command...: the command succeeds sooner or later
     local deadline=$((SECONDS + $1)) sentence=$2
     shift 2
     until "$@" >/dev/null 2>&1; do
-        ((SECONDS < deadline)) || no "$sentence: not within the time ($*)"
+        ((SECONDS <= deadline)) || no "$sentence: not within the time ($*)"
         sleep 0.1
     done
     echo "ok: $sentence"
