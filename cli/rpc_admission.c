@@ -1,5 +1,6 @@
 #include "cli/rpc_admission.h"
 
+#include "cli/answers.h"
 #include "common/base/mem.h"
 #include "fleetcap/v1/enrol_service.pb-c.h"
 
@@ -55,30 +56,10 @@ cli_enrolment_state_name(cli_enrolment_state state)
 
 /* ---- from messages ---- */
 
-typedef struct word {
-    const char *text, *what;
-    bool may_be_empty;
-    char *to; /* FC_NAME_MAX + 1 */
-} word;
-
-static fc_err
-copy_words(const word *words, size_t count, fc_fail *fail)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (*words[i].text == '\0' && words[i].may_be_empty)
-            continue;
-        if (!fc_name_check(words[i].text))
-            return fc_fail_set(fail, FC_ERR_PROTOCOL, "the coordinator sent %s that is no name: \"%.80s\"",
-                               words[i].what, words[i].text);
-        (void)strcpy(words[i].to, words[i].text);
-    }
-    return FC_OK;
-}
-
 static fc_err
 token_from_pb(const Fcpb__Token *message, cli_token *ret, fc_fail *fail)
 {
-    const word words[] = {
+    const cli_word words[] = {
         {message->scale_set, "a scale set", false, ret->scale_set},
         {message->region, "a region", false, ret->region},
     };
@@ -86,7 +67,7 @@ token_from_pb(const Fcpb__Token *message, cli_token *ret, fc_fail *fail)
     if (fc_hex_parse(message->id, id, sizeof id) != FC_OK)
         return fc_fail_set(fail, FC_ERR_PROTOCOL, "the coordinator sent a token with the id \"%.80s\"",
                            message->id);
-    fc_err err = copy_words(words, FC_COUNT(words), fail);
+    fc_err err = cli_answers_names(words, FC_COUNT(words), fail);
     if (err != FC_OK)
         return err;
     (void)strcpy(ret->id, message->id);
@@ -103,13 +84,13 @@ token_from_pb(const Fcpb__Token *message, cli_token *ret, fc_fail *fail)
 static fc_err
 enrolment_from_pb(const Fcpb__Enrolment *message, cli_enrolment *ret, fc_fail *fail)
 {
-    const word words[] = {
+    const cli_word words[] = {
         {message->instance_id, "an instance id", false, ret->instance_id},
         {message->name, "an instance", true, ret->name},
         {message->scale_set, "a scale set", false, ret->scale_set},
         {message->region, "a region", false, ret->region},
     };
-    fc_err err = copy_words(words, FC_COUNT(words), fail);
+    fc_err err = cli_answers_names(words, FC_COUNT(words), fail);
     if (err != FC_OK)
         return err;
     ret->id = fc_strdup(message->id);
@@ -128,53 +109,30 @@ enrolment_from_pb(const Fcpb__Enrolment *message, cli_enrolment *ret, fc_fail *f
 
 /* ---- calls ---- */
 
-typedef struct gather {
-    void *into;
-    char *text; /* of a created token */
-    size_t answers;
-    fc_err err;
-    fc_fail fail;
-} gather;
-
-static fc_err
-call(cli_session *session, fc_method_id method, const ProtobufCMessage *message, uint32_t timeout_ms,
-     bool (*each)(const ProtobufCMessage *answer, void *user), gather *into, fc_fail *fail)
-{
-    cli_request request = {
-        .method = method, .message = message, .timeout_ms = timeout_ms, .each = each, .user = into};
-    fc_err err = cli_session_call(session, &request, fail);
-    return err == FC_OK && into->err != FC_OK ? fc_fail_copy(fail, &into->fail) : err;
-}
-
-/* The same for a call with one answer, which must have come. */
-static fc_err
-call_one(cli_session *session, fc_method_id method, const ProtobufCMessage *message, uint32_t timeout_ms,
-         bool (*each)(const ProtobufCMessage *answer, void *user), gather *into, fc_fail *fail)
-{
-    fc_err err = call(session, method, message, timeout_ms, each, into, fail);
-    if (err == FC_OK && into->answers != 1)
-        err = fc_fail_set(fail, FC_ERR_PROTOCOL, "the coordinator answered with %zu messages for one",
-                          into->answers);
-    return err;
-}
+/* A created token, and its text. */
+typedef struct created {
+    cli_token *token;
+    char *text; /* FC_TOKEN_TEXT_SIZE */
+} created;
 
 static bool
 take_created(const ProtobufCMessage *answer, void *user)
 {
-    gather *into = user;
+    cli_answers *answers = user;
+    const created *to = answers->into;
     const Fcpb__CreatedToken *message = (const Fcpb__CreatedToken *)answer;
-    if (into->answers++ > 0)
+    if (answers->count++ > 0)
         return false;
     fc_token token;
-    into->err = message->token == NULL
-                    ? fc_fail_set(&into->fail, FC_ERR_PROTOCOL, "the coordinator sent no token")
-                    : token_from_pb(message->token, into->into, &into->fail);
-    if (into->err == FC_OK)
-        into->err = fc_token_parse(message->text, &token, &into->fail);
-    if (into->err != FC_OK)
+    answers->err = message->token == NULL
+                       ? fc_fail_set(&answers->fail, FC_ERR_PROTOCOL, "the coordinator sent no token")
+                       : token_from_pb(message->token, to->token, &answers->fail);
+    if (answers->err == FC_OK)
+        answers->err = fc_token_parse(message->text, &token, &answers->fail);
+    if (answers->err != FC_OK)
         return false;
     /* As we write it, whatever white space came with it. */
-    fc_token_text(&token, into->text);
+    fc_token_text(&token, to->text);
     fc_token_wipe(&token);
     return true;
 }
@@ -189,18 +147,23 @@ cli_rpc_token_create(cli_session *session, const cli_token_wish *wish, uint32_t 
     message.uses = wish->uses;
     message.ttl_ms = wish->ttl_ms;
     message.approval = wish->approval;
-    gather into = {.into = ret_token, .text = ret_text};
-    return call_one(session, FC_METHOD_CREATE_TOKEN, &message.base, timeout_ms, take_created, &into, fail);
+    created to = {ret_token, ret_text};
+    cli_answers answers = {.into = &to};
+    cli_request request = {.method = FC_METHOD_CREATE_TOKEN,
+                           .message = &message.base,
+                           .timeout_ms = timeout_ms,
+                           .each = take_created};
+    return cli_answers_gather_one(session, request, &answers, fail);
 }
 
 static bool
 take_listed_token(const ProtobufCMessage *answer, void *user)
 {
-    gather *into = user;
-    cli_tokens *list = into->into;
+    cli_answers *answers = user;
+    cli_tokens *list = answers->into;
     cli_token token = {0};
-    into->err = token_from_pb((const Fcpb__Token *)answer, &token, &into->fail);
-    if (into->err != FC_OK) {
+    answers->err = token_from_pb((const Fcpb__Token *)answer, &token, &answers->fail);
+    if (answers->err != FC_OK) {
         cli_token_fini(&token);
         return false;
     }
@@ -214,17 +177,21 @@ cli_rpc_tokens(cli_session *session, bool all, uint32_t timeout_ms, cli_tokens *
 {
     Fcpb__ListTokensRequest message = FCPB__LIST_TOKENS_REQUEST__INIT;
     message.all = all;
-    gather into = {.into = ret};
-    return call(session, FC_METHOD_LIST_TOKENS, &message.base, timeout_ms, take_listed_token, &into, fail);
+    cli_answers answers = {.into = ret};
+    cli_request request = {.method = FC_METHOD_LIST_TOKENS,
+                           .message = &message.base,
+                           .timeout_ms = timeout_ms,
+                           .each = take_listed_token};
+    return cli_answers_gather(session, request, &answers, fail);
 }
 
 static bool
 take_token(const ProtobufCMessage *answer, void *user)
 {
-    gather *into = user;
-    if (into->answers++ == 0)
-        into->err = token_from_pb((const Fcpb__Token *)answer, into->into, &into->fail);
-    return into->err == FC_OK;
+    cli_answers *answers = user;
+    if (answers->count++ == 0)
+        answers->err = token_from_pb((const Fcpb__Token *)answer, answers->into, &answers->fail);
+    return answers->err == FC_OK;
 }
 
 fc_err
@@ -233,18 +200,22 @@ cli_rpc_token_revoke(cli_session *session, const char *id, uint32_t timeout_ms, 
 {
     Fcpb__RevokeTokenRequest message = FCPB__REVOKE_TOKEN_REQUEST__INIT;
     message.id = (char *)id;
-    gather into = {.into = ret_token};
-    return call_one(session, FC_METHOD_REVOKE_TOKEN, &message.base, timeout_ms, take_token, &into, fail);
+    cli_answers answers = {.into = ret_token};
+    cli_request request = {.method = FC_METHOD_REVOKE_TOKEN,
+                           .message = &message.base,
+                           .timeout_ms = timeout_ms,
+                           .each = take_token};
+    return cli_answers_gather_one(session, request, &answers, fail);
 }
 
 static bool
 take_listed_enrolment(const ProtobufCMessage *answer, void *user)
 {
-    gather *into = user;
-    cli_enrolments *list = into->into;
+    cli_answers *answers = user;
+    cli_enrolments *list = answers->into;
     cli_enrolment enrolment = {0};
-    into->err = enrolment_from_pb((const Fcpb__Enrolment *)answer, &enrolment, &into->fail);
-    if (into->err != FC_OK) {
+    answers->err = enrolment_from_pb((const Fcpb__Enrolment *)answer, &enrolment, &answers->fail);
+    if (answers->err != FC_OK) {
         cli_enrolment_fini(&enrolment);
         return false;
     }
@@ -258,18 +229,21 @@ cli_rpc_enrolments(cli_session *session, bool all, uint32_t timeout_ms, cli_enro
 {
     Fcpb__ListEnrolmentsRequest message = FCPB__LIST_ENROLMENTS_REQUEST__INIT;
     message.all = all;
-    gather into = {.into = ret};
-    return call(session, FC_METHOD_LIST_ENROLMENTS, &message.base, timeout_ms, take_listed_enrolment, &into,
-                fail);
+    cli_answers answers = {.into = ret};
+    cli_request request = {.method = FC_METHOD_LIST_ENROLMENTS,
+                           .message = &message.base,
+                           .timeout_ms = timeout_ms,
+                           .each = take_listed_enrolment};
+    return cli_answers_gather(session, request, &answers, fail);
 }
 
 static bool
 take_enrolment(const ProtobufCMessage *answer, void *user)
 {
-    gather *into = user;
-    if (into->answers++ == 0)
-        into->err = enrolment_from_pb((const Fcpb__Enrolment *)answer, into->into, &into->fail);
-    return into->err == FC_OK;
+    cli_answers *answers = user;
+    if (answers->count++ == 0)
+        answers->err = enrolment_from_pb((const Fcpb__Enrolment *)answer, answers->into, &answers->fail);
+    return answers->err == FC_OK;
 }
 
 fc_err
@@ -279,25 +253,28 @@ cli_rpc_enrolment_decide(cli_session *session, const char *id, bool approve, uin
     Fcpb__DecideEnrolmentRequest message = FCPB__DECIDE_ENROLMENT_REQUEST__INIT;
     message.id = (char *)id;
     message.approve = approve;
-    gather into = {.into = ret_enrolment};
-    return call_one(session, FC_METHOD_DECIDE_ENROLMENT, &message.base, timeout_ms, take_enrolment, &into,
-                    fail);
+    cli_answers answers = {.into = ret_enrolment};
+    cli_request request = {.method = FC_METHOD_DECIDE_ENROLMENT,
+                           .message = &message.base,
+                           .timeout_ms = timeout_ms,
+                           .each = take_enrolment};
+    return cli_answers_gather_one(session, request, &answers, fail);
 }
 
 static bool
 take_removed(const ProtobufCMessage *answer, void *user)
 {
-    gather *into = user;
-    cli_removed *removed = into->into;
+    cli_answers *answers = user;
+    cli_removed *removed = answers->into;
     const Fcpb__RemovedInstance *message = (const Fcpb__RemovedInstance *)answer;
-    const word words[] = {{message->id, "an instance id", false, removed->id}};
-    if (into->answers++ > 0)
+    const cli_word words[] = {{message->id, "an instance id", false, removed->id}};
+    if (answers->count++ > 0)
         return false;
     removed->certificates_revoked = message->certificates_revoked;
     removed->captures_ended = message->captures_ended;
     removed->was_connected = message->was_connected;
-    into->err = copy_words(words, FC_COUNT(words), &into->fail);
-    return into->err == FC_OK;
+    answers->err = cli_answers_names(words, FC_COUNT(words), &answers->fail);
+    return answers->err == FC_OK;
 }
 
 fc_err
@@ -307,6 +284,10 @@ cli_rpc_instance_remove(cli_session *session, const char *instance, bool force, 
     Fcpb__RemoveInstanceRequest message = FCPB__REMOVE_INSTANCE_REQUEST__INIT;
     message.instance = (char *)instance;
     message.force = force;
-    gather into = {.into = ret_removed};
-    return call_one(session, FC_METHOD_REMOVE_INSTANCE, &message.base, timeout_ms, take_removed, &into, fail);
+    cli_answers answers = {.into = ret_removed};
+    cli_request request = {.method = FC_METHOD_REMOVE_INSTANCE,
+                           .message = &message.base,
+                           .timeout_ms = timeout_ms,
+                           .each = take_removed};
+    return cli_answers_gather_one(session, request, &answers, fail);
 }

@@ -1,5 +1,6 @@
 #include "cli/rpc_capture.h"
 
+#include "cli/answers.h"
 #include "cli/output.h"
 #include "common/base/mem.h"
 #include "fleetcap/v1/capture_service.pb-c.h"
@@ -116,20 +117,10 @@ cli_files_fini(cli_files *files)
 /* ---- from messages ---- */
 
 static fc_err
-copy_name(const char *text, const char *what, char ret_name[FC_NAME_MAX + 1], fc_fail *fail)
-{
-    if (!fc_name_check(text))
-        return fc_fail_set(fail, FC_ERR_PROTOCOL, "the coordinator sent %s that is no name: \"%.80s\"", what,
-                           text);
-    (void)strcpy(ret_name, text);
-    return FC_OK;
-}
-
-static fc_err
 capture_from_pb(const Fcpb__Capture *message, cli_capture *ret, fc_fail *fail)
 {
     cli_capture capture = {0};
-    fc_err err = copy_name(message->name, "a capture", capture.name, fail);
+    fc_err err = cli_answers_name(message->name, "a capture", capture.name, fail);
     if (err == FC_OK && *message->uid != '\0') {
         if (!fc_uid_check(message->uid))
             err = fc_fail_set(fail, FC_ERR_PROTOCOL, "the coordinator sent a capture with the id \"%.80s\"",
@@ -163,42 +154,29 @@ capture_from_pb(const Fcpb__Capture *message, cli_capture *ret, fc_fail *fail)
     return FC_OK;
 }
 
-/* What a stream of messages is gathered into; the first one that cannot be understood ends the call. */
-typedef struct gather {
-    void *list;
-    fc_err err;
-    fc_fail fail;
-    void *more;
-} gather;
-
-static fc_err
-gathered(fc_err err, const gather *into, fc_fail *fail)
-{
-    return err == FC_OK && into->err != FC_OK ? fc_fail_copy(fail, &into->fail) : err;
-}
-
 /* ---- create, get, list ---- */
 
 static bool
 take_created(const ProtobufCMessage *answer, void *user)
 {
-    gather *into = user;
-    cli_created *created = into->list;
+    cli_answers *answers = user;
+    cli_created *created = answers->into;
     const Fcpb__CreateCaptureResponse *message = (const Fcpb__CreateCaptureResponse *)answer;
     cli_created_fini(created);
     if (message->capture == NULL)
-        into->err = fc_fail_set(&into->fail, FC_ERR_PROTOCOL, "the coordinator answered without a capture");
+        answers->err =
+            fc_fail_set(&answers->fail, FC_ERR_PROTOCOL, "the coordinator answered without a capture");
     else
-        into->err = capture_from_pb(message->capture, &created->capture, &into->fail);
+        answers->err = capture_from_pb(message->capture, &created->capture, &answers->fail);
     created->instances = fc_alloc_array(message->n_instances, sizeof *created->instances);
-    for (size_t i = 0; i < message->n_instances && into->err == FC_OK; i++) {
+    for (size_t i = 0; i < message->n_instances && answers->err == FC_OK; i++) {
         const Fcpb__ResolvedInstance *from = message->instances[i];
         cli_resolved *to = &created->instances[created->instance_count++];
-        into->err = copy_name(from->id, "an instance id", to->id, &into->fail);
-        if (into->err == FC_OK)
-            into->err = copy_name(from->name, "an instance", to->name, &into->fail);
-        if (into->err == FC_OK && *from->region != '\0')
-            into->err = copy_name(from->region, "a region", to->region, &into->fail);
+        answers->err = cli_answers_name(from->id, "an instance id", to->id, &answers->fail);
+        if (answers->err == FC_OK)
+            answers->err = cli_answers_name(from->name, "an instance", to->name, &answers->fail);
+        if (answers->err == FC_OK && *from->region != '\0')
+            answers->err = cli_answers_name(from->region, "a region", to->region, &answers->fail);
         to->online = from->online;
     }
     for (size_t i = 0; i < message->n_warnings; i++)
@@ -214,14 +192,13 @@ cli_rpc_create(cli_session *session, const fc_definition *definition, bool dry_r
     message.request_id = (char *)cli_session_request_id(session);
     message.definition = fc_definition_to_pb(definition);
     message.dry_run = dry_run;
-    gather into = {.list = ret};
+    cli_answers answers = {.into = ret};
     cli_request request = {.method = FC_METHOD_CREATE_CAPTURE,
                            .message = &message.base,
                            .timeout_ms = timeout_ms,
                            .each = take_created,
-                           .user = &into,
                            .repeatable = true};
-    fc_err err = gathered(cli_session_call(session, &request, fail), &into, fail);
+    fc_err err = cli_answers_gather(session, request, &answers, fail);
     protobuf_c_message_free_unpacked(&message.definition->base, NULL);
     return err;
 }
@@ -229,12 +206,12 @@ cli_rpc_create(cli_session *session, const fc_definition *definition, bool dry_r
 static bool
 take_capture(const ProtobufCMessage *answer, void *user)
 {
-    gather *into = user;
+    cli_answers *answers = user;
     cli_capture capture = {0};
-    into->err = capture_from_pb((const Fcpb__Capture *)answer, &capture, &into->fail);
-    if (into->err == FC_OK)
-        *(cli_capture *)ADD((cli_captures *)into->list) = capture;
-    return into->err == FC_OK;
+    answers->err = capture_from_pb((const Fcpb__Capture *)answer, &capture, &answers->fail);
+    if (answers->err == FC_OK)
+        *(cli_capture *)ADD((cli_captures *)answers->into) = capture;
+    return answers->err == FC_OK;
 }
 
 fc_err
@@ -243,13 +220,12 @@ cli_rpc_get(cli_session *session, const char *name, uint32_t timeout_ms, cli_cap
     Fcpb__GetCaptureRequest message = FCPB__GET_CAPTURE_REQUEST__INIT;
     message.name = (char *)name;
     cli_captures list = {0};
-    gather into = {.list = &list};
+    cli_answers answers = {.into = &list};
     cli_request request = {.method = FC_METHOD_GET_CAPTURE,
                            .message = &message.base,
                            .timeout_ms = timeout_ms,
-                           .each = take_capture,
-                           .user = &into};
-    fc_err err = gathered(cli_session_call(session, &request, fail), &into, fail);
+                           .each = take_capture};
+    fc_err err = cli_answers_gather(session, request, &answers, fail);
     if (err == FC_OK && list.count != 1)
         err = fc_fail_set(fail, FC_ERR_PROTOCOL, "the coordinator answered with %zu captures for one",
                           list.count);
@@ -266,26 +242,25 @@ cli_rpc_list(cli_session *session, bool active_only, uint32_t timeout_ms, cli_ca
 {
     Fcpb__ListCapturesRequest message = FCPB__LIST_CAPTURES_REQUEST__INIT;
     message.active_only = active_only;
-    gather into = {.list = ret};
+    cli_answers answers = {.into = ret};
     cli_request request = {.method = FC_METHOD_LIST_CAPTURES,
                            .message = &message.base,
                            .timeout_ms = timeout_ms,
-                           .each = take_capture,
-                           .user = &into};
-    return gathered(cli_session_call(session, &request, fail), &into, fail);
+                           .each = take_capture};
+    return cli_answers_gather(session, request, &answers, fail);
 }
 
 static bool
 take_status(const ProtobufCMessage *answer, void *user)
 {
-    gather *into = user;
+    cli_answers *answers = user;
     fc_status status = {0};
-    into->err = fc_status_from_pb((const Fcpb__InstanceCapture *)answer, &status, &into->fail);
-    if (into->err == FC_OK) {
-        cli_statuses_put(into->list, &status);
+    answers->err = fc_status_from_pb((const Fcpb__InstanceCapture *)answer, &status, &answers->fail);
+    if (answers->err == FC_OK) {
+        cli_statuses_put(answers->into, &status);
         fc_status_fini(&status);
     }
-    return into->err == FC_OK;
+    return answers->err == FC_OK;
 }
 
 fc_err
@@ -294,34 +269,34 @@ cli_rpc_statuses(cli_session *session, const char *name, uint32_t timeout_ms, cl
 {
     Fcpb__GetCaptureRequest message = FCPB__GET_CAPTURE_REQUEST__INIT;
     message.name = (char *)name;
-    gather into = {.list = ret};
+    cli_answers answers = {.into = ret};
     cli_request request = {.method = FC_METHOD_LIST_INSTANCE_CAPTURES,
                            .message = &message.base,
                            .timeout_ms = timeout_ms,
                            .each = take_status,
-                           .user = &into,
                            .repeatable = true};
-    return gathered(cli_session_call(session, &request, fail), &into, fail);
+    return cli_answers_gather(session, request, &answers, fail);
 }
 
 static bool
 take_file(const ProtobufCMessage *answer, void *user)
 {
-    gather *into = user;
+    cli_answers *answers = user;
     const Fcpb__FileLocation *message = (const Fcpb__FileLocation *)answer;
     cli_file file = {.online = message->online};
-    into->err = copy_name(message->instance_id, "an instance id", file.instance_id, &into->fail);
-    if (into->err == FC_OK)
-        into->err = copy_name(message->instance_name, "an instance", file.instance_name, &into->fail);
-    if (into->err == FC_OK && message->segment == NULL)
-        into->err =
-            fc_fail_set(&into->fail, FC_ERR_PROTOCOL, "the coordinator sent a file without its segment");
-    if (into->err == FC_OK)
-        into->err = fc_segment_from_pb(message->segment, &file.segment, &into->fail);
-    if (into->err != FC_OK)
+    answers->err = cli_answers_name(message->instance_id, "an instance id", file.instance_id, &answers->fail);
+    if (answers->err == FC_OK)
+        answers->err =
+            cli_answers_name(message->instance_name, "an instance", file.instance_name, &answers->fail);
+    if (answers->err == FC_OK && message->segment == NULL)
+        answers->err =
+            fc_fail_set(&answers->fail, FC_ERR_PROTOCOL, "the coordinator sent a file without its segment");
+    if (answers->err == FC_OK)
+        answers->err = fc_segment_from_pb(message->segment, &file.segment, &answers->fail);
+    if (answers->err != FC_OK)
         return false;
     file.path = fc_strdup(message->path);
-    *(cli_file *)ADD((cli_files *)into->list) = file;
+    *(cli_file *)ADD((cli_files *)answers->into) = file;
     return true;
 }
 
@@ -330,13 +305,12 @@ cli_rpc_files(cli_session *session, const char *name, uint32_t timeout_ms, cli_f
 {
     Fcpb__GetCaptureRequest message = FCPB__GET_CAPTURE_REQUEST__INIT;
     message.name = (char *)name;
-    gather into = {.list = ret};
+    cli_answers answers = {.into = ret};
     cli_request request = {.method = FC_METHOD_LIST_FILES,
                            .message = &message.base,
                            .timeout_ms = timeout_ms,
-                           .each = take_file,
-                           .user = &into};
-    return gathered(cli_session_call(session, &request, fail), &into, fail);
+                           .each = take_file};
+    return cli_answers_gather(session, request, &answers, fail);
 }
 
 /* ---- watch ---- */
@@ -344,27 +318,27 @@ cli_rpc_files(cli_session *session, const char *name, uint32_t timeout_ms, cli_f
 static bool
 take_event(const ProtobufCMessage *answer, void *user)
 {
-    gather *into = user;
-    const cli_watcher *watcher = into->more;
+    cli_answers *answers = user;
+    const cli_watcher *watcher = answers->into;
     const Fcpb__CaptureEvent *message = (const Fcpb__CaptureEvent *)answer;
     cli_capture capture = {0};
     size_t count = 0;
     bool go_on = true;
     fc_status *changed = fc_alloc_array(message->n_changed, sizeof *changed);
     if (message->capture == NULL)
-        into->err =
-            fc_fail_set(&into->fail, FC_ERR_PROTOCOL, "the coordinator sent an event without its capture");
+        answers->err =
+            fc_fail_set(&answers->fail, FC_ERR_PROTOCOL, "the coordinator sent an event without its capture");
     else
-        into->err = capture_from_pb(message->capture, &capture, &into->fail);
-    for (; count < message->n_changed && into->err == FC_OK; count++)
-        into->err = fc_status_from_pb(message->changed[count], &changed[count], &into->fail);
-    if (into->err == FC_OK)
+        answers->err = capture_from_pb(message->capture, &capture, &answers->fail);
+    for (; count < message->n_changed && answers->err == FC_OK; count++)
+        answers->err = fc_status_from_pb(message->changed[count], &changed[count], &answers->fail);
+    if (answers->err == FC_OK)
         go_on = watcher->event(&capture, changed, count, watcher->user);
     for (size_t i = 0; i < count; i++)
         fc_status_fini(&changed[i]);
     free(changed);
     cli_capture_fini(&capture);
-    return go_on && into->err == FC_OK;
+    return go_on && answers->err == FC_OK;
 }
 
 fc_err
@@ -374,12 +348,11 @@ cli_rpc_watch(cli_session *session, const char *name, uint32_t interval_ms, uint
     Fcpb__WatchCaptureRequest message = FCPB__WATCH_CAPTURE_REQUEST__INIT;
     message.name = (char *)name;
     message.min_interval_ms = interval_ms;
-    gather into = {.more = (void *)watcher};
+    cli_answers answers = {.into = (void *)watcher};
     cli_request request = {.method = FC_METHOD_WATCH_CAPTURE,
                            .message = &message.base,
                            .timeout_ms = timeout_ms,
                            .each = take_event,
-                           .user = &into,
                            .repeatable = true};
-    return gathered(cli_session_call(session, &request, fail), &into, fail);
+    return cli_answers_gather(session, request, &answers, fail);
 }

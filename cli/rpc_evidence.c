@@ -1,14 +1,15 @@
 #include "cli/rpc_evidence.h"
 
+#include "cli/answers.h"
+
 #include <fleetcap/v1/capture_service.pb-c.h>
 #include <stdio.h>
 #include <string.h>
 
-typedef struct gather {
+typedef struct teller {
     void (*each)(const cli_evidence *evidence, void *user);
     void *user; /* borrowed */
-    fc_fail fail;
-} gather;
+} teller;
 
 static cli_bytes
 bytes_of(const ProtobufCBinaryData *bytes)
@@ -42,14 +43,15 @@ read_evidence(const Fcpb__InstanceEvidence *message, cli_evidence *evidence, fc_
 static bool
 take_evidence(const ProtobufCMessage *answer, void *user)
 {
-    gather *into = user;
+    cli_answers *answers = user;
+    const teller *to = answers->into;
     cli_evidence evidence = {0};
-    fc_err err = read_evidence((const Fcpb__InstanceEvidence *)answer, &evidence, &into->fail);
-    if (err == FC_OK)
-        into->each(&evidence, into->user);
+    answers->err = read_evidence((const Fcpb__InstanceEvidence *)answer, &evidence, &answers->fail);
+    if (answers->err == FC_OK)
+        to->each(&evidence, to->user);
     fc_labels_fini(&evidence.labels);
     fc_status_fini(&evidence.status);
-    return err == FC_OK;
+    return answers->err == FC_OK;
 }
 
 fc_err
@@ -58,13 +60,12 @@ cli_rpc_evidence(cli_session *session, const char *name, uint32_t timeout_ms,
 {
     Fcpb__ListEvidenceRequest message = FCPB__LIST_EVIDENCE_REQUEST__INIT;
     message.name = (char *)name;
-    gather into = {.each = each, .user = user};
+    teller to = {each, user};
+    cli_answers answers = {.into = &to};
     cli_request request = {.method = FC_METHOD_LIST_EVIDENCE,
                            .message = &message.base,
                            .timeout_ms = timeout_ms,
                            .each = take_evidence,
-                           .user = &into,
                            .repeatable = true};
-    fc_err err = cli_session_call(session, &request, fail);
-    return err == FC_OK && into.fail.err != FC_OK ? fc_fail_copy(fail, &into.fail) : err;
+    return cli_answers_gather(session, request, &answers, fail);
 }

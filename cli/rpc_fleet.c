@@ -1,5 +1,6 @@
 #include "cli/rpc_fleet.h"
 
+#include "cli/answers.h"
 #include "common/base/mem.h"
 #include "fleetcap/v1/fleet_service.pb-c.h"
 #include "fleetcap/v1/types.pb-c.h"
@@ -54,35 +55,16 @@ cli_fleet_fini(cli_fleet *fleet)
 /* ---- from messages ---- */
 
 static fc_err
-copy_word(const char *text, const char *what, bool may_be_empty, char ret_name[FC_NAME_MAX + 1],
-          fc_fail *fail)
-{
-    if (may_be_empty && *text == '\0')
-        return FC_OK;
-    if (!fc_name_check(text))
-        return fc_fail_set(fail, FC_ERR_PROTOCOL, "the coordinator sent %s that is no name: \"%.80s\"", what,
-                           text);
-    (void)strcpy(ret_name, text);
-    return FC_OK;
-}
-
-static fc_err
 instance_from_pb(const Fcpb__Instance *message, cli_instance *ret, fc_fail *fail)
 {
-    const struct {
-        const char *text, *what;
-        bool may_be_empty;
-        char *to;
-    } words[] = {
+    const cli_word words[] = {
         {message->id, "an instance id", false, ret->id},
         {message->name, "an instance", false, ret->name},
         {message->scale_set, "a scale set", true, ret->scale_set},
         {message->region, "a region", true, ret->region},
         {message->zone, "a zone", true, ret->zone},
     };
-    fc_err err = FC_OK;
-    for (size_t i = 0; i < FC_COUNT(words) && err == FC_OK; i++)
-        err = copy_word(words[i].text, words[i].what, words[i].may_be_empty, words[i].to, fail);
+    fc_err err = cli_answers_names(words, FC_COUNT(words), fail);
     for (size_t i = 0; i < message->n_labels; i++)
         fc_labels_set(&ret->labels, message->labels[i]->key, message->labels[i]->value);
     ret->online = message->online;
@@ -103,30 +85,14 @@ instance_from_pb(const Fcpb__Instance *message, cli_instance *ret, fc_fail *fail
     return err;
 }
 
-typedef struct gather {
-    void *into;
-    fc_err err;
-    fc_fail fail;
-} gather;
-
-static fc_err
-call(cli_session *session, fc_method_id method, const ProtobufCMessage *message, uint32_t timeout_ms,
-     bool (*each)(const ProtobufCMessage *answer, void *user), gather *into, fc_fail *fail)
-{
-    cli_request request = {
-        .method = method, .message = message, .timeout_ms = timeout_ms, .each = each, .user = into};
-    fc_err err = cli_session_call(session, &request, fail);
-    return err == FC_OK && into->err != FC_OK ? fc_fail_copy(fail, &into->fail) : err;
-}
-
 static bool
 take_instance(const ProtobufCMessage *answer, void *user)
 {
-    gather *into = user;
-    cli_instances *list = into->into;
+    cli_answers *answers = user;
+    cli_instances *list = answers->into;
     cli_instance instance = {0};
-    into->err = instance_from_pb((const Fcpb__Instance *)answer, &instance, &into->fail);
-    if (into->err != FC_OK) {
+    answers->err = instance_from_pb((const Fcpb__Instance *)answer, &instance, &answers->fail);
+    if (answers->err != FC_OK) {
         cli_instance_fini(&instance);
         return false;
     }
@@ -154,8 +120,12 @@ cli_rpc_instances(cli_session *session, const fc_target *target, uint32_t timeou
     wanted.n_exclude = target->exclude.count;
     Fcpb__ListInstancesRequest message = FCPB__LIST_INSTANCES_REQUEST__INIT;
     message.target = &wanted;
-    gather into = {.into = ret};
-    return call(session, FC_METHOD_LIST_INSTANCES, &message.base, timeout_ms, take_instance, &into, fail);
+    cli_answers answers = {.into = ret};
+    cli_request request = {.method = FC_METHOD_LIST_INSTANCES,
+                           .message = &message.base,
+                           .timeout_ms = timeout_ms,
+                           .each = take_instance};
+    return cli_answers_gather(session, request, &answers, fail);
 }
 
 fc_err
@@ -165,8 +135,12 @@ cli_rpc_instance(cli_session *session, const char *instance, uint32_t timeout_ms
     Fcpb__GetInstanceRequest message = FCPB__GET_INSTANCE_REQUEST__INIT;
     message.instance = (char *)instance;
     cli_instances list = {0};
-    gather into = {.into = &list};
-    fc_err err = call(session, FC_METHOD_GET_INSTANCE, &message.base, timeout_ms, take_instance, &into, fail);
+    cli_answers answers = {.into = &list};
+    cli_request request = {.method = FC_METHOD_GET_INSTANCE,
+                           .message = &message.base,
+                           .timeout_ms = timeout_ms,
+                           .each = take_instance};
+    fc_err err = cli_answers_gather(session, request, &answers, fail);
     if (err == FC_OK && list.count != 1)
         err = fc_fail_set(fail, FC_ERR_PROTOCOL, "the coordinator answered with %zu instances for one",
                           list.count);
@@ -181,11 +155,12 @@ cli_rpc_instance(cli_session *session, const char *instance, uint32_t timeout_ms
 static bool
 take_fleet(const ProtobufCMessage *answer, void *user)
 {
-    gather *into = user;
-    cli_fleet *fleet = into->into;
+    cli_answers *answers = user;
+    cli_fleet *fleet = answers->into;
     const Fcpb__Fleet *message = (const Fcpb__Fleet *)answer;
+    const cli_word id = {message->fleet_id, "a fleet", true, fleet->fleet_id};
     cli_fleet_fini(fleet);
-    into->err = copy_word(message->fleet_id, "a fleet", true, fleet->fleet_id, &into->fail);
+    answers->err = cli_answers_names(&id, 1, &answers->fail);
     fleet->coordinator = fc_strdup(message->coordinator);
     fleet->version = fc_strdup(message->version);
     fleet->instance_count = message->instance_count;
@@ -207,6 +182,10 @@ fc_err
 cli_rpc_fleet(cli_session *session, uint32_t timeout_ms, cli_fleet *ret, fc_fail *fail)
 {
     Fcpb__GetFleetRequest message = FCPB__GET_FLEET_REQUEST__INIT;
-    gather into = {.into = ret};
-    return call(session, FC_METHOD_GET_FLEET, &message.base, timeout_ms, take_fleet, &into, fail);
+    cli_answers answers = {.into = ret};
+    cli_request request = {.method = FC_METHOD_GET_FLEET,
+                           .message = &message.base,
+                           .timeout_ms = timeout_ms,
+                           .each = take_fleet};
+    return cli_answers_gather(session, request, &answers, fail);
 }

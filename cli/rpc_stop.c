@@ -1,4 +1,5 @@
 /* The calls of rpc_capture.h that stop, delete and read; and a capture's JSON. */
+#include "cli/answers.h"
 #include "cli/output.h"
 #include "cli/rpc_capture.h"
 
@@ -16,23 +17,22 @@ enum { STOP_MARGIN_MS = 10000 };
 
 typedef struct acknowledging {
     void (*acknowledge)(const cli_stop_ack *ack, void *user);
-    void *user;
-    fc_err err;
-    fc_fail fail;
+    void *user; /* borrowed */
 } acknowledging;
 
 static bool
 take_ack(const ProtobufCMessage *answer, void *user)
 {
-    acknowledging *to = user;
+    cli_answers *answers = user;
+    const acknowledging *to = answers->into;
     const Fcpb__StopAck *message = (const Fcpb__StopAck *)answer;
     fc_status status = {0};
     if (message->instance == NULL || !fc_name_check(message->capture_name))
-        to->err =
-            fc_fail_set(&to->fail, FC_ERR_PROTOCOL, "the coordinator sent an acknowledgement of nothing");
+        answers->err = fc_fail_set(&answers->fail, FC_ERR_PROTOCOL,
+                                   "the coordinator sent an acknowledgement of nothing");
     else
-        to->err = fc_status_from_pb(message->instance, &status, &to->fail);
-    if (to->err != FC_OK)
+        answers->err = fc_status_from_pb(message->instance, &status, &answers->fail);
+    if (answers->err != FC_OK)
         return false;
     cli_stop_ack ack = {message->capture_name, &status, message->acknowledged};
     to->acknowledge(&ack, to->user);
@@ -58,15 +58,14 @@ cli_rpc_stop(cli_session *session, const cli_stop_choice *choice, uint32_t wait_
     if (choice->selector != NULL)
         message.selector = (char *)choice->selector;
     message.wait_ms = wait_ms;
-    acknowledging to = {.acknowledge = acknowledge, .user = user};
+    acknowledging to = {acknowledge, user};
+    cli_answers answers = {.into = &to};
     cli_request request = {.method = FC_METHOD_STOP_CAPTURES,
                            .message = &message.base,
                            .timeout_ms = wait_ms + STOP_MARGIN_MS,
                            .each = take_ack,
-                           .user = &to,
                            .repeatable = true};
-    fc_err err = cli_session_call(session, &request, fail);
-    return err == FC_OK && to.err != FC_OK ? fc_fail_copy(fail, &to.fail) : err;
+    return cli_answers_gather(session, request, &answers, fail);
 }
 
 /* ---- delete ---- */
