@@ -303,7 +303,7 @@ openssl_client(server *s, const char *options)
     s->hang_up = true;
     serve_one(s);
     int status =
-        run("printf x | timeout 20 openssl s_client -connect 127.0.0.1:%d -tls1_2 -CAfile ca.crt -ign_eof "
+        run("printf x | timeout 60 openssl s_client -connect 127.0.0.1:%d -tls1_2 -CAfile ca.crt -ign_eof "
             "-ignore_unexpected_eof "
             "-verify_return_error %s",
             s->port, options);
@@ -315,14 +315,15 @@ openssl_client(server *s, const char *options)
 int
 meet_impostor(const char *who, fc_tls *client)
 {
-    static int next;
-    int port = 20000 + (getpid() * 4 + next++) % 20000;
     assert_int_equal(
-        run("timeout 20 openssl s_server -accept 127.0.0.1:%d -tls1_2 -www -cert %s.crt -key %s.key "
+        run("timeout 60 openssl s_server -accept 127.0.0.1:0 -tls1_2 -www -cert %s.crt -key %s.key "
             "-CAfile ca.crt -Verify 1 > s_server.log 2>&1 & echo $! > s_server.pid; "
-            "for i in $(seq 100); do grep -q ACCEPT s_server.log && exit 0; sleep 0.05; done; exit 1",
-            port, who, who),
+            "for i in $(seq 400); do grep -q ACCEPT s_server.log && break; sleep 0.05; done; "
+            "sed -n 's/^ACCEPT .*:\\([0-9]*\\).*/\\1/p' s_server.log",
+            who, who),
         0);
+    int port = atoi(output);
+    assert_in_range(port, 1, 65535);
     nng_stream *stream = dial(client, port);
     char byte = 'x';
     int status = transfer(stream, true, &byte, 1, NULL);
