@@ -26,8 +26,7 @@ static json_t *
 created_json(const cli_run *run, const cli_created *created)
 {
     json_t *tree = cli_capture_json(&created->capture);
-    json_object_set_new(tree, "context", json_string(cli_session_context(run->session)));
-    json_object_set_new(tree, "fleet", json_string(cli_session_fleet(run->session)));
+    cli_run_set_place(run, tree);
     json_object_set_new(tree, "warnings", cli_strings_json(created->warnings.items, created->warnings.count));
     return tree;
 }
@@ -222,9 +221,7 @@ cli_capture_create(cli_run *run, fc_fail *fail)
     fc_err err = cli_definition_from_args(&run->args, fc_clock_wall(&fc_clock_system), &definition, fail);
     if (err != FC_OK)
         return err;
-    err = cli_run_timeout(run, CREATE_TIMEOUT_MS, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+    err = cli_run_connect(run, CREATE_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = create(run, &definition, timeout_ms, fail);
     fc_definition_fini(&definition);

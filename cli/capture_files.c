@@ -88,9 +88,7 @@ gather_evidence(cli_run *run, evidence *e, fc_fail *fail)
     fc_err err = cli_name_of(&run->args, &e->name, fail);
     cli_args_list(&run->args, CLI_INCLUDE, &e->include);
     if (err == FC_OK)
-        err = cli_run_timeout(run, ANSWER_TIMEOUT_MS, &e->timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+        err = cli_run_connect(run, ANSWER_TIMEOUT_MS, &e->timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_get(run->session, e->name, e->timeout_ms, &e->capture, fail);
     if (err == FC_OK)

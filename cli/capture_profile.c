@@ -177,9 +177,7 @@ cli_capture_profile(cli_run *run, fc_fail *fail)
     cli_args_list(&run->args, CLI_INSTANCE, &chosen);
     fc_err err = cli_name_of(&run->args, &name, fail);
     if (err == FC_OK)
-        err = cli_run_timeout(run, PROFILE_TIMEOUT_MS, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+        err = cli_run_connect(run, PROFILE_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_evidence(run->session, name, timeout_ms, take, &list, fail);
     if (err == FC_OK && list.count == 0 && chosen.count > 0)

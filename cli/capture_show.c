@@ -71,9 +71,7 @@ cli_capture_list(cli_run *run, fc_fail *fail)
     cli_captures captures = {0};
     uint32_t timeout_ms = 0;
     bool active = cli_args_has(&run->args, CLI_ACTIVE);
-    fc_err err = cli_run_timeout(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+    fc_err err = cli_run_connect(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_list(run->session, active, timeout_ms, &captures, fail);
     if (err != FC_OK)
@@ -128,9 +126,7 @@ cli_capture_show(cli_run *run, fc_fail *fail)
     cli_instances instances = {0};
     fc_err err = cli_name_of(&run->args, &name, fail);
     if (err == FC_OK)
-        err = cli_run_timeout(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+        err = cli_run_connect(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_get(run->session, name, timeout_ms, &capture, fail);
     if (err == FC_OK)

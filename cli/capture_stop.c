@@ -194,9 +194,7 @@ cli_capture_stop(cli_run *run, fc_fail *fail)
     uint32_t wait_ms = 0;
     fc_err err = stop_choice(&run->args, &choice, fail);
     if (err == FC_OK)
-        err = cli_run_timeout(run, STOP_WAIT_MS, &wait_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+        err = cli_run_connect(run, STOP_WAIT_MS, &wait_ms, fail);
     if (err != FC_OK)
         goto out;
     if (cli_args_has(&run->args, CLI_NO_WAIT))
@@ -248,8 +246,7 @@ deleted_json(const cli_run *run, const cli_capture *capture, const cli_deleted *
 {
     json_t *tree = json_object();
     json_object_set_new(tree, "name", json_string(capture->name));
-    json_object_set_new(tree, "context", json_string(cli_session_context(run->session)));
-    json_object_set_new(tree, "fleet", json_string(cli_session_fleet(run->session)));
+    cli_run_set_place(run, tree);
     json_object_set_new(tree, "instanceCount", json_integer(deleted->instance_count));
     json_object_set_new(tree, "regionCount", json_integer(capture->region_count));
     json_object_set_new(tree, "filesKept", json_integer(deleted->files_kept));
@@ -296,13 +293,10 @@ cli_capture_delete(cli_run *run, fc_fail *fail)
     cli_capture capture = {0};
     cli_deleted deleted = {0};
     fc_err err = cli_name_of(&run->args, &name, fail);
-    if (err == FC_OK && !cli_args_has(&run->args, CLI_YES) && !cli_can_ask())
-        err = fc_fail_set(fail, FC_ERR_INVALID,
-                          "deleting %s needs --yes, because there is no terminal to ask on", name);
     if (err == FC_OK)
-        err = cli_run_timeout(run, DELETE_TIMEOUT_MS, &timeout_ms, fail);
+        err = cli_run_check_can_ask(run, "deleting", name, fail);
     if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+        err = cli_run_connect(run, DELETE_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_get(run->session, name, timeout_ms, &capture, fail);
     if (err == FC_OK)

@@ -29,33 +29,16 @@ cli_tally_of(const cli_statuses *statuses)
     return tally;
 }
 
-static void
-count(fc_buf *text, size_t number, const char *what)
-{
-    if (number > 0)
-        fc_buf_printf(text, "%s%zu %s", fc_buf_size(text) > 0 ? ", " : "", number, what);
-}
-
-static char *
-taken(fc_buf *text, const char *otherwise)
-{
-    if (fc_buf_size(text) == 0)
-        fc_buf_printf(text, "%s", otherwise);
-    char *owned = fc_buf_take_text(text);
-    fc_buf_fini(text);
-    return owned;
-}
-
 char *
 cli_tally_text(const cli_tally *tally)
 {
     fc_buf text = {0};
-    count(&text, tally->running, "running");
-    count(&text, tally->stopped, "stopped");
-    count(&text, tally->waiting, "starting");
-    count(&text, tally->offline, "offline");
-    count(&text, tally->failed, "failed");
-    return taken(&text, "no instance");
+    cli_count_add(&text, tally->running, "running");
+    cli_count_add(&text, tally->stopped, "stopped");
+    cli_count_add(&text, tally->waiting, "starting");
+    cli_count_add(&text, tally->offline, "offline");
+    cli_count_add(&text, tally->failed, "failed");
+    return cli_text_take(&text, "no instance");
 }
 
 char *
@@ -63,8 +46,8 @@ cli_states_text(const cli_capture *capture)
 {
     fc_buf text = {0};
     for (int state = FC_STATE_NONE + 1; state < CLI_STATE_COUNT; state++)
-        count(&text, capture->states[state], fc_state_name((fc_state)state));
-    return taken(&text, "no instance");
+        cli_count_add(&text, capture->states[state], fc_state_name((fc_state)state));
+    return cli_text_take(&text, "no instance");
 }
 
 char *
@@ -75,7 +58,7 @@ cli_names_text(char *const *names, size_t name_count, size_t most)
         fc_buf_printf(&text, "%s%s", i == 0 ? "" : i + 1 == name_count ? " and " : ", ", names[i]);
     if (name_count > most)
         fc_buf_printf(&text, " and %zu more", name_count - most);
-    return taken(&text, "none");
+    return cli_text_take(&text, "none");
 }
 
 /* ---- the header ---- */
@@ -110,7 +93,7 @@ target_text(const fc_target *target)
     add_names(&text, "not", &target->exclude);
     if (target->selector != NULL)
         fc_buf_printf(&text, "%slabels %s", fc_buf_size(&text) > 0 ? "; " : "", target->selector);
-    return taken(&text, "the whole fleet");
+    return cli_text_take(&text, "the whole fleet");
 }
 
 void

@@ -163,9 +163,7 @@ cli_capture_wait(cli_run *run, fc_fail *fail)
     if (err == FC_OK && wanted != NULL && strcmp(wanted, "running") != 0 && strcmp(wanted, "stopped") != 0)
         err = fc_fail_set(fail, FC_ERR_INVALID, "--for \"%s\" is not running or stopped", wanted);
     if (err == FC_OK)
-        err = cli_run_timeout(run, 0, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+        err = cli_run_connect(run, 0, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_wait_for(run, name, goal, timeout_ms, &capture, &statuses, fail);
     if (err != FC_OK)

@@ -107,9 +107,7 @@ cli_capture_watch(cli_run *run, fc_fail *fail)
     cli_watcher watcher = {on_event, &w};
     fc_err err = cli_name_of(&run->args, &name, fail);
     if (err == FC_OK)
-        err = cli_run_timeout(run, 0, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+        err = cli_run_connect(run, 0, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_watch(run->session, name, INTERVAL_MS, timeout_ms, &watcher, fail);
     if (err == FC_ERR_CANCELLED)

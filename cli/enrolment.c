@@ -110,9 +110,7 @@ cli_enrolment_list(cli_run *run, fc_fail *fail)
     bool all = cli_args_has(&run->args, CLI_ALL_PAST);
     cli_enrolments enrolments = {0};
     uint32_t timeout_ms = 0;
-    fc_err err = cli_run_timeout(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+    fc_err err = cli_run_connect(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_enrolments(run->session, all, timeout_ms, &enrolments, fail);
     if (err != FC_OK)
@@ -143,8 +141,7 @@ print_decided(const cli_run *run, const cli_enrolment *enrolment, bool approve)
 {
     if (run->out.format == CLI_JSON) {
         json_t *tree = enrolment_json(enrolment);
-        json_object_set_new(tree, "context", json_string(cli_session_context(run->session)));
-        json_object_set_new(tree, "fleet", json_string(cli_session_fleet(run->session)));
+        cli_run_set_place(run, tree);
         cli_out_json(tree, false);
         return;
     }
@@ -179,9 +176,7 @@ decide(cli_run *run, bool approve, fc_fail *fail)
     if (!fc_name_check(id))
         return fc_fail_set(fail, FC_ERR_INVALID,
                            "\"%.80s\" cannot be the id of an enrolment or of an instance", id);
-    fc_err err = cli_run_timeout(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+    fc_err err = cli_run_connect(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_enrolment_decide(run->session, id, approve, timeout_ms, &enrolment, fail);
     if (err == FC_OK)

@@ -171,9 +171,7 @@ cli_evidence_fleet(struct cli_run *run, const char *capture_name, cli_evidence_s
     uint32_t timeout_ms = 0;
     cli_capture capture = {0};
     gathering into = {.evidence = ret};
-    fc_err err = cli_run_timeout(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+    fc_err err = cli_run_connect(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_get(run->session, capture_name, timeout_ms, &capture, fail);
     if (err == FC_OK)

@@ -75,9 +75,7 @@ cli_fleet_show(cli_run *run, fc_fail *fail)
 {
     cli_fleet fleet = {0};
     uint32_t timeout_ms = 0;
-    fc_err err = cli_run_timeout(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+    fc_err err = cli_run_connect(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_fleet(run->session, timeout_ms, &fleet, fail);
     if (err != FC_OK)

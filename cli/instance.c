@@ -16,11 +16,7 @@ labels_text(const fc_labels *labels)
     fc_buf text = {0};
     for (size_t i = 0; i < labels->count; i++)
         fc_buf_printf(&text, "%s%s=%s", i > 0 ? "," : "", labels->items[i].key, labels->items[i].value);
-    if (fc_buf_size(&text) == 0)
-        fc_buf_printf(&text, "-");
-    char *owned = fc_buf_take_text(&text);
-    fc_buf_fini(&text);
-    return owned;
+    return cli_text_take(&text, "-");
 }
 
 static json_t *
@@ -113,17 +109,6 @@ instances_table(const cli_instances *instances)
     return table;
 }
 
-static void
-target_fini(fc_target *target)
-{
-    free(target->scale_set);
-    free(target->selector);
-    fc_strings_fini(&target->regions);
-    fc_strings_fini(&target->zones);
-    fc_strings_fini(&target->include);
-    fc_strings_fini(&target->exclude);
-}
-
 fc_err
 cli_instance_list(cli_run *run, fc_fail *fail)
 {
@@ -133,9 +118,7 @@ cli_instance_list(cli_run *run, fc_fail *fail)
     cli_target_from_args(&run->args, &target);
     fc_err err = cli_target_check(&target, fail);
     if (err == FC_OK)
-        err = cli_run_timeout(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+        err = cli_run_connect(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_instances(run->session, &target, timeout_ms, &instances, fail);
     if (err != FC_OK)
@@ -153,7 +136,7 @@ cli_instance_list(cli_run *run, fc_fail *fail)
             cli_note(&run->out, "no instance of fleet %s is chosen by that", cli_session_fleet(run->session));
     }
 out:
-    target_fini(&target);
+    fc_target_fini(&target);
     cli_instances_fini(&instances);
     return err;
 }
@@ -200,9 +183,7 @@ cli_instance_show(cli_run *run, fc_fail *fail)
     fc_err err = FC_OK;
     if (!fc_name_check(name))
         return fc_fail_set(fail, FC_ERR_INVALID, "\"%.80s\" cannot be an instance's id or name", name);
-    err = cli_run_timeout(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+    err = cli_run_connect(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_instance(run->session, name, timeout_ms, &instance, fail);
     if (err != FC_OK)

@@ -65,8 +65,7 @@ print_removed(const cli_run *run, const char *name, const cli_removed *removed)
     if (run->out.format == CLI_JSON) {
         json_t *tree = json_object();
         json_object_set_new(tree, "id", json_string(removed->id));
-        json_object_set_new(tree, "context", json_string(cli_session_context(run->session)));
-        json_object_set_new(tree, "fleet", json_string(cli_session_fleet(run->session)));
+        cli_run_set_place(run, tree);
         json_object_set_new(tree, "certificatesRevoked", json_integer(removed->certificates_revoked));
         json_object_set_new(tree, "wasConnected", json_boolean(removed->was_connected));
         json_object_set_new(tree, "capturesEnded", json_integer(removed->captures_ended));
@@ -103,12 +102,9 @@ cli_instance_remove(cli_run *run, fc_fail *fail)
     uint32_t timeout_ms = 0;
     if (!fc_name_check(name))
         return fc_fail_set(fail, FC_ERR_INVALID, "\"%.80s\" cannot be an instance's id or name", name);
-    if (!cli_args_has(&run->args, CLI_YES) && !cli_can_ask())
-        return fc_fail_set(fail, FC_ERR_INVALID,
-                           "removing %s needs --yes, because there is no terminal to ask on", name);
-    fc_err err = cli_run_timeout(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
+    fc_err err = cli_run_check_can_ask(run, "removing", name, fail);
     if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+        err = cli_run_connect(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = confirm_remove(run, name, timeout_ms, fail);
     if (err == FC_OK)

@@ -98,21 +98,26 @@ cli_out_table(const cli_out *out, cli_table *table)
     cli_table_free(table);
 }
 
+char *
+cli_note_text(const cli_out *out, const char *format, va_list list)
+{
+    char *text = NULL;
+    if (out->quiet || !out->err_is_tty || vasprintf(&text, format, list) < 0)
+        return NULL;
+    char *safe = cli_safe_text(text);
+    free(text);
+    return safe;
+}
+
 void
 cli_note(const cli_out *out, const char *format, ...)
 {
-    if (out->quiet || !out->err_is_tty)
-        return;
-    char *text = NULL;
     va_list list;
     va_start(list, format);
-    int length = vasprintf(&text, format, list);
+    char *text = cli_note_text(out, format, list);
     va_end(list);
-    if (length < 0)
-        return;
-    char *safe = cli_safe_text(text);
-    (void)fprintf(stderr, "%s\n", safe);
-    free(safe);
+    if (text != NULL)
+        (void)fprintf(stderr, "%s\n", text);
     free(text);
 }
 
@@ -176,18 +181,18 @@ cli_count_text(uint64_t count, const char *noun)
     return fc_sprintf("%llu %s%s", (unsigned long long)count, noun, count == 1 ? "" : "s");
 }
 
-static void
-cause(fc_buf *text, uint64_t count, const char *name)
+void
+cli_count_add(fc_buf *text, uint64_t count, const char *what)
 {
     if (count > 0)
-        fc_buf_printf(text, "%s%llu %s", fc_buf_size(text) > 0 ? ", " : "", (unsigned long long)count, name);
+        fc_buf_printf(text, "%s%llu %s", fc_buf_size(text) > 0 ? ", " : "", (unsigned long long)count, what);
 }
 
-static char *
-causes(fc_buf *text)
+char *
+cli_text_take(fc_buf *text, const char *otherwise)
 {
     if (fc_buf_size(text) == 0)
-        fc_buf_printf(text, "0");
+        fc_buf_printf(text, "%s", otherwise);
     char *owned = fc_buf_take_text(text);
     fc_buf_fini(text);
     return owned;
@@ -197,19 +202,19 @@ char *
 cli_drops_text(const fc_counters *counters)
 {
     fc_buf text = {0};
-    cause(&text, counters->dropped_kernel, "kernel");
-    cause(&text, counters->dropped_writer, "writer");
-    cause(&text, counters->interface_dropped, "interface");
-    return causes(&text);
+    cli_count_add(&text, counters->dropped_kernel, "kernel");
+    cli_count_add(&text, counters->dropped_writer, "writer");
+    cli_count_add(&text, counters->interface_dropped, "interface");
+    return cli_text_take(&text, "0");
 }
 
 char *
 cli_not_written_text(const fc_counters *counters)
 {
     fc_buf text = {0};
-    cause(&text, counters->dropped_before_start, "before start");
-    cause(&text, counters->dropped_after_stop, "after stop");
-    return causes(&text);
+    cli_count_add(&text, counters->dropped_before_start, "before start");
+    cli_count_add(&text, counters->dropped_after_stop, "after stop");
+    return cli_text_take(&text, "0");
 }
 
 char *

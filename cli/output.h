@@ -13,6 +13,7 @@
 #include "common/model/status.h"
 
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -44,7 +45,11 @@ cli_out_json(json_t *tree, bool compact);
 /* As table or TSV, whichever the format says; frees it. Names columns that did not fit in a note. */
 void
 cli_out_table(const cli_out *out, struct cli_table *table);
-/* A line for a person on standard error: not when that is no terminal, nor when quiet. */
+/* The text of a line for a person on standard error, made safe. NULL when nobody reads it: that is no
+ * terminal, or quiet was asked for. Owned. */
+char *
+cli_note_text(const cli_out *out, const char *format, va_list list) __attribute__((format(printf, 2, 0)));
+/* Writes such a line, if somebody reads it. */
 void
 cli_note(const cli_out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Flushes standard output: FC_ERR_IO when something could not be written. */
@@ -68,6 +73,12 @@ cli_line(fc_buf *text, const char *label, const char *value);
 /* "1 instance", "3 instances". Owned. */
 char *
 cli_count_text(uint64_t count, const char *noun);
+/* Adds to a list of counts: "12 kernel, 3 writer"; nothing for 0. */
+void
+cli_count_add(fc_buf *text, uint64_t count, const char *what);
+/* The text of a buffer, which is empty then; `otherwise` when nothing is in it. Owned. */
+char *
+cli_text_take(fc_buf *text, const char *otherwise);
 /* Losses by cause: "12 kernel, 3 writer, 1 interface"; "0" when there are none. Owned. */
 char *
 cli_drops_text(const fc_counters *counters);

@@ -174,9 +174,7 @@ cli_path_from_fleet(cli_run *run, const char *capture, const char *const instanc
     uint32_t timeout_ms = 0;
     cli_download download = {
         .run = run, .capture_name = capture, .dir_fd = -1, .parallel = PARALLEL, .stall_ms = STALL_MS};
-    fc_err err = cli_run_timeout(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+    fc_err err = cli_run_connect(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_files(run->session, capture, timeout_ms, &remote, fail);
     if (err != FC_OK)

@@ -12,23 +12,18 @@ static bool shown; /* a line is on the terminal */
 void
 cli_progress(const cli_out *out, const char *format, ...)
 {
-    if (out->quiet || !out->err_is_tty)
-        return;
-    char *text = NULL;
     va_list list;
     va_start(list, format);
-    int length = vasprintf(&text, format, list);
+    char *text = cli_note_text(out, format, list);
     va_end(list);
-    if (length < 0)
+    if (text == NULL)
         return;
-    char *safe = cli_safe_text(text);
     struct winsize size;
     int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1 : 79;
     /* Return to the line's start, write, erase the rest (ECMA-48, EL). */
-    (void)fprintf(stderr, "\r%.*s\033[K", width, safe);
+    (void)fprintf(stderr, "\r%.*s\033[K", width, text);
     (void)fflush(stderr);
     shown = true;
-    free(safe);
     free(text);
 }
 

@@ -9,8 +9,9 @@
 /* How long connecting may take when --timeout says nothing. */
 enum { CONNECT_TIMEOUT_MS = 10000 };
 
-fc_err
-cli_run_timeout(const cli_run *run, uint32_t otherwise_ms, uint32_t *ret_ms, fc_fail *fail)
+/* The --timeout of this run; otherwise_ms when it was not given. */
+static fc_err
+timeout_of(const cli_run *run, uint32_t otherwise_ms, uint32_t *ret_ms, fc_fail *fail)
 {
     uint64_t ms = otherwise_ms;
     fc_err err = cli_args_duration(&run->args, CLI_TIMEOUT, &ms, fail);
@@ -24,13 +25,15 @@ cli_run_timeout(const cli_run *run, uint32_t otherwise_ms, uint32_t *ret_ms, fc_
 }
 
 fc_err
-cli_run_connect(cli_run *run, fc_fail *fail)
+cli_run_connect(cli_run *run, uint32_t otherwise_ms, uint32_t *ret_timeout_ms, fc_fail *fail)
 {
     char *path = cli_config_path();
     cli_config config = {0};
     cli_context context = {0};
-    uint32_t timeout_ms = 0;
-    fc_err err = cli_run_timeout(run, CONNECT_TIMEOUT_MS, &timeout_ms, fail);
+    uint32_t timeout_ms = 0, call_timeout_ms = 0;
+    fc_err err = timeout_of(run, otherwise_ms, &call_timeout_ms, fail);
+    if (err == FC_OK)
+        err = timeout_of(run, CONNECT_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_config_load(path, &config, fail);
     if (err == FC_OK)
@@ -40,6 +43,8 @@ cli_run_connect(cli_run *run, fc_fail *fail)
     if (err == FC_OK)
         err = cli_session_open(&context, timeout_ms < CONNECT_TIMEOUT_MS ? timeout_ms : CONNECT_TIMEOUT_MS,
                                &run->session, fail);
+    if (err == FC_OK)
+        *ret_timeout_ms = call_timeout_ms;
     cli_context_fini(&context);
     cli_config_fini(&config);
     free(path);
@@ -50,4 +55,20 @@ char *
 cli_run_place(const cli_run *run)
 {
     return fc_sprintf("%s, fleet %s", cli_session_context(run->session), cli_session_fleet(run->session));
+}
+
+void
+cli_run_set_place(const cli_run *run, json_t *tree)
+{
+    json_object_set_new(tree, "context", json_string(cli_session_context(run->session)));
+    json_object_set_new(tree, "fleet", json_string(cli_session_fleet(run->session)));
+}
+
+fc_err
+cli_run_check_can_ask(const cli_run *run, const char *doing, const char *name, fc_fail *fail)
+{
+    if (cli_args_has(&run->args, CLI_YES) || cli_can_ask())
+        return FC_OK;
+    return fc_fail_set(fail, FC_ERR_INVALID, "%s %s needs --yes, because there is no terminal to ask on",
+                       doing, name);
 }

@@ -18,15 +18,20 @@ typedef struct cli_run {
     struct cli_session *session; /* owned; NULL until cli_run_connect */
 } cli_run;
 
-/* Resolves the context, connects and waits for admission. Uses --timeout. */
+/* Resolves the context, connects and waits for admission. *ret_timeout_ms: how long the calls to come may
+ * take, which is --timeout, and otherwise_ms when it was not given. */
 FC_MUST_USE fc_err
-cli_run_connect(cli_run *run, fc_fail *fail);
-/* The --timeout of this run in milliseconds; `otherwise` when it was not given. */
-FC_MUST_USE fc_err
-cli_run_timeout(const cli_run *run, uint32_t otherwise_ms, uint32_t *ret_ms, fc_fail *fail);
+cli_run_connect(cli_run *run, uint32_t otherwise_ms, uint32_t *ret_timeout_ms, fc_fail *fail);
 /* "prod, fleet acme": the context, which every changing command names. Owned by the caller. */
 char *
 cli_run_place(const cli_run *run);
+/* The same in JSON: "context" and "fleet". */
+void
+cli_run_set_place(const cli_run *run, json_t *tree);
+/* For what is asked about first: FC_ERR_INVALID when there is neither --yes nor a terminal. doing:
+ * "deleting". */
+FC_MUST_USE fc_err
+cli_run_check_can_ask(const cli_run *run, const char *doing, const char *name, fc_fail *fail);
 
 // clang-format off
 fc_err cli_analyze(cli_run *run, fc_fail *fail);

@@ -40,13 +40,6 @@ token_json(const cli_token *token)
     return tree;
 }
 
-static void
-set_place(json_t *tree, const cli_run *run)
-{
-    json_object_set_new(tree, "context", json_string(cli_session_context(run->session)));
-    json_object_set_new(tree, "fleet", json_string(cli_session_fleet(run->session)));
-}
-
 /* ---- create ---- */
 
 static fc_err
@@ -117,7 +110,7 @@ print_created(const cli_run *run, const cli_token *token, const char *text)
         json_object_set_new(tree, "token", json_string(text));
         json_object_update(tree, rest);
         json_decref(rest);
-        set_place(tree, run);
+        cli_run_set_place(run, tree);
         cli_out_json(tree, false);
     } else if (run->out.format == CLI_TSV) {
         char time[FC_TIME_TEXT_SIZE];
@@ -150,9 +143,7 @@ cli_token_create(cli_run *run, fc_fail *fail)
     uint32_t timeout_ms = 0;
     fc_err err = cli_token_wish_from_args(&run->args, &wish, fail);
     if (err == FC_OK)
-        err = cli_run_timeout(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+        err = cli_run_connect(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_token_create(run->session, &wish, timeout_ms, &token, text, fail);
     if (err == FC_OK)
@@ -209,9 +200,7 @@ cli_token_list(cli_run *run, fc_fail *fail)
     bool all = cli_args_has(&run->args, CLI_ALL_PAST);
     cli_tokens tokens = {0};
     uint32_t timeout_ms = 0;
-    fc_err err = cli_run_timeout(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+    fc_err err = cli_run_connect(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_tokens(run->session, all, timeout_ms, &tokens, fail);
     if (err != FC_OK)
@@ -241,7 +230,7 @@ print_revoked(const cli_run *run, const cli_token *token)
 {
     if (run->out.format == CLI_JSON) {
         json_t *tree = token_json(token);
-        set_place(tree, run);
+        cli_run_set_place(run, tree);
         cli_out_json(tree, false);
     } else if (run->out.format == CLI_TSV)
         cli_out_table(&run->out, tokens_table(&(cli_tokens){.items = (cli_token *)token, .count = 1}));
@@ -290,9 +279,7 @@ cli_token_revoke(cli_run *run, fc_fail *fail)
     fc_err err = cli_token_id(run->args.operands.items[0], id, fail);
     if (err != FC_OK)
         return err;
-    err = cli_run_timeout(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
-    if (err == FC_OK)
-        err = cli_run_connect(run, fail);
+    err = cli_run_connect(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
     if (err == FC_OK)
         err = cli_rpc_token_revoke(run->session, id, timeout_ms, &token, fail);
     if (err == FC_OK)

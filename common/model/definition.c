@@ -90,8 +90,8 @@ fc_spec_fini(fc_spec *spec)
     *spec = (fc_spec){0};
 }
 
-static void
-target_fini(fc_target *target)
+void
+fc_target_fini(fc_target *target)
 {
     free(target->scale_set);
     free(target->selector);
@@ -117,7 +117,7 @@ fc_definition_fini(fc_definition *definition)
 {
     free(definition->name);
     definition->name = NULL;
-    target_fini(&definition->target);
+    fc_target_fini(&definition->target);
     fc_spec_fini(&definition->spec);
     governance_fini(&definition->governance);
 }

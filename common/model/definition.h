@@ -97,6 +97,8 @@ fc_definition_init(fc_definition *definition);
 void
 fc_definition_fini(fc_definition *definition);
 void
+fc_target_fini(fc_target *target);
+void
 fc_spec_fini(fc_spec *spec);
 
 /* Pure and complete: names, limits, filters (they compile too), selector. The sentence names field, value and
