@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/base/yaml.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +126,14 @@ fixture_run_ms(fixture *f, int64_t ms)
 
 /* ---- operations ---- */
 
+const char *
+fixture_all_of(const char *name)
+{
+    static char text[256];
+    (void)snprintf(text, sizeof text, "{name: %s, target: {scaleSet: web}, timeLimitInSeconds: 60}", name);
+    return text;
+}
+
 fc_definition
 fixture_definition(const char *json)
 {
@@ -209,6 +218,42 @@ fixture_told(const fake_link *link, const co_capture *capture)
         if (strcmp(link->told[i].uid, capture->uid) == 0)
             return &link->told[i];
     return NULL;
+}
+
+void
+fixture_put_segment(fc_status *status, uint32_t sequence, bool sealed, bool removed)
+{
+    fc_segment segment = {.sequence = sequence, .size_bytes = 100, .sealed = sealed, .removed = removed};
+    (void)snprintf(segment.path, sizeof segment.path, "2026/11/21/job-1/web-1_%u.pcapng", sequence);
+    fc_status_put_segment(status, &segment);
+}
+
+/* ---- the audit log ---- */
+
+typedef struct audit {
+    size_t count;
+    char last[512];
+} audit;
+
+static void
+note_audit(const co_audit_row *row, void *user)
+{
+    audit *a = user;
+    if (a->count++ == 0)
+        (void)snprintf(a->last, sizeof a->last, "%s %s %s %s", row->principal, row->action, row->object,
+                       row->outcome);
+}
+
+const char *
+fixture_last_audit(fixture *f, size_t *ret_count)
+{
+    static audit a;
+    a = (audit){0};
+    fixture_run_ms(f, 100);
+    assert_int_equal(co_store_each_audit(f->store, 100, note_audit, &a, NULL), FC_OK);
+    if (ret_count != NULL)
+        *ret_count = a.count;
+    return a.last;
 }
 
 /* ---- what is folded ---- */

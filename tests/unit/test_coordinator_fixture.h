@@ -53,6 +53,10 @@ fixture_kill(fixture *f, const co_link_ops *ops);
 void
 fixture_run_ms(fixture *f, int64_t ms);
 
+/* The definition of a capture of this name on all of scale set web for a minute; static, until the next call.
+ */
+const char *
+fixture_all_of(const char *name);
 /* A definition as an operator would write it, from JSON. */
 fc_definition
 fixture_definition(const char *json);
@@ -76,6 +80,14 @@ bool
 fixture_report(fixture *f, co_part *part, fc_state state, uint64_t revision);
 const told *
 fixture_told(const fake_link *link, const co_capture *capture);
+
+/* A segment of job on web-1, of 100 bytes. */
+void
+fixture_put_segment(fc_status *status, uint32_t sequence, bool sealed, bool removed);
+/* The newest record of the audit log, "principal action object outcome", "" when there is none; static, until
+ * the next call. *ret_count, which may be NULL: how many there are. */
+const char *
+fixture_last_audit(fixture *f, size_t *ret_count);
 
 /* Recomputes everything that is folded and compares. */
 void
