@@ -79,10 +79,12 @@ co_config_from_tree(const json_t *tree, co_config *ret, fc_fail *fail)
         return fc_fail_field(fail, FC_ERR_INVALID, "log_level",
                              "log_level: '%s' is none of error, warning, notice, info, debug",
                              ret->log_level);
-    if (ret->heartbeat_ms >= ret->lease_ms)
-        return fc_fail_field(fail, FC_ERR_INVALID, "heartbeat",
-                             "heartbeat: %" PRIu64 " ms is not shorter than the lease of %" PRIu64 " ms",
-                             ret->heartbeat_ms, ret->lease_ms);
+    if (ret->heartbeat_ms >= ret->lease_ms) {
+        char heartbeat[FC_DURATION_TEXT], lease[FC_DURATION_TEXT];
+        return fc_fail_field(
+            fail, FC_ERR_INVALID, "heartbeat", "heartbeat: %s is not shorter than the lease of %s",
+            fc_duration_text(ret->heartbeat_ms, heartbeat), fc_duration_text(ret->lease_ms, lease));
+    }
     return check_listen(ret->listen, fail);
 }
 

@@ -4,6 +4,7 @@
 #include "common/base/text.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,20 @@ static void *
 field(void *config, const fc_config_key *key)
 {
     return (char *)config + key->offset;
+}
+
+#define BOUND_TEXT (FC_SIZE_TEXT > FC_DURATION_TEXT ? FC_SIZE_TEXT : FC_DURATION_TEXT)
+
+/* A bound as it is written in a file. */
+static const char *
+bound_text(const fc_config_key *key, uint64_t value, char text[BOUND_TEXT])
+{
+    if (key->kind == FC_CONFIG_DURATION)
+        return fc_duration_text(value, text);
+    if (key->kind == FC_CONFIG_SIZE)
+        return fc_size_text(value, text);
+    (void)snprintf(text, BOUND_TEXT, "%" PRIu64, value);
+    return text;
 }
 
 static fc_err
@@ -25,10 +40,13 @@ put_number(const fc_config_key *key, const char *text, void *config, fc_fail *fa
                              key->kind == FC_CONFIG_SIZE       ? "size (100MiB)"
                              : key->kind == FC_CONFIG_DURATION ? "duration (15s)"
                                                                : "number");
-    if (value < key->min || (key->max > 0 && value > key->max))
-        return fc_fail_field(fail, FC_ERR_RANGE, key->name,
-                             "%s: '%s' is not between %" PRIu64 " and %" PRIu64, key->name, text, key->min,
-                             key->max > 0 ? key->max : UINT64_MAX);
+    if (value < key->min || (key->max > 0 && value > key->max)) {
+        char min[BOUND_TEXT], max[BOUND_TEXT];
+        bool capped = key->max > 0;
+        return fc_fail_field(fail, FC_ERR_INVALID, key->name, "%s: '%s' is not %s %s%s%s", key->name, text,
+                             capped ? "between" : "at least", bound_text(key, key->min, min),
+                             capped ? " and " : "", capped ? bound_text(key, key->max, max) : "");
+    }
     memcpy(field(config, key), &value, sizeof value);
     return FC_OK;
 }

@@ -3,6 +3,7 @@
 #include "common/base/mem.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,6 +124,17 @@ fc_duration_parse(const char *text, uint64_t *ret_ms)
         {"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000},
     };
     return with_unit(text, units, FC_COUNT(units), ret_ms);
+}
+
+const char *
+fc_duration_text(uint64_t ms, char text[FC_DURATION_TEXT])
+{
+    static const unit units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    size_t i = 0;
+    while (ms == 0 ? i + 2 < FC_COUNT(units) : ms % units[i].factor != 0)
+        i++;
+    (void)snprintf(text, FC_DURATION_TEXT, "%" PRIu64 "%s", ms / units[i].factor, units[i].name);
+    return text;
 }
 
 const char *

@@ -36,6 +36,11 @@ fc_duration_parse(const char *text, uint64_t *ret_ms);
 /* "1.0 GiB", "512 B". Returns text. */
 const char *
 fc_size_text(uint64_t bytes, char text[FC_SIZE_TEXT]);
+#define FC_DURATION_TEXT 32
+/* Exactly, as fc_duration_parse takes it, in the largest unit that divides it: "3d", "90s", "200ms". Returns
+ * text. */
+const char *
+fc_duration_text(uint64_t ms, char text[FC_DURATION_TEXT]);
 
 #define FC_HEX_SIZE(bytes) (2 * (bytes) + 1)
 void

@@ -98,6 +98,24 @@ yaml_and_json_give_the_same_tree(void **state)
 }
 
 static void
+durations_are_told_as_they_are_written(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t ms;
+        const char *text;
+    } cases[] = {{0, "0s"},      {200, "200ms"},  {1500, "1500ms"}, {15000, "15s"},     {90000, "90s"},
+                 {300000, "5m"}, {7200000, "2h"}, {86400000, "1d"}, {7776000000, "90d"}};
+    for (size_t i = 0; i < FC_COUNT(cases); i++) {
+        char text[FC_DURATION_TEXT];
+        uint64_t ms;
+        assert_string_equal(fc_duration_text(cases[i].ms, text), cases[i].text);
+        assert_int_equal(fc_duration_parse(text, &ms), FC_OK);
+        assert_int_equal(ms, cases[i].ms);
+    }
+}
+
+static void
 yaml_that_multiplies_itself_is_refused(void **state)
 {
     (void)state;
@@ -116,7 +134,7 @@ yaml_that_multiplies_itself_is_refused(void **state)
 
 typedef struct settings {
     char *listen;
-    uint64_t lease_ms;
+    uint64_t lease_ms, life_ms, ring_bytes, count;
     bool strict;
 } settings;
 static const fc_config_key keys[] = {
@@ -126,6 +144,24 @@ static const fc_config_key keys[] = {
      .offset = offsetof(settings, lease_ms),
      .default_text = "5m",
      .min = 1000},
+    {.name = "life",
+     .kind = FC_CONFIG_DURATION,
+     .offset = offsetof(settings, life_ms),
+     .default_text = "72h",
+     .min = 10000,
+     .max = 7776000000},
+    {.name = "ring",
+     .kind = FC_CONFIG_SIZE,
+     .offset = offsetof(settings, ring_bytes),
+     .default_text = "64MiB",
+     .min = 1 << 20,
+     .max = 4ull << 30},
+    {.name = "count",
+     .kind = FC_CONFIG_U64,
+     .offset = offsetof(settings, count),
+     .default_text = "8",
+     .min = 1,
+     .max = 64},
     {.name = "strict", .kind = FC_CONFIG_BOOL, .offset = offsetof(settings, strict), .default_text = "false"},
 };
 
@@ -157,6 +193,27 @@ configuration_names_the_key_it_refuses(void **state)
     for (size_t i = 0; i < FC_COUNT(bad); i++) {
         assert_int_not_equal(configure(bad[i], &s, &fail), FC_OK);
         assert_string_equal(fail.field, named[i]);
+        fc_config_fini(keys, FC_COUNT(keys), &s);
+    }
+}
+
+static void
+configuration_names_its_bounds_with_their_units(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *said;
+    } cases[] = {
+        {"listen: x\nlease: 10ms", "lease: '10ms' is not at least 1s"},
+        {"listen: x\nlife: 91d", "life: '91d' is not between 10s and 90d"},
+        {"listen: x\nring: 1", "ring: '1' is not between 1.0 MiB and 4.0 GiB"},
+        {"listen: x\ncount: 65", "count: '65' is not between 1 and 64"},
+    };
+    for (size_t i = 0; i < FC_COUNT(cases); i++) {
+        settings s;
+        fc_fail fail = {0};
+        assert_int_equal(configure(cases[i].text, &s, &fail), FC_ERR_INVALID);
+        assert_string_equal(fail.text, cases[i].said);
         fc_config_fini(keys, FC_COUNT(keys), &s);
     }
 }
@@ -248,7 +305,9 @@ main(void)
         cmocka_unit_test(principals_are_parsed_strictly),
         cmocka_unit_test(yaml_and_json_give_the_same_tree),
         cmocka_unit_test(yaml_that_multiplies_itself_is_refused),
+        cmocka_unit_test(durations_are_told_as_they_are_written),
         cmocka_unit_test(configuration_names_the_key_it_refuses),
+        cmocka_unit_test(configuration_names_its_bounds_with_their_units),
         cmocka_unit_test(paths_cannot_leave_the_directory),
         cmocka_unit_test(timers_fire_in_order_on_a_fake_clock),
     };
