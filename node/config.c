@@ -98,11 +98,15 @@ read_interfaces(nd_config *config, fc_fail *fail)
     json_t *value;
     if (config->interfaces_tree != NULL && !json_is_array(config->interfaces_tree))
         return fc_fail_field(fail, FC_ERR_INVALID, "interfaces", "interfaces: a list is wanted");
+    if (config->interfaces_tree != NULL && json_array_size(config->interfaces_tree) == 0)
+        return fc_fail_field(fail, FC_ERR_INVALID, "interfaces",
+                             "interfaces: the list is empty; to allow all of them leave the key out");
     json_array_foreach (config->interfaces_tree, index, value) {
         const char *name = json_string_value(value);
         if (name == NULL || *name == '\0' || strlen(name) > 15 || strpbrk(name, "/ ") != NULL)
             return fc_fail_field(fail, FC_ERR_INVALID, "interfaces",
-                                 "interfaces: item %zu is no interface's name", index + 1);
+                                 "interfaces: item %zu, '%.40s', is no interface's name", index + 1,
+                                 name != NULL ? name : "no text");
         fc_strings_add(&config->policy.interfaces, name);
     }
     return FC_OK;

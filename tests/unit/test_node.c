@@ -724,7 +724,8 @@ a_wrong_configuration_names_its_key(void **state)
         {BASE "labels: [a]\n", "labels"},
         {BASE "labels: {\"a b\": c}\n", "labels"},
         {BASE "interfaces: {a: b}\n", "interfaces"},
-        {BASE "interfaces: [\"an/interface\"]\n", "interfaces"},
+        {BASE "interfaces: [\"an/interface\"]\n", "item 1, 'an/interface', is no interface's name"},
+        {BASE "interfaces: []\n", "interfaces: the list is empty"},
         {BASE "ring_bytes: 1\n", "ring_bytes"},
         {BASE "surprise: 1\n", "surprise"},
     };
