@@ -1,5 +1,6 @@
 #include "coordinator/target.h"
 
+#include "common/base/buf.h"
 #include "common/base/mem.h"
 #include "coordinator/coordinator.h"
 
@@ -19,17 +20,35 @@ co_target_check_names(const struct co *co, const fc_strings *names, fc_fail *fai
     return FC_OK;
 }
 
+/* "region 'eu', ", of several "region 'eu' or 2 more, ". */
+static void
+put_names(fc_buf *words, const char *what, const fc_strings *names)
+{
+    if (names->count > 0)
+        fc_buf_printf(words, "%s '%s'", what, names->items[0]);
+    if (names->count > 1)
+        fc_buf_printf(words, " or %zu more", names->count - 1);
+    if (names->count > 0)
+        fc_buf_printf(words, ", ");
+}
+
+/* What the target asked for, so that the word that is wrong is seen. */
 static fc_err
 nothing_matched(const struct co *co, const fc_target *target, fc_fail *fail)
 {
     if (co->registry.count == 0)
         return fc_fail_set(fail, FC_ERR_NOT_FOUND, "no instance matches: none has ever connected");
+    fc_buf words = {0};
     if (target->scale_set != NULL)
-        return fc_fail_set(fail, FC_ERR_NOT_FOUND,
-                           "no instance matches the target (scale set '%s', %zu known)", target->scale_set,
-                           co->registry.count);
-    return fc_fail_set(fail, FC_ERR_NOT_FOUND, "no instance matches the target (%zu known)",
-                       co->registry.count);
+        fc_buf_printf(&words, "scale set '%s', ", target->scale_set);
+    put_names(&words, "region", &target->regions);
+    put_names(&words, "zone", &target->zones);
+    if (target->selector != NULL)
+        fc_buf_printf(&words, "labels '%.60s', ", target->selector);
+    fc_err err = fc_fail_set(fail, FC_ERR_NOT_FOUND, "no instance matches the target (%s%zu known)",
+                             fc_buf_text(&words), co->registry.count);
+    fc_buf_fini(&words);
+    return err;
 }
 
 fc_err

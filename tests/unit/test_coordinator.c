@@ -68,7 +68,10 @@ create_names_what_is_not_there(void **state)
         {"{name: x, target: {scaleSet: db}}", "'db'", FC_ERR_NOT_FOUND},
         {"{name: x, target: {include: [web-1, web-9]}}", "'web-9'", FC_ERR_NOT_FOUND},
         {"{name: x, target: {scaleSet: web, exclude: [web-8]}}", "'web-8'", FC_ERR_NOT_FOUND},
-        {"{name: x, target: {regions: [mars]}}", "no instance matches", FC_ERR_NOT_FOUND},
+        {"{name: x, target: {regions: [mars]}}", "no instance matches the target (region 'mars', 3 known)",
+         FC_ERR_NOT_FOUND},
+        {"{name: x, target: {scaleSet: web, regions: [mars, venus, io], zones: [z], selector: a=b}}",
+         "(scale set 'web', region 'mars' or 2 more, zone 'z', labels 'a=b', 3 known)", FC_ERR_NOT_FOUND},
         {"{name: x, target: {include: [twin]}}", "not unique", FC_ERR_INVALID},
     };
     fixture f;
