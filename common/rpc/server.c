@@ -200,9 +200,11 @@ listen_at(fc_rpc_server *server, const char *address, fc_fail *fail)
         rc = nng_stream_listener_set_bool(server->listener, NNG_OPT_TCP_NODELAY, true);
     if (rc == 0)
         rc = nng_stream_listener_listen(server->listener);
+    /* NNG has one error for a name that is not known and for an address of another machine. */
     if (rc != 0)
         err = fc_fail_set(fail, FC_ERR_UNAVAILABLE, "cannot listen on %s: %s", address,
-                          fc_rpc_link_nng_text(rc));
+                          rc == NNG_EADDRINVAL ? "that is no address of this machine"
+                                               : fc_rpc_link_nng_text(rc));
     free(url);
     return err;
 }

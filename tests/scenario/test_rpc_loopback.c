@@ -220,6 +220,26 @@ addresses_that_mean_nothing_are_refused(void **state)
     }
 }
 
+/* 192.0.2.1 is for documentation (RFC 5737): no machine has it. */
+static void
+an_address_that_cannot_be_listened_on_is_said_with_its_reason(void **state)
+{
+    (void)state;
+    lo_heard h = {0};
+    fc_rpc_options options = {.loop = lo_loop, .identify = lo_identify_client, .ops = &lo_hear, .user = &h};
+    fc_rpc_server *first = lo_serve(&h, "127.0.0.1:0", (fc_rpc_options){0}), *server = NULL;
+    fc_fail fail;
+    assert_int_equal(fc_rpc_server_new(&options, "192.0.2.1:0", &server, &fail), FC_ERR_UNAVAILABLE);
+    assert_string_equal(fail.text, "cannot listen on 192.0.2.1:0: that is no address of this machine");
+    char taken[32], said[96];
+    (void)snprintf(taken, sizeof taken, "127.0.0.1:%u", fc_rpc_server_port(first));
+    (void)snprintf(said, sizeof said, "cannot listen on %s: the address is in use", taken);
+    assert_int_equal(fc_rpc_server_new(&options, taken, &server, &fail), FC_ERR_UNAVAILABLE);
+    assert_string_equal(fail.text, said);
+    assert_null(server);
+    fc_rpc_server_free(first);
+}
+
 static void
 both_address_families_are_served(void **state)
 {
@@ -338,6 +358,7 @@ main(void)
         T(a_client_comes_back_when_its_server_does),
         T(a_peer_without_a_place_in_the_fleet_never_opens),
         T(addresses_that_mean_nothing_are_refused),
+        T(an_address_that_cannot_be_listened_on_is_said_with_its_reason),
         T(both_address_families_are_served),
         T(a_server_can_visit_and_close_its_connections),
         T(a_connection_that_did_not_last_does_not_reset_the_back_off),
