@@ -21,9 +21,9 @@ enum {
     FC_RPC_STRICT = 8
 };
 
-/* `roles`: who may call it. NodeService is called by a coordinator.
- *    id                      service             method                  kind roles */
+/* `roles`: who may call it. NodeService is called by a coordinator. */
 // clang-format off
+/*    id                      service              method                  kind                              roles */
 #define FC_METHODS(X)                                                                                              \
     X(CREATE_CAPTURE,         capture_service,     "CreateCapture",        FC_RPC_STRICT,                    OPERATOR)    \
     X(GET_CAPTURE,            capture_service,     "GetCapture",           FC_RPC_UNARY,                     OPERATOR)    \

@@ -2,10 +2,12 @@
  *
  * pcap_setfilter is not used: it has packets that were in the ring before it filtered again in user land,
  * where `inbound` and `outbound` do not work, and its counters include what came before the filter
- * (libpcap 1.10.3, pcap-linux.c). Instead: open    activate, attach a program that rejects everything, read
- * what is in the ring and forget it, take the counters as the baseline attach  the compiled filter, in one
- * step detach  the rejecting program again; what is in the ring then is all there will be so that from attach
- * on: matched = processed + dropped + what still waits in the ring.
+ * (libpcap 1.10.3, pcap-linux.c). Instead:
+ *     open    activate, attach a program that rejects everything, read what is in the ring and forget it,
+ *             take the counters as the baseline
+ *     attach  the compiled filter, in one step
+ *     detach  the rejecting program again; what is in the ring then is all there will be
+ * so that from attach on: matched = processed + dropped + what still waits in the ring.
  */
 #ifndef CAP_RING_H
 #define CAP_RING_H
