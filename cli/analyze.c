@@ -71,7 +71,7 @@ print_json(const cli_evidence_set *evidence)
         json_object_set(tree, "conversations", evidence->conversations);
     if (evidence->dns != NULL)
         json_object_set(tree, "dns", evidence->dns);
-    json_object_set_new(tree, "notes", cli_strings_json(evidence->notes.items, evidence->notes.count));
+    json_object_set_new(tree, "notes", fc_json_texts(evidence->notes.items, evidence->notes.count));
     cli_out_json(tree, false);
 }
 

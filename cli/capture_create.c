@@ -27,7 +27,7 @@ created_json(const cli_run *run, const cli_created *created)
 {
     json_t *tree = cli_capture_json(&created->capture);
     cli_run_set_place(run, tree);
-    json_object_set_new(tree, "warnings", cli_strings_json(created->warnings.items, created->warnings.count));
+    json_object_set_new(tree, "warnings", fc_json_texts(created->warnings.items, created->warnings.count));
     return tree;
 }
 

@@ -185,10 +185,10 @@ files_json(const evidence *e)
         json_object_set_new(tree, "captureName", json_string(e->name));
         json_object_set_new(tree, "instance", json_string(file->instance_name));
         json_object_set_new(tree, "instanceId", json_string(file->instance_id));
-        cli_json_set(tree, "path", cli_string_json(file->path));
+        fc_json_set(tree, "path", fc_json_text(file->path));
         json_object_set_new(tree, "online", json_boolean(file->online));
-        cli_json_set(tree, "instanceCounters",
-                     status != NULL ? fc_counters_to_json(&status->counters) : json_null());
+        fc_json_set(tree, "instanceCounters",
+                    status != NULL ? fc_counters_to_json(&status->counters) : json_null());
         json_array_append_new(list, tree);
     }
     return list;

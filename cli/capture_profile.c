@@ -101,8 +101,8 @@ listing_json(const listing *list)
         json_object_set_new(one, "revision", json_integer((json_int_t)item->revision));
         if (item->profile != NULL)
             json_object_set_new(one, "profile", fc_profile_to_json(item->profile));
-        cli_json_set(one, "contextStart", json_incref(item->context_start));
-        cli_json_set(one, "contextStop", json_incref(item->context_stop));
+        fc_json_set(one, "contextStart", json_incref(item->context_start));
+        fc_json_set(one, "contextStop", json_incref(item->context_stop));
         json_array_append_new(tree, one);
     }
     return tree;

@@ -252,7 +252,7 @@ deleted_json(const cli_run *run, const cli_capture *capture, const cli_deleted *
     json_object_set_new(tree, "filesKept", json_integer(deleted->files_kept));
     json_object_set_new(tree, "filesDeleted", json_integer(deleted->files_deleted));
     json_object_set_new(tree, "unreachable",
-                        cli_strings_json(deleted->unreachable.items, deleted->unreachable.count));
+                        fc_json_texts(deleted->unreachable.items, deleted->unreachable.count));
     return tree;
 }
 

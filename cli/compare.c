@@ -140,7 +140,7 @@ print_comparison(const cli_run *run, const cli_evidence_set *evidence, const fc_
     fc_buf text = {0};
     if (run->out.format == CLI_JSON) {
         json_t *tree = fc_comparison_to_json(comparison);
-        json_object_set_new(tree, "notes", cli_strings_json(evidence->notes.items, evidence->notes.count));
+        json_object_set_new(tree, "notes", fc_json_texts(evidence->notes.items, evidence->notes.count));
         cli_out_json(tree, false);
         return;
     }

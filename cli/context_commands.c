@@ -104,14 +104,14 @@ cli_context_show(cli_run *run, fc_fail *fail)
     if (err != FC_OK)
         goto out;
     json_t *tree = json_object();
-    cli_json_set(tree, "name", cli_string_json(context.name));
+    fc_json_set(tree, "name", fc_json_text(context.name));
     cli_table *table = cli_table_new(columns, FC_COUNT(columns));
     cli_table_row(table);
     cli_table_cell(table, 0, "context");
     cli_table_cell(table, 1, "%s", context.name != NULL ? "" : "-");
     cli_table_cell(table, 2, "%s", context.name != NULL ? context.name : "none");
     for (size_t i = 0; i < CLI_VALUE_COUNT; i++) {
-        cli_json_set(tree, cli_value_sources[i].key, cli_string_json(context.values[i]));
+        fc_json_set(tree, cli_value_sources[i].key, fc_json_text(context.values[i]));
         cli_table_row(table);
         cli_table_cell(table, 0, "%s", cli_value_sources[i].key);
         cli_table_cell(table, 1, "%s", context.from[i] != NULL ? context.from[i] : "-");

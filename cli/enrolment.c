@@ -19,7 +19,7 @@ static json_t *
 enrolment_json(const cli_enrolment *enrolment)
 {
     json_t *tree = json_object();
-    cli_json_set(tree, "id", cli_string_json(enrolment->id));
+    fc_json_set(tree, "id", fc_json_text(enrolment->id));
     json_object_set_new(tree, "state", json_string(cli_enrolment_state_name(enrolment->state)));
     json_object_set_new(tree, "instanceId", json_string(enrolment->instance_id));
     json_object_set_new(tree, "name", json_string(enrolment->name));
@@ -33,10 +33,10 @@ enrolment_json(const cli_enrolment *enrolment)
                  {"decidedBy", enrolment->decided_by}};
     for (size_t i = 0; i < FC_COUNT(texts); i++)
         if (*texts[i].text != '\0')
-            cli_json_set(tree, texts[i].key, cli_string_json(texts[i].text));
-    cli_json_set(tree, "requestedTime", cli_time_json(enrolment->requested));
-    cli_json_set(tree, "decidedTime", cli_time_json(enrolment->decided));
-    cli_json_set(tree, "certificateExpires", cli_time_json(enrolment->certificate_expires));
+            fc_json_set(tree, texts[i].key, fc_json_text(texts[i].text));
+    fc_json_set(tree, "requestedTime", fc_json_time(enrolment->requested));
+    fc_json_set(tree, "decidedTime", fc_json_time(enrolment->decided));
+    fc_json_set(tree, "certificateExpires", fc_json_time(enrolment->certificate_expires));
     return tree;
 }
 

@@ -18,14 +18,13 @@ fleet_json(const cli_fleet *fleet)
         json_object_set_new(counters, fleet->counters[i].name,
                             json_integer((json_int_t)fleet->counters[i].value));
     json_t *tree = json_object();
-    cli_json_set(tree, "fleet", cli_string_json(fleet->fleet_id));
-    cli_json_set(tree, "coordinator", cli_string_json(fleet->coordinator));
-    cli_json_set(tree, "version", cli_string_json(fleet->version));
+    fc_json_set(tree, "fleet", fc_json_text(fleet->fleet_id));
+    fc_json_set(tree, "coordinator", fc_json_text(fleet->coordinator));
+    fc_json_set(tree, "version", fc_json_text(fleet->version));
     json_object_set_new(tree, "instanceCount", json_integer(fleet->instance_count));
     json_object_set_new(tree, "onlineCount", json_integer(fleet->online_count));
-    json_object_set_new(tree, "regions", cli_strings_json(fleet->regions.items, fleet->regions.count));
-    json_object_set_new(tree, "scaleSets",
-                        cli_strings_json(fleet->scale_sets.items, fleet->scale_sets.count));
+    json_object_set_new(tree, "regions", fc_json_texts(fleet->regions.items, fleet->regions.count));
+    json_object_set_new(tree, "scaleSets", fc_json_texts(fleet->scale_sets.items, fleet->scale_sets.count));
     json_object_set_new(tree, "counters", counters);
     return tree;
 }

@@ -25,7 +25,7 @@ instance_json(const cli_instance *instance)
     json_t *labels = json_object(), *tree = json_object();
     for (size_t i = 0; i < instance->labels.count; i++)
         json_object_set_new(labels, instance->labels.items[i].key,
-                            cli_string_json(instance->labels.items[i].value));
+                            fc_json_text(instance->labels.items[i].value));
     bool measured = instance->clock_bound_ns > 0;
     json_object_set_new(tree, "name", json_string(instance->name));
     json_object_set_new(tree, "id", json_string(instance->id));
@@ -34,15 +34,15 @@ instance_json(const cli_instance *instance)
     json_object_set_new(tree, "zone", json_string(instance->zone));
     json_object_set_new(tree, "labels", labels);
     json_object_set_new(tree, "online", json_boolean(instance->online));
-    cli_json_set(tree, "lastSeenTime", cli_time_json(instance->last_seen));
-    cli_json_set(tree, "version", cli_string_json(instance->version));
-    cli_json_set(tree, "address", cli_string_json(instance->address));
-    cli_json_set(tree, "bootId", cli_string_json(instance->boot_id));
+    fc_json_set(tree, "lastSeenTime", fc_json_time(instance->last_seen));
+    fc_json_set(tree, "version", fc_json_text(instance->version));
+    fc_json_set(tree, "address", fc_json_text(instance->address));
+    fc_json_set(tree, "bootId", fc_json_text(instance->boot_id));
     json_object_set_new(tree, "clockOffsetNs",
                         measured ? json_integer(instance->clock_offset_ns) : json_null());
     json_object_set_new(tree, "clockBoundNs",
                         measured ? json_integer(instance->clock_bound_ns) : json_null());
-    cli_json_set(tree, "roundTripNs", measured ? json_integer(instance->round_trip_ns) : json_null());
+    fc_json_set(tree, "roundTripNs", measured ? json_integer(instance->round_trip_ns) : json_null());
     return tree;
 }
 

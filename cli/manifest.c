@@ -12,12 +12,12 @@ file_json(const cli_manifest_file *entry)
     json_t *tree = fc_segment_to_json(&entry->file->segment);
     json_object_set_new(tree, "instance", json_string(entry->file->instance_name));
     json_object_set_new(tree, "instanceId", json_string(entry->file->instance_id));
-    cli_json_set(tree, "path", cli_string_json(entry->file->path));
+    fc_json_set(tree, "path", fc_json_text(entry->file->path));
     if (entry->local != NULL && entry->fetched)
         json_object_set_new(tree, "file", json_string(entry->local));
     json_object_set_new(tree, "verified", json_boolean(entry->verified));
     if (entry->problem != NULL)
-        cli_json_set(tree, "problem", cli_string_json(entry->problem));
+        fc_json_set(tree, "problem", fc_json_text(entry->problem));
     return tree;
 }
 
@@ -34,8 +34,8 @@ cli_manifest_json(const cli_manifest *manifest)
     for (size_t i = 0; i < manifest->statuses->count; i++)
         complete = complete && fc_state_final(manifest->statuses->items[i].state);
     json_object_set_new(tree, "manifestVersion", json_integer(MANIFEST_VERSION));
-    cli_json_set(tree, "createdTime", cli_time_json(manifest->now));
-    cli_json_set(tree, "fleet", cli_string_json(manifest->fleet));
+    fc_json_set(tree, "createdTime", fc_json_time(manifest->now));
+    fc_json_set(tree, "fleet", fc_json_text(manifest->fleet));
     json_object_set_new(tree, "complete", json_boolean(complete));
     json_object_set_new(tree, "capture",
                         cli_capture_whole_json(manifest->capture, manifest->statuses, manifest->instances));

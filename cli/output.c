@@ -11,7 +11,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 static fc_err
@@ -257,43 +256,6 @@ cli_clock_text(int64_t offset_ns, int64_t bound_ns)
         return fc_strdup("-");
     return fc_sprintf("%+.3f ms ± %.3f ms", (double)offset_ns / FC_NS_PER_MS,
                       (double)bound_ns / FC_NS_PER_MS);
-}
-
-json_t *
-cli_string_json(const char *text)
-{
-    json_t *value = text != NULL ? json_string(text) : NULL;
-    return value != NULL ? value : json_null();
-}
-
-json_t *
-cli_strings_json(char *const *items, size_t count)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, cli_string_json(items[i]));
-    return list;
-}
-
-json_t *
-cli_time_json(fc_wall wall)
-{
-    time_t seconds = (time_t)(wall.ns / FC_NS_PER_S);
-    struct tm tm;
-    char date[32];
-    if (wall.ns <= 0 || gmtime_r(&seconds, &tm) == NULL ||
-        strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-        return json_null();
-    return json_sprintf("%s.%09dZ", date, (int)(wall.ns % FC_NS_PER_S));
-}
-
-void
-cli_json_set(json_t *object, const char *key, json_t *value)
-{
-    if (json_is_null(value))
-        json_decref(value);
-    else
-        json_object_set_new(object, key, value);
 }
 
 const char *

@@ -10,6 +10,7 @@
 #include "common/base/buf.h"
 #include "common/base/clock.h"
 #include "common/base/err.h"
+#include "common/base/json.h"
 #include "common/model/status.h"
 
 #include <jansson.h>
@@ -94,17 +95,6 @@ cli_seconds_text(uint64_t seconds);
 /* "+1.234 ms ± 0.200 ms"; "-" when bound is 0 (not measured). Owned. */
 char *
 cli_clock_text(int64_t offset_ns, int64_t bound_ns);
-/* JSON: the time as RFC 3339 text with nine digits, null for 0. */
-json_t *
-cli_time_json(fc_wall wall);
-/* null for NULL. */
-json_t *
-cli_string_json(const char *text);
-json_t *
-cli_strings_json(char *const *items, size_t count);
-/* Sets a key, unless the value is null: what is not known is left out. Takes the value. */
-void
-cli_json_set(json_t *object, const char *key, json_t *value);
 const char *
 cli_state_color(fc_state state);
 

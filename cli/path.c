@@ -133,7 +133,7 @@ cli_path(cli_run *run, fc_fail *fail)
     if (err != FC_OK)
         goto out;
     if (run->out.format == CLI_JSON) {
-        json_object_set_new(result, "notes", cli_strings_json(notes.items, notes.count));
+        json_object_set_new(result, "notes", fc_json_texts(notes.items, notes.count));
         cli_out_json(json_incref(result), false);
     } else {
         print_text(run, result, &notes);

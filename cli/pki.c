@@ -151,10 +151,10 @@ entry_json(const fc_pki_entry *entry)
     json_object_set_new(tree, "role", json_string(fc_role_name(entry->principal.role)));
     json_object_set_new(tree, "name", json_string(entry->principal.name));
     json_object_set_new(tree, "serial", json_string(entry->principal.serial));
-    cli_json_set(tree, "notBefore", cli_time_json(entry->not_before));
-    cli_json_set(tree, "notAfter", cli_time_json(entry->principal.not_after));
+    fc_json_set(tree, "notBefore", fc_json_time(entry->not_before));
+    fc_json_set(tree, "notAfter", fc_json_time(entry->principal.not_after));
     json_object_set_new(tree, "revoked", json_boolean(entry->revoked));
-    cli_json_set(tree, "revokedTime", cli_time_json(entry->revoked_at));
+    fc_json_set(tree, "revokedTime", fc_json_time(entry->revoked_at));
     return tree;
 }
 

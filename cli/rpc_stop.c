@@ -168,21 +168,21 @@ cli_capture_json(const cli_capture *capture)
         if (capture->states[state] > 0)
             json_object_set_new(states, fc_state_name((fc_state)state), json_integer(capture->states[state]));
     json_object_set_new(tree, "name", json_string(capture->name));
-    cli_json_set(tree, "uid", cli_string_json(capture->uid));
+    fc_json_set(tree, "uid", fc_json_text(capture->uid));
     json_object_set_new(tree, "state", json_string(fc_state_name(capture->state)));
     json_object_set_new(tree, "packetCaptureStatus", json_string(fc_state_reference_name(capture->state)));
     json_object_set_new(tree, "states", states);
     json_object_set_new(tree, "instanceCount", json_integer(capture->instance_count));
     json_object_set_new(tree, "regionCount", json_integer(capture->region_count));
-    cli_json_set(tree, "createdTime", cli_time_json(capture->created));
-    cli_json_set(tree, "captureStartTime", cli_time_json(capture->start));
-    cli_json_set(tree, "windowEndTime", cli_time_json(capture->window_end));
+    fc_json_set(tree, "createdTime", fc_json_time(capture->created));
+    fc_json_set(tree, "captureStartTime", fc_json_time(capture->start));
+    fc_json_set(tree, "windowEndTime", fc_json_time(capture->window_end));
     json_object_set_new(tree, "leadTimeMs", json_integer(capture->lead_time_ms));
-    cli_json_set(tree, "createdBy", cli_string_json(capture->created_by));
+    fc_json_set(tree, "createdBy", fc_json_text(capture->created_by));
     json_object_set_new(tree, "stopRequested", json_boolean(capture->stop_requested));
-    cli_json_set(tree, "compiledFilter", cli_string_json(capture->compiled_filter));
+    fc_json_set(tree, "compiledFilter", fc_json_text(capture->compiled_filter));
     json_object_set_new(tree, "totals", fc_counters_to_json(&capture->totals));
-    cli_json_set(tree, "definition",
-                 capture->has_definition ? fc_definition_to_json(&capture->definition) : json_null());
+    fc_json_set(tree, "definition",
+                capture->has_definition ? fc_definition_to_json(&capture->definition) : json_null());
     return tree;
 }

@@ -34,9 +34,9 @@ token_json(const cli_token *token)
     json_object_set_new(tree, "used", json_integer(token->used));
     json_object_set_new(tree, "state", json_string(cli_token_state(token, fc_clock_wall(&fc_clock_system))));
     json_object_set_new(tree, "approval", json_boolean(token->approval));
-    cli_json_set(tree, "createdTime", cli_time_json(token->created));
-    cli_json_set(tree, "createdBy", cli_string_json(token->created_by));
-    cli_json_set(tree, "expires", cli_time_json(token->expires));
+    fc_json_set(tree, "createdTime", fc_json_time(token->created));
+    fc_json_set(tree, "createdBy", fc_json_text(token->created_by));
+    fc_json_set(tree, "expires", fc_json_time(token->expires));
     return tree;
 }
 

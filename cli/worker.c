@@ -222,9 +222,9 @@ name_row(json_t *row, const fc_profile_subject *subject)
     json_int_t index = json_is_integer(file) ? json_integer_value(file) : -1;
     json_object_set_new(row, "file",
                         index >= 0 && (uint64_t)index < subject->file_count
-                            ? cli_string_json(subject->files[index])
+                            ? fc_json_text(subject->files[index])
                             : json_null());
-    json_object_set_new(row, "instance", cli_string_json(subject->instance_name));
+    json_object_set_new(row, "instance", fc_json_text(subject->instance_name));
 }
 
 /* Every row says whose it is, and the file's name instead of its number; the profile knows. */

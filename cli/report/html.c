@@ -147,8 +147,8 @@ cli_report_quantity(double value, const char *unit, char text[CLI_REPORT_TEXT])
 const char *
 cli_report_time(int64_t unix_ns, char text[CLI_REPORT_TEXT])
 {
-    char full[FC_PROFILE_TIME_TEXT];
-    (void)fc_profile_time_text(unix_ns, full);
+    char full[FC_TIME_TEXT_SIZE];
+    (void)fc_wall_exact_text((fc_wall){unix_ns}, full);
     if (full[0] == '-')
         (void)snprintf(text, CLI_REPORT_TEXT, "–");
     else
@@ -181,10 +181,10 @@ cli_report_duration(double ns, char text[CLI_REPORT_TEXT])
 void
 cli_html_time(fc_buf *out, int64_t unix_ns)
 {
-    char full[FC_PROFILE_TIME_TEXT], text[CLI_REPORT_TEXT];
+    char full[FC_TIME_TEXT_SIZE], text[CLI_REPORT_TEXT];
     if (unix_ns <= 0)
         cli_html(out, "–");
     else
-        cli_html(out, "<time datetime=\"%s\">%s</time>", fc_profile_time_text(unix_ns, full),
+        cli_html(out, "<time datetime=\"%s\">%s</time>", fc_wall_exact_text((fc_wall){unix_ns}, full),
                  cli_report_time(unix_ns, text));
 }

@@ -33,6 +33,19 @@ fc_mono_until_ms(fc_mono now, fc_mono due)
     return due.ns <= now.ns ? 0 : (due.ns - now.ns + FC_NS_PER_MS - 1) / FC_NS_PER_MS;
 }
 
+/* rest: what is behind the point, of so many digits. */
+static const char *
+time_text(int64_t unix_s, int rest, int digits, char text[FC_TIME_TEXT_SIZE])
+{
+    time_t seconds = (time_t)unix_s;
+    struct tm tm;
+    if (gmtime_r(&seconds, &tm) == NULL || strftime(text, FC_TIME_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+        (void)snprintf(text, FC_TIME_TEXT_SIZE, "-");
+    else
+        (void)snprintf(text + 19, FC_TIME_TEXT_SIZE - 19, ".%0*dZ", digits, rest);
+    return text;
+}
+
 const char *
 fc_wall_text(fc_wall wall, char text[FC_TIME_TEXT_SIZE])
 {
@@ -40,17 +53,20 @@ fc_wall_text(fc_wall wall, char text[FC_TIME_TEXT_SIZE])
         (void)snprintf(text, FC_TIME_TEXT_SIZE, "-");
         return text;
     }
-    time_t seconds = (time_t)(wall.ns / FC_NS_PER_S);
+    int64_t seconds = wall.ns / FC_NS_PER_S;
     int64_t rest = wall.ns % FC_NS_PER_S;
     if (rest < 0) {
         rest += FC_NS_PER_S;
         seconds--;
     }
-    struct tm tm;
-    if (gmtime_r(&seconds, &tm) == NULL || strftime(text, FC_TIME_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm) == 0) {
-        (void)snprintf(text, FC_TIME_TEXT_SIZE, "-");
-        return text;
-    }
-    (void)snprintf(text + 19, FC_TIME_TEXT_SIZE - 19, ".%03dZ", (int)(rest / FC_NS_PER_MS));
+    return time_text(seconds, (int)(rest / FC_NS_PER_MS), 3, text);
+}
+
+const char *
+fc_wall_exact_text(fc_wall wall, char text[FC_TIME_TEXT_SIZE])
+{
+    if (wall.ns > 0)
+        return time_text(wall.ns / FC_NS_PER_S, (int)(wall.ns % FC_NS_PER_S), 9, text);
+    (void)snprintf(text, FC_TIME_TEXT_SIZE, "-");
     return text;
 }

@@ -52,5 +52,8 @@ fc_mono_until_ms(fc_mono now, fc_mono due);
 /* "2026-11-21T02:45:37.123Z" (RFC 3339, UTC) into text; "-" for 0. Returns text. */
 const char *
 fc_wall_text(fc_wall wall, char text[FC_TIME_TEXT_SIZE]);
+/* The same with nine digits; "-" for what is before 1970, too. */
+const char *
+fc_wall_exact_text(fc_wall wall, char text[FC_TIME_TEXT_SIZE]);
 
 #endif

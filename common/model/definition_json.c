@@ -1,5 +1,6 @@
 /* The definition to and from JSON, in the reference service's names; docs/definition.md lists them. */
 #include "common/base/clock.h"
+#include "common/base/json.h"
 #include "common/base/mem.h"
 #include "common/model/definition.h"
 #include "common/model/json_reader.h"
@@ -389,19 +390,6 @@ fc_definition_from_json(const json_t *tree, fc_definition *ret, fc_fail *fail)
 /* ---- to JSON ---- */
 
 static void
-set_text(json_t *object, const char *key, const char *text)
-{
-    if (text != NULL && *text != '\0')
-        json_object_set_new(object, key, json_string(text));
-}
-
-static void
-set_number(json_t *object, const char *key, uint64_t number)
-{
-    json_object_set_new(object, key, json_integer(number > INT64_MAX ? INT64_MAX : (json_int_t)number));
-}
-
-static void
 set_strings(json_t *object, const char *key, const fc_strings *strings)
 {
     if (strings->count == 0)
@@ -425,12 +413,12 @@ static json_t *
 target_to_json(const fc_target *target)
 {
     json_t *object = json_object();
-    set_text(object, "scaleSet", target->scale_set);
+    fc_json_set_text(object, "scaleSet", target->scale_set);
     set_strings(object, "regions", &target->regions);
     set_strings(object, "zones", &target->zones);
     set_strings(object, "include", &target->include);
     set_strings(object, "exclude", &target->exclude);
-    set_text(object, "selector", target->selector);
+    fc_json_set_text(object, "selector", target->selector);
     return object;
 }
 
@@ -441,11 +429,11 @@ filters_to_json(const fc_spec *spec)
     for (size_t i = 0; i < spec->filter_count; i++) {
         const fc_filter *filter = &spec->filters[i];
         json_t *object = json_object();
-        set_text(object, "protocol", fc_protocol_name(filter->protocol));
-        set_text(object, "localIPAddress", filter->local_address);
-        set_text(object, "localPort", filter->local_port);
-        set_text(object, "remoteIPAddress", filter->remote_address);
-        set_text(object, "remotePort", filter->remote_port);
+        fc_json_set_text(object, "protocol", fc_protocol_name(filter->protocol));
+        fc_json_set_text(object, "localIPAddress", filter->local_address);
+        fc_json_set_text(object, "localPort", filter->local_port);
+        fc_json_set_text(object, "remoteIPAddress", filter->remote_address);
+        fc_json_set_text(object, "remotePort", filter->remote_port);
         json_array_append_new(list, object);
     }
     return list;
@@ -455,15 +443,15 @@ static json_t *
 governance_to_json(const fc_governance *governance)
 {
     json_t *object = json_object();
-    set_text(object, "reason", governance->reason);
-    set_text(object, "owner", governance->owner);
-    set_text(object, "incidentId", governance->incident_id);
+    fc_json_set_text(object, "reason", governance->reason);
+    fc_json_set_text(object, "owner", governance->owner);
+    fc_json_set_text(object, "incidentId", governance->incident_id);
     struct tm tm;
     time_t seconds = (time_t)governance->delete_after_unix_s;
     char text[FC_TIME_TEXT_SIZE];
     if (seconds > 0 && gmtime_r(&seconds, &tm) != NULL &&
         strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
-        set_text(object, "deleteAfter", text);
+        fc_json_set_text(object, "deleteAfter", text);
     json_t *tags = json_object();
     for (size_t i = 0; i < governance->tags.count; i++)
         json_object_set_new(tags, governance->tags.items[i].key,
@@ -480,9 +468,9 @@ ring_to_json(const fc_spec *spec, json_t *object)
     if (!ring)
         return;
     json_t *settings = json_object();
-    set_number(settings, "fileCount", spec->ring_files);
-    set_number(settings, "fileSizeInBytes", spec->ring_file_bytes);
-    set_number(settings, "sessionTimeLimitInSeconds", spec->time_limit_s);
+    json_object_set_new(settings, "fileCount", fc_json_number(spec->ring_files));
+    json_object_set_new(settings, "fileSizeInBytes", fc_json_number(spec->ring_file_bytes));
+    json_object_set_new(settings, "sessionTimeLimitInSeconds", fc_json_number(spec->time_limit_s));
     json_object_set_new(object, "captureSettings", settings);
 }
 
@@ -491,14 +479,14 @@ fc_definition_to_json(const fc_definition *definition)
 {
     const fc_spec *spec = &definition->spec;
     json_t *object = json_object();
-    set_text(object, "name", definition->name);
+    fc_json_set_text(object, "name", definition->name);
     set_object(object, "target", target_to_json(&definition->target));
-    set_number(object, "bytesToCapturePerPacket", spec->bytes_per_packet);
-    set_number(object, "totalBytesPerSession", spec->session_bytes);
-    set_number(object, "timeLimitInSeconds", spec->time_limit_s);
-    set_number(object, "packetLimit", spec->packet_limit);
+    json_object_set_new(object, "bytesToCapturePerPacket", fc_json_number(spec->bytes_per_packet));
+    json_object_set_new(object, "totalBytesPerSession", fc_json_number(spec->session_bytes));
+    json_object_set_new(object, "timeLimitInSeconds", fc_json_number(spec->time_limit_s));
+    json_object_set_new(object, "packetLimit", fc_json_number(spec->packet_limit));
     json_object_set_new(object, "filters", filters_to_json(spec));
-    set_text(object, "rawFilter", spec->raw_filter);
+    fc_json_set_text(object, "rawFilter", spec->raw_filter);
     set_strings(object, "interfaces", &spec->interfaces);
     json_object_set_new(object, "includeOwnTraffic", json_boolean(spec->include_own_traffic));
     ring_to_json(spec, object);

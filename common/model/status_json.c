@@ -1,10 +1,10 @@
 /* Status as JSON: docs/json.md lists the names. */
+#include "common/base/json.h"
 #include "common/base/mem.h"
 #include "common/model/status.h"
 
 #include <ctype.h>
 #include <stdio.h>
-#include <time.h>
 
 /* What the reference service would call it. */
 static const char *const reference_states[] = {
@@ -30,37 +30,9 @@ static const char *const reference_errors[] = {
 };
 
 static void
-set_text(json_t *object, const char *key, const char *text)
-{
-    if (text != NULL && *text != '\0')
-        json_object_set_new(object, key, json_string(text));
-}
-
-/* JSON numbers are signed here; nothing counts that far. */
-static void
-set_number(json_t *object, const char *key, uint64_t number)
-{
-    json_object_set_new(object, key, json_integer(number > INT64_MAX ? INT64_MAX : (json_int_t)number));
-}
-
-static void
 set_bool(json_t *object, const char *key, bool value)
 {
     json_object_set_new(object, key, json_boolean(value));
-}
-
-/* RFC 3339 in UTC with all nine digits; left out when not set. */
-static void
-set_time(json_t *object, const char *key, fc_wall wall)
-{
-    time_t seconds = (time_t)(wall.ns / FC_NS_PER_S);
-    struct tm tm;
-    char date[32], text[48];
-    if (wall.ns <= 0 || gmtime_r(&seconds, &tm) == NULL ||
-        strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-        return;
-    (void)snprintf(text, sizeof text, "%s.%09dZ", date, (int)(wall.ns % FC_NS_PER_S));
-    json_object_set_new(object, key, json_string(text));
 }
 
 /* "written_packets" -> "writtenPackets" */
@@ -79,7 +51,8 @@ fc_counters_to_json(const fc_counters *counters)
 {
     json_t *object = json_object();
     char key[64];
-#define X(name, unit, in_sum, text) set_number(object, camel(#name, key), counters->name);
+#define X(name, unit, in_sum, text)                                                                          \
+    json_object_set_new(object, camel(#name, key), fc_json_number(counters->name));
     FC_STATUS_COUNTERS(X)
 #undef X
     json_object_set_new(object, "unaccountedPackets", json_integer(fc_counters_unaccounted(counters)));
@@ -90,17 +63,17 @@ json_t *
 fc_segment_to_json(const fc_segment *segment)
 {
     json_t *object = json_object();
-    set_number(object, "sequence", segment->sequence);
-    set_text(object, "path", segment->path);
-    set_number(object, "sizeInBytes", segment->size_bytes);
+    json_object_set_new(object, "sequence", fc_json_number(segment->sequence));
+    fc_json_set_text(object, "path", segment->path);
+    json_object_set_new(object, "sizeInBytes", fc_json_number(segment->size_bytes));
     if (segment->hashed) {
         char hex[FC_HEX_SIZE(sizeof segment->sha256)];
         fc_hex_text(segment->sha256, sizeof segment->sha256, hex);
-        set_text(object, "sha256", hex);
+        fc_json_set_text(object, "sha256", hex);
     }
-    set_number(object, "packets", segment->packets);
-    set_time(object, "firstPacketTime", segment->first_packet);
-    set_time(object, "lastPacketTime", segment->last_packet);
+    json_object_set_new(object, "packets", fc_json_number(segment->packets));
+    fc_json_set(object, "firstPacketTime", fc_json_time(segment->first_packet));
+    fc_json_set(object, "lastPacketTime", fc_json_time(segment->last_packet));
     set_bool(object, "sealed", segment->sealed);
     set_bool(object, "repaired", segment->repaired);
     set_bool(object, "removed", segment->removed);
@@ -122,8 +95,8 @@ gaps_to_json(const fc_status *status)
     json_t *list = json_array();
     for (size_t i = 0; i < status->gap_count; i++) {
         json_t *gap = json_object();
-        set_time(gap, "from", status->gaps[i].from);
-        set_time(gap, "to", status->gaps[i].to);
+        fc_json_set(gap, "from", fc_json_time(status->gaps[i].from));
+        fc_json_set(gap, "to", fc_json_time(status->gaps[i].to));
         json_array_append_new(list, gap);
     }
     return list;
@@ -146,31 +119,31 @@ json_t *
 fc_status_to_json(const fc_status *status)
 {
     json_t *object = json_object();
-    set_text(object, "captureUid", status->capture_uid);
-    set_text(object, "captureName", status->capture_name);
-    set_text(object, "instanceId", status->instance_id);
-    set_text(object, "instanceName", status->instance_name);
-    set_text(object, "region", status->region);
-    set_text(object, "scaleSet", status->scale_set);
-    set_text(object, "state", fc_state_name(status->state));
-    set_text(object, "packetCaptureStatus", fc_state_reference_name(status->state));
+    fc_json_set_text(object, "captureUid", status->capture_uid);
+    fc_json_set_text(object, "captureName", status->capture_name);
+    fc_json_set_text(object, "instanceId", status->instance_id);
+    fc_json_set_text(object, "instanceName", status->instance_name);
+    fc_json_set_text(object, "region", status->region);
+    fc_json_set_text(object, "scaleSet", status->scale_set);
+    fc_json_set_text(object, "state", fc_state_name(status->state));
+    fc_json_set_text(object, "packetCaptureStatus", fc_state_reference_name(status->state));
     json_object_set_new(object, "packetCaptureError", reference_error(status));
-    set_text(object, "stopReason", fc_stop_reason_name(status->stop_reason));
-    set_text(object, "stopReasonText", fc_stop_reason_text(status->stop_reason));
-    set_text(object, "error", status->error);
+    fc_json_set_text(object, "stopReason", fc_stop_reason_name(status->stop_reason));
+    fc_json_set_text(object, "stopReasonText", fc_stop_reason_text(status->stop_reason));
+    fc_json_set_text(object, "error", status->error);
     set_bool(object, "armed", status->armed);
     set_bool(object, "connected", status->connected);
-    set_time(object, "captureStartTime", status->start);
-    set_time(object, "captureStopTime", status->stop);
-    set_time(object, "firstPacketTime", status->first_packet);
-    set_time(object, "lastPacketTime", status->last_packet);
+    fc_json_set(object, "captureStartTime", fc_json_time(status->start));
+    fc_json_set(object, "captureStopTime", fc_json_time(status->stop));
+    fc_json_set(object, "firstPacketTime", fc_json_time(status->first_packet));
+    fc_json_set(object, "lastPacketTime", fc_json_time(status->last_packet));
     json_object_set_new(object, "counters", fc_counters_to_json(&status->counters));
     json_object_set_new(object, "segments", segments_to_json(status));
     json_object_set_new(object, "gaps", gaps_to_json(status));
-    set_text(object, "compiledFilter", status->compiled_filter);
-    set_text(object, "directory", status->directory);
-    set_number(object, "ringBytes", status->ring_bytes);
-    set_number(object, "generation", status->generation);
-    set_number(object, "revision", status->revision);
+    fc_json_set_text(object, "compiledFilter", status->compiled_filter);
+    fc_json_set_text(object, "directory", status->directory);
+    json_object_set_new(object, "ringBytes", fc_json_number(status->ring_bytes));
+    json_object_set_new(object, "generation", fc_json_number(status->generation));
+    json_object_set_new(object, "revision", fc_json_number(status->revision));
     return object;
 }

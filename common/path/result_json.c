@@ -1,60 +1,33 @@
 /* path.h: the result as JSON, docs/path.md. */
 #include "common/analysis/packet.h"
+#include "common/base/json.h"
 #include "common/base/mem.h"
 #include "common/path/path.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-/* RFC 3339, UTC, nine digits; null for 0. */
-static json_t *
-time_json(int64_t unix_ns)
-{
-    time_t seconds = (time_t)(unix_ns / FC_NS_PER_S);
-    struct tm tm;
-    char date[32];
-    if (unix_ns <= 0 || gmtime_r(&seconds, &tm) == NULL ||
-        strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-        return json_null();
-    return json_sprintf("%s.%09dZ", date, (int)(unix_ns % FC_NS_PER_S));
-}
-
-static json_t *
-count_json(uint64_t count)
-{
-    return json_integer(count <= INT64_MAX ? (json_int_t)count : INT64_MAX);
-}
-
-/* Names and filters come from files: what is no UTF-8 becomes null. */
-static json_t *
-text_json(const char *text)
-{
-    json_t *value = text != NULL ? json_string(text) : NULL;
-    return value != NULL ? value : json_null();
-}
 
 static json_t *
 side_json(const fc_path_side *side)
 {
     json_t *files = json_array();
     for (size_t i = 0; i < side->file_count; i++)
-        json_array_append_new(files, text_json(side->files[i]));
+        json_array_append_new(files, fc_json_text(side->files[i]));
     json_t *tree = json_object();
-    json_object_set_new(tree, "name", text_json(side->name));
+    json_object_set_new(tree, "name", fc_json_text(side->name));
     json_object_set_new(tree, "files", files);
-    json_object_set_new(tree, "frames", count_json(side->frames));
-    json_object_set_new(tree, "packets", count_json(side->packets));
-    json_object_set_new(tree, "unreadable", count_json(side->unreadable));
-    json_object_set_new(tree, "repeated", count_json(side->repeated));
-    json_object_set_new(tree, "fragmentsUnjoined", count_json(side->fragments_unjoined));
-    json_object_set_new(tree, "from", time_json(side->first_ns));
-    json_object_set_new(tree, "to", time_json(side->last_ns));
+    json_object_set_new(tree, "frames", fc_json_number(side->frames));
+    json_object_set_new(tree, "packets", fc_json_number(side->packets));
+    json_object_set_new(tree, "unreadable", fc_json_number(side->unreadable));
+    json_object_set_new(tree, "repeated", fc_json_number(side->repeated));
+    json_object_set_new(tree, "fragmentsUnjoined", fc_json_number(side->fragments_unjoined));
+    json_object_set_new(tree, "from", fc_json_time((fc_wall){side->first_ns}));
+    json_object_set_new(tree, "to", fc_json_time((fc_wall){side->last_ns}));
     json_object_set_new(tree, "dropsKnown", json_boolean(side->drops_known));
-    json_object_set_new(tree, "droppedKernel", count_json(side->os_dropped));
-    json_object_set_new(tree, "interfaceDropped", count_json(side->interface_dropped));
+    json_object_set_new(tree, "droppedKernel", fc_json_number(side->os_dropped));
+    json_object_set_new(tree, "interfaceDropped", fc_json_number(side->interface_dropped));
     json_object_set_new(tree, "filterKnown", json_boolean(side->filter_known));
-    json_object_set_new(tree, "filter", text_json(side->filter));
+    json_object_set_new(tree, "filter", fc_json_text(side->filter));
     json_object_set_new(tree, "snapLengthBytes", json_integer(side->snaplen_bytes));
     return tree;
 }
@@ -66,14 +39,15 @@ clock_json(const fc_path_clock *clock)
     bool skew = clock->known && clock->skew_bound_ppm >= 0;
     json_object_set_new(tree, "known", json_boolean(clock->known));
     json_object_set_new(tree, "linear", json_boolean(clock->linear));
-    json_object_set_new(tree, "at", clock->known ? time_json(clock->at_ns) : json_null());
+    json_object_set_new(tree, "at", clock->known ? fc_json_time((fc_wall){clock->at_ns}) : json_null());
     json_object_set_new(tree, "offsetNs", clock->known ? json_integer(clock->offset_ns) : json_null());
     json_object_set_new(tree, "boundNs", clock->known ? json_integer(clock->bound_ns) : json_null());
     json_object_set_new(tree, "skewPpm", skew ? json_real(clock->skew_ppm) : json_null());
     json_object_set_new(tree, "skewBoundPpm", skew ? json_real(clock->skew_bound_ppm) : json_null());
     json_object_set_new(tree, "roundTripNs", clock->known ? json_integer(clock->round_trip_ns) : json_null());
-    json_object_set_new(tree, "samples",
-                        json_pack("[o, o]", count_json(clock->samples[0]), count_json(clock->samples[1])));
+    json_object_set_new(
+        tree, "samples",
+        json_pack("[o, o]", fc_json_number(clock->samples[0]), fc_json_number(clock->samples[1])));
     return tree;
 }
 
@@ -92,7 +66,7 @@ delay_json(const fc_path_delay *delay)
     if (delay->count == 0)
         return json_null();
     json_t *tree = json_object();
-    json_object_set_new(tree, "count", count_json(delay->count));
+    json_object_set_new(tree, "count", fc_json_number(delay->count));
     json_object_set_new(tree, "relative", json_boolean(delay->relative));
     json_object_set_new(tree, "minNs", json_integer(delay->min_ns));
     json_object_set_new(tree, "p50Ns", json_integer(delay->p50_ns));
@@ -125,12 +99,12 @@ set_counts(json_t *tree, const fc_path_flow *flow)
     };
     json_object_set_new(tree, "verdict", json_string(fc_path_verdict_name(flow->verdict)));
     for (size_t i = 0; i < FC_COUNT(counts); i++)
-        json_object_set_new(tree, counts[i].name, count_json(counts[i].count));
+        json_object_set_new(tree, counts[i].name, fc_json_number(counts[i].count));
     json_t *reasons = json_object();
     for (size_t i = 0; i < FC_PATH_REASON_COUNT; i++)
         if (flow->reasons[i] > 0)
             json_object_set_new(reasons, fc_path_reason_name((fc_path_reason)i),
-                                count_json(flow->reasons[i]));
+                                fc_json_number(flow->reasons[i]));
     json_object_set_new(tree, "reasons", reasons);
     json_object_set_new(tree, "delay", delay_json(&flow->delay));
 }
@@ -144,9 +118,9 @@ lost_json(const fc_path_flow *flow, const fc_path_side *sender)
         json_t *tree = json_object();
         json_object_set_new(
             tree, "file",
-            text_json(example->file < sender->file_count ? sender->files[example->file] : NULL));
-        json_object_set_new(tree, "frame", count_json(example->frame));
-        json_object_set_new(tree, "time", time_json(example->unix_ns));
+            fc_json_text(example->file < sender->file_count ? sender->files[example->file] : NULL));
+        json_object_set_new(tree, "frame", fc_json_number(example->frame));
+        json_object_set_new(tree, "time", fc_json_time((fc_wall){example->unix_ns}));
         json_object_set_new(tree, "sequence", flow->is_tcp ? json_integer(example->sequence) : json_null());
         json_object_set_new(tree, "bytes", json_integer(example->bytes));
         json_object_set_new(tree, "displayFilter",
@@ -180,7 +154,7 @@ flow_json(const fc_path_conversation *conversation, const fc_path_flow *flow, co
                             : json_null());
     json_object_set_new(tree, "lostFirst", lost_json(flow, sender));
     char *filter = fc_path_flow_filter(conversation, flow);
-    json_object_set_new(tree, "displayFilter", text_json(filter));
+    json_object_set_new(tree, "displayFilter", fc_json_text(filter));
     free(filter);
     return tree;
 }
@@ -212,10 +186,10 @@ conversation_json(const fc_path_result *result, const fc_path_conversation *conv
     json_t *ids = json_array();
     for (int end = 0; end < 2; end++)
         json_array_append_new(ids, conversation->community_id[end][0] != '\0'
-                                       ? text_json(conversation->community_id[end])
+                                       ? fc_json_text(conversation->community_id[end])
                                        : json_null());
     json_object_set_new(tree, "communityId", ids);
-    json_object_set_new(tree, "firstPacket", time_json(conversation->first_ns));
+    json_object_set_new(tree, "firstPacket", fc_json_time((fc_wall){conversation->first_ns}));
     json_object_set_new(tree, "aToB", flow_json(conversation, &conversation->flows[0], &result->sides[0]));
     json_object_set_new(tree, "bToA", flow_json(conversation, &conversation->flows[1], &result->sides[1]));
     return tree;
@@ -226,7 +200,7 @@ fc_path_result_to_json(const fc_path_result *result)
 {
     json_t *tree = json_object(), *totals = json_object(), *conversations = json_array();
     char *sentence = fc_path_result_sentence(result);
-    json_object_set_new(tree, "verdict", text_json(sentence));
+    json_object_set_new(tree, "verdict", fc_json_text(sentence));
     free(sentence);
     json_object_set_new(tree, "a", side_json(&result->sides[0]));
     json_object_set_new(tree, "b", side_json(&result->sides[1]));
@@ -237,8 +211,8 @@ fc_path_result_to_json(const fc_path_result *result)
         json_object_set_new(totals, way == FC_PATH_A_TO_B ? "aToB" : "bToA", total);
     }
     json_object_set_new(tree, "totals", totals);
-    json_object_set_new(tree, "elsewhere", count_json(result->elsewhere));
-    json_object_set_new(tree, "conversationCount", count_json(result->count));
+    json_object_set_new(tree, "elsewhere", fc_json_number(result->elsewhere));
+    json_object_set_new(tree, "conversationCount", fc_json_number(result->count));
     for (size_t i = 0; i < result->count && i < FC_PATH_LISTED_MAX; i++)
         json_array_append_new(conversations, conversation_json(result, &result->conversations[i]));
     json_object_set_new(tree, "conversations", conversations);

@@ -1,5 +1,6 @@
 #include "common/profile/context.h"
 
+#include "common/base/json.h"
 #include "common/base/mem.h"
 #include "common/profile/clean.h"
 #include "common/profile/profile.h"
@@ -255,10 +256,7 @@ json_t *
 fc_context_to_json(const fc_context *context)
 {
     json_t *json = json_object(), *facts = json_object(), *unreadable = json_array();
-    char at[FC_PROFILE_TIME_TEXT];
-    (void)json_object_set_new(json, "at",
-                              context->at.ns <= 0 ? json_null()
-                                                  : json_string(fc_profile_time_text(context->at.ns, at)));
+    (void)json_object_set_new(json, "at", fc_json_time(context->at));
     for (size_t i = 0; i < context->fact_count; i++) {
         const char *name = fc_section_names[context->facts[i].section].name;
         json_t *section = json_object_get(facts, name);

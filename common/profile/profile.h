@@ -127,10 +127,6 @@ fc_profile_to_json(const fc_profile *profile); /* new reference; docs/profile.md
 #define FC_ENDPOINT_TEXT 64
 const char *
 fc_endpoint_text(uint8_t protocol, const fc_address *address, uint16_t port, char text[FC_ENDPOINT_TEXT]);
-/* "2026-11-21T02:45:37.123456789Z" (RFC 3339, UTC); "-" for 0. Returns text. */
-#define FC_PROFILE_TIME_TEXT 40
-const char *
-fc_profile_time_text(int64_t unix_ns, char text[FC_PROFILE_TIME_TEXT]);
 /* A Wireshark display filter that shows the exemplar's conversation: "ip.addr == 10.0.0.5 && tcp.port == 443
  * && …". */
 void

@@ -1,38 +1,5 @@
-#include "common/base/clock.h"
+#include "common/base/json.h"
 #include "common/profile/profile.h"
-
-#include <stdio.h>
-#include <time.h>
-
-/* JSON has no unsigned 64-bit integers that all readers keep: what is beyond the signed ones is shown as
- * their end. */
-static json_t *
-number(uint64_t value)
-{
-    return json_integer(value < INT64_MAX ? (json_int_t)value : (json_int_t)INT64_MAX);
-}
-
-const char *
-fc_profile_time_text(int64_t unix_ns, char text[FC_PROFILE_TIME_TEXT])
-{
-    time_t seconds = (time_t)(unix_ns / FC_NS_PER_S);
-    struct tm parts;
-    char day[24];
-    if (unix_ns <= 0 || gmtime_r(&seconds, &parts) == NULL ||
-        strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts) == 0)
-        (void)snprintf(text, FC_PROFILE_TIME_TEXT, "-");
-    else
-        (void)snprintf(text, FC_PROFILE_TIME_TEXT, "%s.%09lldZ", day, (long long)(unix_ns % FC_NS_PER_S));
-    return text;
-}
-
-/* null for 0: not known. */
-static json_t *
-moment(int64_t unix_ns)
-{
-    char text[FC_PROFILE_TIME_TEXT];
-    return unix_ns <= 0 ? json_null() : json_string(fc_profile_time_text(unix_ns, text));
-}
 
 static void
 set(json_t *object, const char *key, json_t *value)
@@ -71,10 +38,10 @@ subject_json(const fc_profile_subject *subject)
     set_text(json, "filter", subject->filter);
     set(json, "snaplenBytes", json_integer(subject->snaplen_bytes));
     set(json, "localAddresses", addresses);
-    set(json, "start", moment(subject->start_ns));
-    set(json, "end", moment(subject->end_ns));
-    set(json, "firstPacket", moment(subject->first_packet_ns));
-    set(json, "lastPacket", moment(subject->last_packet_ns));
+    set(json, "start", fc_json_time((fc_wall){subject->start_ns}));
+    set(json, "end", fc_json_time((fc_wall){subject->end_ns}));
+    set(json, "firstPacket", fc_json_time((fc_wall){subject->first_packet_ns}));
+    set(json, "lastPacket", fc_json_time((fc_wall){subject->last_packet_ns}));
     return json;
 }
 
@@ -83,7 +50,7 @@ counters_json(const fc_profile *profile)
 {
     json_t *json = json_object();
     for (size_t i = 0; i < FC_COUNTER_COUNT; i++)
-        set(json, fc_counter_names[i].name, number(profile->counters[i]));
+        set(json, fc_counter_names[i].name, fc_json_number(profile->counters[i]));
     return json;
 }
 
@@ -101,13 +68,13 @@ sketches_json(const fc_profile *profile)
             continue;
         json_t *one = json_object();
         set(one, "unit", json_string(fc_sketch_names[i].unit));
-        set(one, "count", number(sketch->count));
-        set(one, "sum", number(sketch->sum));
-        set(one, "min", number(sketch->min));
-        set(one, "max", number(sketch->max));
-        set(one, "mean", number(fc_sketch_mean(sketch)));
+        set(one, "count", fc_json_number(sketch->count));
+        set(one, "sum", fc_json_number(sketch->sum));
+        set(one, "min", fc_json_number(sketch->min));
+        set(one, "max", fc_json_number(sketch->max));
+        set(one, "mean", fc_json_number(fc_sketch_mean(sketch)));
         for (size_t q = 0; q < sizeof quantiles / sizeof quantiles[0]; q++)
-            set(one, quantiles[q].name, number(fc_sketch_quantile(sketch, quantiles[q].q)));
+            set(one, quantiles[q].name, fc_json_number(fc_sketch_quantile(sketch, quantiles[q].q)));
         set(json, fc_sketch_names[i].name, one);
     }
     return json;
@@ -119,7 +86,7 @@ series_json(const fc_series *series)
     if (series->width_s == 0)
         return json_null();
     json_t *json = json_object(), *rows = json_object();
-    set(json, "start", moment(series->start_s * FC_NS_PER_S));
+    set(json, "start", fc_json_time((fc_wall){series->start_s * FC_NS_PER_S}));
     set(json, "widthSeconds", json_integer(series->width_s));
     set(json, "bucketCount", json_integer(series->bucket_count));
     for (size_t row = 0; row < FC_SERIES_COUNT; row++) {
@@ -127,7 +94,7 @@ series_json(const fc_series *series)
         uint64_t any = 0;
         for (uint32_t i = 0; i < series->bucket_count; i++) {
             any |= series->rows[row][i];
-            (void)json_array_append_new(values, number(series->rows[row][i]));
+            (void)json_array_append_new(values, fc_json_number(series->rows[row][i]));
         }
         if (any != 0)
             set(rows, fc_series_names[row].name, values);
@@ -147,16 +114,16 @@ entries_json(const fc_table *from)
         const fc_table_values *sum = &entry->sum;
         json_t *one = json_object();
         set(one, "key", json_string(entry->key));
-        set(one, "count", number(sum->count));
-        set(one, "error", number(entry->error));
-        set(one, "packets", number(sum->packets));
-        set(one, "bytes", number(sum->bytes));
-        set(one, "failed", number(sum->failed));
-        set(one, "latencyCount", number(sum->latency_count));
-        set(one, "latencySumNs", number(sum->latency_sum_ns));
-        set(one, "latencyMaxNs", number(sum->latency_max_ns));
-        set(one, "first", moment(sum->first_ns));
-        set(one, "last", moment(sum->last_ns));
+        set(one, "count", fc_json_number(sum->count));
+        set(one, "error", fc_json_number(entry->error));
+        set(one, "packets", fc_json_number(sum->packets));
+        set(one, "bytes", fc_json_number(sum->bytes));
+        set(one, "failed", fc_json_number(sum->failed));
+        set(one, "latencyCount", fc_json_number(sum->latency_count));
+        set(one, "latencySumNs", fc_json_number(sum->latency_sum_ns));
+        set(one, "latencyMaxNs", fc_json_number(sum->latency_max_ns));
+        set(one, "first", fc_json_time((fc_wall){sum->first_ns}));
+        set(one, "last", fc_json_time((fc_wall){sum->last_ns}));
         (void)json_array_append_new(json, one);
     }
     return json;
@@ -171,7 +138,7 @@ tables_json(const fc_profile *profile)
             continue;
         json_t *one = json_object();
         set(one, "unit", json_string(fc_table_names[i].unit));
-        set(one, "evicted", number(profile->tables[i].evicted));
+        set(one, "evicted", fc_json_number(profile->tables[i].evicted));
         set(one, "entries", entries_json(&profile->tables[i]));
         set(json, fc_table_names[i].name, one);
     }
@@ -196,15 +163,15 @@ exemplar_json(const fc_exemplar *exemplar, const fc_profile_subject *subject)
     json_t *json = json_object();
     fc_buf filter = {0};
     fc_exemplar_display_filter(exemplar, &filter);
-    set(json, "at", moment(exemplar->at_ns));
+    set(json, "at", fc_json_time((fc_wall){exemplar->at_ns}));
     set_text(json, "file", exemplar->file < subject->file_count ? subject->files[exemplar->file] : NULL);
-    set(json, "frame", exemplar->frame == 0 ? json_null() : number(exemplar->frame));
+    set(json, "frame", exemplar->frame == 0 ? json_null() : fc_json_number(exemplar->frame));
     set(json, "protocol", json_integer(exemplar->protocol));
     set(json, "local", endpoint_json(&exemplar->local, exemplar->local_port));
     set(json, "remote", endpoint_json(&exemplar->remote, exemplar->remote_port));
     set_text(json, "communityId", exemplar->community_id);
     set_text(json, "detail", exemplar->detail);
-    set(json, "value", number(exemplar->value));
+    set(json, "value", fc_json_number(exemplar->value));
     set_text(json, "displayFilter", fc_buf_text(&filter));
     fc_buf_fini(&filter);
     return json;
@@ -220,12 +187,12 @@ troubles_json(const fc_profile *profile)
         if (trouble->count == 0)
             continue;
         json_t *one = json_object(), *exemplars = json_array();
-        set(one, "count", number(trouble->count));
-        set(one, "of", number(profile->counters[name->per]));
+        set(one, "count", fc_json_number(trouble->count));
+        set(one, "of", fc_json_number(profile->counters[name->per]));
         set(one, "per", json_string(fc_counter_names[name->per].name));
         set(one, "severity", json_integer(name->severity));
-        set(one, "first", moment(trouble->first_ns));
-        set(one, "last", moment(trouble->last_ns));
+        set(one, "first", fc_json_time((fc_wall){trouble->first_ns}));
+        set(one, "last", fc_json_time((fc_wall){trouble->last_ns}));
         set(one, "details", entries_json(&trouble->details));
         set(one, "peers", entries_json(&trouble->peers));
         for (size_t e = 0; e < trouble->exemplar_count; e++)
