@@ -10,6 +10,7 @@
 #include "common/tls/tls.h"
 #include "common/tls/token.h"
 #include "coordinator/server.h"
+#include "loop_rig.h"
 
 #include "fleetcap/v1/coordinator_service.pb-c.h"
 #include "fleetcap/v1/enrol_service.pb-c.h"
@@ -27,32 +28,8 @@
 #include <cmocka.h>
 
 static char dir[64]; /* old/ and new/: two PKIs of one fleet; beside them what the configuration names */
-static fc_loop *loop;
 static co_config config;
 static co_server *server;
-
-static void
-must(fc_err err, const fc_fail *fail)
-{
-    if (err != FC_OK)
-        fail_msg("%s", fail->text);
-}
-
-static void
-on_give_up(fc_timer *timer)
-{
-    (void)timer;
-    fail_msg("waited 30 s in vain");
-}
-
-#define RUN_UNTIL(condition)                                                                                 \
-    do {                                                                                                     \
-        fc_timer give_up = {.fire = on_give_up};                                                             \
-        fc_loop_timer_after_ms(loop, &give_up, 30000);                                                       \
-        while (!(condition))                                                                                 \
-            fc_loop_step(loop, 100);                                                                         \
-        fc_loop_timer_clear(loop, &give_up);                                                                 \
-    } while (0)
 
 /* ---- files ---- */
 
@@ -133,7 +110,7 @@ set_up(void **state)
     must(co_config_from_tree(tree, &config, &fail), &fail);
     json_decref(tree);
     free(yaml);
-    assert_int_equal(fc_loop_new(&fc_clock_system, &loop), FC_OK);
+    assert_int_equal(loop_set_up(NULL), 0);
     must(co_server_open(loop, &config, &server, &fail), &fail);
     return 0;
 }
@@ -143,7 +120,7 @@ tear_down(void **state)
 {
     (void)state;
     co_server_close(server);
-    fc_loop_free(loop);
+    (void)loop_tear_down(NULL);
     co_config_fini(&config);
     char *command = fc_sprintf("rm -rf '%s'", dir);
     int status = system(command);
@@ -204,7 +181,7 @@ static fc_err
 call(const peer *p, fc_method_id method, const ProtobufCMessage *request, void *ret_reply, fc_fail *fail)
 {
     ProtobufCMessage *reply = NULL;
-    fc_err err = fc_rpc_unary(p->client, method, request, 10000, &reply, fail);
+    fc_err err = fc_rpc_unary(p->client, method, request, PATIENCE_MS, &reply, fail);
     *(ProtobufCMessage **)ret_reply = reply;
     return err;
 }
