@@ -62,13 +62,14 @@ read_options(int argc, char **argv, options *ret_options, bool *ret_done)
             *ret_done = true;
             return FC_EXIT_OK;
         default:
-            (void)fputs(usage, stderr);
+            (void)fputs("fleetcap-node: see fleetcap-node --help\n", stderr);
             return FC_EXIT_USAGE;
         }
     }
     if (optind == argc)
         return FC_EXIT_OK;
-    (void)fprintf(stderr, "fleetcap-node: unexpected argument '%s'\n%s", argv[optind], usage);
+    (void)fprintf(stderr, "fleetcap-node: unexpected argument '%.100s'; see fleetcap-node --help\n",
+                  argv[optind]);
     return FC_EXIT_USAGE;
 }
 

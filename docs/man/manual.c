@@ -112,7 +112,7 @@ put_cli(fc_buf *page)
               ".B FLEETCAP_CONTEXT\nnames the context to use; each value of it has a variable of its own:\n"
               ".BR FLEETCAP_COORDINATOR ,\n.BR FLEETCAP_CA ,\n.BR FLEETCAP_CERT ,\n.BR FLEETCAP_KEY ,\n"
               ".BR FLEETCAP_SERVER_NAME .\n.B NO_COLOR\nturns colour off.\n"
-              ".SH FILES\n.TP\n.I $XDG_CONFIG_HOME/fleetcap/config.yaml\nThe contexts, "
+              ".SH FILES\n.TP\n.I $XDG_CONFIG_HOME/fleetcap/config.yaml\nThe contexts,\n"
               ".BR fleetcap\\-config.yaml (5).\n"
               ".SH \"EXIT STATUS\"\n0 done, 1 error, 2 wrong usage, 3 not found, 4 some instances did and "
               "some did not,\n"

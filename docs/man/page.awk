@@ -2,7 +2,8 @@
 #
 #   awk -v name=NAME -v section=5 -v summary=TEXT -v date=DATE -v version=V -v also=PAGE -f page.awk DOCUMENT
 #
-# Knows what our documents use: headings, paragraphs, fenced code, lists of one level, tables, `code`, **bold**, [links](there).
+# Knows what our documents use: headings, paragraphs, fenced code, lists of one level, tables, `code`, **bold**, *italic*
+# words, [links](there).
 
 # What stands between two marks is set in bold.
 function bold(text, mark,    parts, n, i, out) {
@@ -22,6 +23,8 @@ function inline(text,    shown) {
         text = substr(text, 1, RSTART - 1) shown substr(text, RSTART + RLENGTH)
     }
     text = bold(bold(text, "`"), "[*][*]")
+    while (match(text, /[*][A-Za-z]+[*]/))
+        text = substr(text, 1, RSTART - 1) "\\fI" substr(text, RSTART + 1, RLENGTH - 2) "\\fR" substr(text, RSTART + RLENGTH)
     return text ~ /^[.\x27]/ ? "\\&" text : text
 }
 
@@ -58,7 +61,7 @@ BEGIN {
 code { print inline($0); next }
 /^# / { next }
 /^## / { printf ".SH %s\n", inline(toupper(substr($0, 4))); after = 1; next }
-/^\|/ { row($0); table = 1; next }
+/^\|/ { row($0); table = 1; after = 0; next }
 /^$/ {
     if (!after || table || item)
         paragraph = 1

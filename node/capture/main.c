@@ -65,6 +65,9 @@ main(int argc, char **argv)
     bool profile = argc != 2 || strcmp(argv[1], "--no-profile") != 0;
     if (argc > 1 && profile) {
         int help = strcmp(argv[1], "--help") == 0;
+        int wrong = strcmp(argv[1], "--no-profile") == 0 ? 2 : 1;
+        if (!help)
+            (void)fprintf(stderr, "fleetcap-capture: '%.100s' is not expected\n", argv[wrong]);
         (void)fputs(usage, help ? stdout : stderr);
         return help ? FC_EXIT_OK : FC_EXIT_USAGE;
     }
@@ -72,6 +75,7 @@ main(int argc, char **argv)
     ignore_signals();
     (void)umask(027);
     if (check_descriptors() != 0) {
+        (void)fputs("fleetcap-capture: descriptors 3 and 4 are not what fleetcap-node opens\n", stderr);
         (void)fputs(usage, stderr);
         return FC_EXIT_USAGE;
     }

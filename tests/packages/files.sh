@@ -54,7 +54,14 @@ for program in fleetcap fleetcap-coordinator fleetcap-node; do
     "$work$prefix/bin/$program" --version >/dev/null || die "$program does not run"
     "$work$prefix/bin/$program" --help >/dev/null || die "$program has no help"
 done
-echo "ok: the programs run where they are"
+for program in bin/fleetcap bin/fleetcap-coordinator bin/fleetcap-node libexec/fleetcap/fleetcap-capture; do
+    for wrong in --nonsense nonsense; do
+        status=0
+        said=$("$work$prefix/$program" $wrong 2>&1 >/dev/null) || status=$?
+        [[ $status -eq 2 && $said == *"${program##*/}: "*"$wrong"* ]] || die "$program $wrong: status $status, $said"
+    done
+done
+echo "ok: the programs run where they are, and name an argument that is wrong"
 
 mapfile -t pages < <(find "$work$prefix/share/man" -type f)
 mandoc -Tlint -W warning "${pages[@]}" || die "mandoc has something to say"
@@ -66,7 +73,11 @@ for page in "${pages[@]}"; do
     sed -n 's/^\.BR fleetcap\([^ ]*\) (\([0-9]\)).*/fleetcap\1.\2/p' "$page" | tr -d "\\\\" | while read -r name; do
         [[ -f $work$prefix/share/man/man${name##*.}/$name ]] || die "$page refers to $name, which is not there"
     done
+    if mandoc -Tutf8 "$page" | col -b | grep -E '[.](B|BR|I|IR|PP|RS|SH|TP)( |$)'; then die "$page shows a request of roff as text"; fi
 done
+# What stands below a table is a paragraph, and not the end of the table's last row.
+mandoc -Tutf8 "$work$prefix/share/man/man5/fleetcap-definition.5" | col -b | grep '^ *Sizes are bytes' >/dev/null ||
+    die "fleetcap-definition.5 has a paragraph inside a tag"
 echo "ok: ${#pages[@]} manual pages"
 
 # shellcheck disable=SC2016 # for the shell inside
