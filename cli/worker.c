@@ -215,15 +215,26 @@ cli_workers_probe(cli_worker_file *files, size_t count, fc_fail *fail)
     return err;
 }
 
+/* The file's name instead of its number. Returns the number; -1 = a file that is not known. */
+static json_int_t
+name_file(json_t *row, const char *key, const fc_profile_subject *subject)
+{
+    const json_t *file = json_object_get(row, key);
+    json_int_t index = json_is_integer(file) ? json_integer_value(file) : -1;
+    bool known = index >= 0 && (uint64_t)index < subject->file_count;
+    json_object_set_new(row, key, known ? fc_json_text(subject->files[index]) : json_null());
+    return known ? index : -1;
+}
+
 static void
 name_row(json_t *row, const fc_profile_subject *subject)
 {
-    const json_t *file = json_object_get(row, "file");
-    json_int_t index = json_is_integer(file) ? json_integer_value(file) : -1;
-    json_object_set_new(row, "file",
-                        index >= 0 && (uint64_t)index < subject->file_count
-                            ? fc_json_text(subject->files[index])
-                            : json_null());
+    json_int_t first = name_file(row, "file", subject);
+    if (json_object_get(row, "lastFile") != NULL) {
+        json_int_t last = name_file(row, "lastFile", subject);
+        json_object_set_new(row, "moreFiles",
+                            first >= 0 && last >= first ? json_integer(last - first) : json_null());
+    }
     json_object_set_new(row, "instance", fc_json_text(subject->instance_name));
 }
 

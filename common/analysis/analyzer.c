@@ -112,6 +112,7 @@ fc_analyzer_free(fc_analyzer *analyzer)
     fc_slab_fini(&analyzer->tcp);
     fc_streams_fini(&analyzer->streams);
     fc_error_table_fini(&analyzer->errors);
+    fc_leap_fini(&analyzer->leap);
     fc_dns_free(analyzer->dns);
     fc_pending_free(analyzer->pending);
     fc_profile_free(analyzer->profile);
@@ -208,17 +209,14 @@ count(fc_analyzer *analyzer, const fc_sighting *sighting)
     analyzer->second.bytes[direction] += bytes;
 }
 
-static void
-frame(fc_analyzer *analyzer, const fc_frame *seen)
+__attribute__((always_inline)) static inline void
+take_frame(fc_analyzer *analyzer, const fc_frame *seen, int64_t unix_ns, uint64_t number)
 {
     uint64_t *counters = analyzer->profile->counters;
-    int64_t unix_ns = seen->unix_ns < 0 ? 0 : seen->unix_ns > TIME_MAX ? TIME_MAX : seen->unix_ns;
     fc_sighting sighting; /* the parser clears the packet in it: to clear it all twice costs a twentieth */
     sighting.frame = seen;
     sighting.unix_ns = unix_ns;
-    sighting.number = ++analyzer->frame;
-    if (UNLIKELY(unix_ns >= analyzer->second.end_ns || unix_ns < analyzer->second.start_ns))
-        turn_second(analyzer, unix_ns);
+    sighting.number = number;
     if (unix_ns > analyzer->latest_ns)
         analyzer->latest_ns = unix_ns;
     if (UNLIKELY(unix_ns < analyzer->profile->subject.first_packet_ns ||
@@ -248,6 +246,62 @@ frame(fc_analyzer *analyzer, const fc_frame *seen)
                                                           : FC_COUNTER_PACKETS_UNDECODED]++;
     }
     count(analyzer, &sighting);
+}
+
+/* The packet that was held, at the time that was decided. */
+static void
+take_held(fc_analyzer *analyzer, bool right, int64_t unix_ns)
+{
+    uint8_t file = analyzer->file;
+    analyzer->leap.held = false;
+    analyzer->profile->counters[FC_COUNTER_PACKETS_AHEAD] += !right;
+    analyzer->file = analyzer->leap.file;
+    turn_second(analyzer, unix_ns);
+    take_frame(analyzer, &analyzer->leap.frame, unix_ns, analyzer->leap.number);
+    analyzer->file = file;
+}
+
+/* Nobody knows yet what comes after it. */
+static void
+take_last_held(fc_analyzer *analyzer)
+{
+    int64_t unix_ns;
+    if (!analyzer->leap.held)
+        return;
+    bool right = fc_leap_decide_last(&analyzer->leap, analyzer->latest_ns, analyzer->profile->subject.end_ns,
+                                     &unix_ns);
+    take_held(analyzer, right, unix_ns);
+}
+
+/* A packet of another second than the one before. False: it is held. While one is, no second goes on, so that
+ * the next packet comes here. */
+__attribute__((noinline)) static bool
+may_turn(fc_analyzer *analyzer, const fc_frame *seen, int64_t unix_ns, uint64_t number)
+{
+    if (analyzer->leap.held) {
+        int64_t held_ns;
+        bool right = fc_leap_decide(&analyzer->leap, analyzer->latest_ns, unix_ns, &held_ns);
+        take_held(analyzer, right, held_ns);
+    }
+    if (unix_ns - analyzer->latest_ns <= FC_LEAP_NS) {
+        turn_second(analyzer, unix_ns);
+        return true;
+    }
+    put_second(&analyzer->second, analyzer->profile);
+    analyzer->second = (fc_second){0};
+    fc_leap_hold(&analyzer->leap, seen, unix_ns, analyzer->file, number);
+    return false;
+}
+
+static void
+frame(fc_analyzer *analyzer, const fc_frame *seen)
+{
+    int64_t unix_ns = seen->unix_ns < 0 ? 0 : seen->unix_ns > TIME_MAX ? TIME_MAX : seen->unix_ns;
+    uint64_t number = ++analyzer->frame;
+    if (UNLIKELY(unix_ns >= analyzer->second.end_ns || unix_ns < analyzer->second.start_ns) &&
+        !may_turn(analyzer, seen, unix_ns, number))
+        return;
+    take_frame(analyzer, seen, unix_ns, number);
 }
 
 void
@@ -340,6 +394,7 @@ judgement_day(const fc_analyzer *analyzer)
 void
 fc_analyzer_profile(fc_analyzer *analyzer, fc_profile *ret_profile)
 {
+    take_last_held(analyzer);
     snapshot to = {analyzer, ret_profile, judgement_day(analyzer)};
     fc_profile_copy(ret_profile, analyzer->profile);
     put_second(&analyzer->second, ret_profile);
@@ -366,6 +421,7 @@ tell_conversation(void *user, const fc_conversation *conversation)
 void
 fc_analyzer_finish(fc_analyzer *analyzer)
 {
+    take_last_held(analyzer);
     snapshot to = {analyzer, NULL, judgement_day(analyzer)};
     if (analyzer->observer.conversation != NULL)
         fc_conversations_each(&analyzer->conversations, tell_conversation, &to);

@@ -55,7 +55,8 @@ fc_analyzer_input(fc_analyzer *analyzer, fc_input *input, const char *name, fc_f
 
 /* The profile as if the capture ended here: every open conversation is judged by what was seen of it until
  * the latest packet (or the end that the statistics named). Does not change the analyzer: live profiles are
- * snapshots. */
+ * snapshots. (But for one thing: a packet that is far ahead of all before, and waits for the next one to bear
+ * it out, no longer waits; leap.h.) */
 void
 fc_analyzer_profile(fc_analyzer *analyzer, fc_profile *ret_profile);
 /* Tells the observer of everything that is still open; the analyzer is only good for _free after. */

@@ -174,6 +174,7 @@ fc_conversations_add(fc_conversations *table, const fc_flow_key *key, fc_convers
         .initiator = FC_SIDE_UNKNOWN,
         .turn_side = FC_SIDE_UNKNOWN,
         .file = FC_CONVERSATION_NO_FILE,
+        .last_file = FC_CONVERSATION_NO_FILE,
         .first_ns = unix_ns,
         .last_ns = unix_ns,
     };

@@ -17,7 +17,6 @@
 #include <string.h>
 
 enum { FC_CONVERSATION_WAYS = 8, FC_CONVERSATION_NO_FILE = 0xff };
-
 /* How long a conversation may be silent before it is summed up: a finished TCP connection is kept for late
  * packets, and so is a DNS question that got its answer; an open connection is kept because only its end
  * tells; UDP has no end (RFC 4787 asks NATs for two minutes at least). */
@@ -46,9 +45,10 @@ enum {
 /* Two cache lines. The first is what a lookup and every packet need. */
 typedef struct fc_conversation {
     fc_flow_key key;
-    uint32_t newer, older; /* in its list; 0 = none */
-    uint32_t errors;       /* place of what ICMP said of it, plus one; 0 = nothing */
-    uint8_t list : 2;      /* fc_conversation_list */
+    uint32_t newer, older;   /* in its list; 0 = none */
+    uint16_t errors;         /* place of what ICMP said of it (fc_error_table); 0 = nothing */
+    uint8_t file, last_file; /* of the first and of the latest packet; FC_CONVERSATION_NO_FILE */
+    uint8_t list : 2;        /* fc_conversation_list */
     uint8_t local_side : 1;
     uint8_t oriented : 1;
     uint8_t is_dns : 1;
@@ -57,7 +57,6 @@ typedef struct fc_conversation {
     uint8_t used : 1;
     uint8_t initiator; /* side, or FC_SIDE_UNKNOWN */
     uint8_t turn_side; /* who sent data last, or FC_SIDE_UNKNOWN */
-    uint8_t file;      /* of the first packet; FC_CONVERSATION_NO_FILE */
     int64_t last_ns;
 
     int64_t first_ns;

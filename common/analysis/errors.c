@@ -11,7 +11,9 @@ fc_error_table_fini(fc_error_table *table)
     *table = (fc_error_table){0};
 }
 
-uint32_t
+_Static_assert(FC_ERRORS_MAX <= UINT16_MAX, "an index has 16 bits");
+
+uint16_t
 fc_error_table_take(fc_error_table *table)
 {
     uint32_t index = table->free;
@@ -22,7 +24,7 @@ fc_error_table_take(fc_error_table *table)
     else if (table->used < FC_ERRORS_MAX)
         index = ++table->used;
     table->places[index] = (fc_errors){0};
-    return index;
+    return (uint16_t)index;
 }
 
 void

@@ -40,7 +40,7 @@ typedef struct fc_error_table {
 void
 fc_error_table_fini(fc_error_table *table);
 /* Index of a zeroed place, or 0 when there is none. */
-uint32_t
+uint16_t
 fc_error_table_take(fc_error_table *table);
 void
 fc_error_table_give(fc_error_table *table, uint32_t index); /* 0 is legal */

@@ -17,8 +17,47 @@ end(fc_fragments *fragments, fc_datagram *datagram, bool whole)
 {
     if (!whole)
         fragments->lost(fragments->user, datagram);
+    else
+        fragments->whole[fragments->whole_next++ % FC_FRAGMENTS_WHOLE_MAX] = *datagram;
     datagram->used = false;
     fragments->count--;
+}
+
+/* One that is whole already: this fragment came twice. An id is not used again so soon. */
+static fc_datagram *
+find_whole(fc_fragments *fragments, const fc_flow_key *key, uint32_t id, int64_t unix_ns)
+{
+    for (uint32_t i = 0; i < FC_FRAGMENTS_WHOLE_MAX; i++) {
+        fc_datagram *whole = &fragments->whole[i];
+        if (whole->used && whole->id == id && unix_ns - whole->first_ns < FC_FRAGMENTS_AGAIN_NS &&
+            fc_flow_key_equal(&whole->key, key))
+            return whole;
+    }
+    return NULL;
+}
+
+/* Bytes of the datagram have come. */
+static void
+cover(fc_datagram *datagram, uint32_t start, uint32_t stop)
+{
+    fc_fragment_part all = {start, stop};
+    uint32_t known = 0, kept = 0;
+    if (start == stop)
+        return;
+    for (uint32_t i = 0; i < datagram->part_count; i++) {
+        const fc_fragment_part part = datagram->parts[i];
+        if (part.end < start || part.start > stop) {
+            datagram->parts[kept++] = part;
+            continue;
+        }
+        known += (part.end < stop ? part.end : stop) - (part.start > start ? part.start : start);
+        all.start = part.start < all.start ? part.start : all.start;
+        all.end = part.end > all.end ? part.end : all.end;
+    }
+    if (kept < FC_FRAGMENT_PARTS)
+        datagram->parts[kept++] = all;
+    datagram->part_count = kept;
+    datagram->bytes += stop - start - known;
 }
 
 static fc_datagram *
@@ -52,6 +91,9 @@ fc_fragments_seen(fc_fragments *fragments, const fc_packet *packet, int64_t unix
     fc_flow_key key = key_of(packet);
     fc_datagram *datagram = find(fragments, &key, packet->id);
     if (datagram == NULL) {
+        fc_datagram *whole = find_whole(fragments, &key, packet->id, unix_ns);
+        if (whole != NULL)
+            return whole;
         datagram = add(fragments, &key, packet->id);
         datagram->first_ns = unix_ns;
         datagram->file = file;
@@ -64,7 +106,7 @@ fc_fragments_seen(fc_fragments *fragments, const fc_packet *packet, int64_t unix
         datagram->destination_port = packet->destination_port;
         datagram->sequence = packet->sequence - (uint32_t)(packet->payload - packet->transport);
     }
-    datagram->bytes += packet->transport_bytes;
+    cover(datagram, packet->fragment_offset, packet->fragment_offset + packet->transport_bytes);
     if (!packet->more_fragments)
         datagram->total = packet->fragment_offset + packet->transport_bytes;
     if (datagram->total != 0 && datagram->bytes >= datagram->total)

@@ -183,13 +183,13 @@ fc_conversation_summary_to_json(const fc_conversation_summary *summary)
 {
     char protocol[8];
     json_t *object = json_pack(
-        "{s:o, s:o, s:s, s:o, s:o, s:b, s:s, s:s, s:o, s:o, s:o, s:o}", "file", file_index(summary->file),
-        "firstFrame", number(summary->first_frame), "protocol", protocol_name(summary->protocol, protocol),
-        "local", end(&summary->local, summary->local_port), "remote",
-        end(&summary->remote, summary->remote_port), "oriented", summary->oriented, "communityId",
-        summary->community_id, "initiator", side_name(summary->initiator), "firstPacket",
-        moment(summary->first_ns), "lastPacket", moment(summary->last_ns), "in", flow(&summary->in), "out",
-        flow(&summary->out));
+        "{s:o, s:o, s:o, s:s, s:o, s:o, s:b, s:s, s:s, s:o, s:o, s:o, s:o}", "file",
+        file_index(summary->file), "lastFile", file_index(summary->last_file), "firstFrame",
+        number(summary->first_frame), "protocol", protocol_name(summary->protocol, protocol), "local",
+        end(&summary->local, summary->local_port), "remote", end(&summary->remote, summary->remote_port),
+        "oriented", summary->oriented, "communityId", summary->community_id, "initiator",
+        side_name(summary->initiator), "firstPacket", moment(summary->first_ns), "lastPacket",
+        moment(summary->last_ns), "in", flow(&summary->in), "out", flow(&summary->out));
     if (summary->protocol == FC_IP_TCP)
         json_object_set_new(object, "tcp", tcp(summary));
     if (summary->has_tls)

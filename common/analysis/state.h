@@ -8,6 +8,7 @@
 #include "common/analysis/errors.h"
 #include "common/analysis/familiar.h"
 #include "common/analysis/fragments.h"
+#include "common/analysis/leap.h"
 #include "common/analysis/packet.h"
 #include "common/analysis/pending.h"
 #include "common/analysis/record.h"
@@ -51,7 +52,8 @@ struct fc_analyzer {
     bool long_way;     /* every packet; fc_analyzer_options */
     int64_t latest_ns; /* of all packets */
     int64_t tick_ns;   /* when time must be looked at next */
-    uint64_t frame;    /* of this file, from 1 */
+    fc_leap leap;
+    uint64_t frame; /* of this file, from 1 */
     uint8_t file;
     fc_conversations conversations;
     fc_slab tcp;
@@ -112,6 +114,7 @@ fc_traffic_count(fc_analyzer *analyzer, fc_conversation *conversation, unsigned 
                  const fc_sighting *sighting)
 {
     fc_conversations_touch(&analyzer->conversations, conversation, sighting->unix_ns);
+    conversation->last_file = analyzer->file;
     conversation->packets[side]++;
     conversation->bytes[side] += sighting->frame->original_bytes;
 }

@@ -47,7 +47,7 @@ typedef struct fc_conversation_summary {
     char community_id[FC_COMMUNITY_ID_SIZE];
     fc_side initiator;
     int64_t first_ns, last_ns;
-    uint32_t file;
+    uint32_t file, last_file; /* of the first and of the latest packet */
     uint64_t first_frame;
     fc_flow_counts in, out; /* from remote to local, and back */
     /* TCP */

@@ -70,6 +70,7 @@ fc_told_make(const fc_analyzer *analyzer, const fc_conversation *conversation, i
                 .first_ns = conversation->first_ns,
                 .last_ns = conversation->last_ns,
                 .file = fc_record_file(conversation->file),
+                .last_file = fc_record_file(conversation->last_file),
                 .first_frame = conversation->first_frame,
                 .handshake_ns = -1,
                 .handshake_ack_ns = -1,

@@ -69,7 +69,8 @@
     X(CAPTURE_DROPPED,       "captureDropped",         "packets",  "packets that matched but are not in the file") \
     X(CAPTURE_INTERFACE_DROPPED, "captureInterfaceDropped", "packets", "packets that the interface dropped before the filter") \
     X(CAPTURE_UNPROFILED,    "captureUnprofiled",      "packets",  "packets in the file that are not in the profile, because it fell behind") \
-    X(PROFILE_TRIMMED,       "profileTrimmed",         "entries",  "exemplars and table entries left out to stay within the profile's bound")
+    X(PROFILE_TRIMMED,       "profileTrimmed",         "entries",  "exemplars and table entries left out to stay within the profile's bound") \
+    X(PACKETS_AHEAD,         "packetsAhead",           "packets",  "packets whose time was more than an hour ahead of the one before and of the one after: they count at the time before")
 
 /* Log-linear histograms of durations: relative error at most 1/128. */
 #define FC_SKETCHES(X) \
