@@ -202,13 +202,16 @@ a_starved_profile_counts_what_it_missed_and_nothing_is_lost(void **state)
 {
     (void)state;
     rig_helper helper;
-    rig_helper_start(&helper, &net, NULL, &(rig_spec){0});
+    rig_helper_start(&helper, &net, NULL, &(rig_spec){.snaplen_bytes = 200}); /* no disk is too slow for it */
     rig_helper_run(&helper, 0);
     /* The profile thread is the helper's only one with a nice value: beside others that never rest it hardly
-     * runs.
-     */
+     * runs. Those that capture run before them, and before whatever else the machine is busy with. */
     assert_int_equal(rig_shell("for t in /proc/%d/task/*; do awk '$19 > 0 {print $1}' $t/stat; done | "
                                "xargs -r chrt -i -p 0 >/dev/null",
+                               (int)helper.pid),
+                     0);
+    assert_int_equal(rig_shell("for t in /proc/%d/task/*; do awk '$19 == 0 {print $1}' $t/stat; done | "
+                               "xargs renice -n -15 -p >/dev/null",
                                (int)helper.pid),
                      0);
     assert_int_equal(
