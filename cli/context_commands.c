@@ -140,6 +140,14 @@ absolute_path(const char *path)
     return absolute;
 }
 
+static bool
+is_address(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    uint64_t port = 0;
+    return colon != NULL && colon != text && fc_u64_parse(colon + 1, UINT16_MAX, &port) == FC_OK && port > 0;
+}
+
 static fc_err
 apply_values(const cli_args *args, json_t *context, fc_fail *fail)
 {
@@ -157,6 +165,8 @@ apply_values(const cli_args *args, json_t *context, fc_fail *fail)
         }
         if (i == CLI_VALUE_FLEET && !fc_name_check(text))
             return fc_fail_set(fail, FC_ERR_INVALID, "--fleet \"%s\" is not a fleet's name", text);
+        if (i == CLI_VALUE_COORDINATOR && !is_address(text))
+            return fc_fail_set(fail, FC_ERR_INVALID, "--coordinator \"%.128s\" is not HOST:PORT", text);
         char *kept = source->is_path ? absolute_path(text) : fc_strdup(text);
         fc_err err = FC_OK;
         if (source->is_path && access(kept, R_OK) != 0)

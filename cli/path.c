@@ -59,13 +59,17 @@ find_instances(cli_run *run, const char *what, cli_path_job *job, char **tempora
     const char *const instances[2] = {cli_args_text(&run->args, CLI_FROM), cli_args_text(&run->args, CLI_TO)};
     const char *directory = cli_args_text(&run->args, CLI_KEEP_DIR);
     struct stat status;
+    bool there = stat(what, &status) == 0;
+    if (there && !S_ISDIR(status.st_mode))
+        return fc_fail_set(fail, FC_ERR_INVALID,
+                           "\"%.150s\" is one file: path needs that of the other end, too", what);
     if (instances[0] == NULL || instances[1] == NULL)
         return fc_fail_set(fail, FC_ERR_INVALID, "%s is missing: which instance of \"%.80s\" is the %s end",
                            instances[0] == NULL ? "--from" : "--to", what,
                            instances[0] == NULL ? "near" : "far");
     if (strcmp(instances[0], instances[1]) == 0)
         return fc_fail_set(fail, FC_ERR_INVALID, "--from and --to are both \"%.80s\"", instances[0]);
-    if (stat(what, &status) == 0 && S_ISDIR(status.st_mode))
+    if (there)
         return cli_path_from_directory(what, instances, job, fail);
     if (!fc_name_check(what))
         return fc_fail_set(fail, FC_ERR_NOT_FOUND,

@@ -109,6 +109,10 @@ cli_pki_issue(cli_run *run, fc_fail *fail)
         err = bound_name(&run->args, CLI_BIND_REGION, request.role, &request.region, fail);
     if (err != FC_OK)
         return err;
+    if (cli_args_has(&run->args, CLI_DNS) && request.role != FC_ROLE_COORDINATOR)
+        return fc_fail_set(fail, FC_ERR_INVALID,
+                           "--dns \"%.80s\" is where a coordinator is reached; nobody dials one of role %s",
+                           cli_args_text(&run->args, CLI_DNS), fc_role_name(request.role));
     cli_args_list(&run->args, CLI_DNS, &dns);
     request.dns_names = (const char *const *)dns.items;
     request.dns_name_count = dns.count;

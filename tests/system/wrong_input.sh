@@ -11,7 +11,7 @@ refused "a name that is taken" 7 'taken' "${create[@]}" -n taken
 refused "no name" 2 'name' "${create[@]}"
 refused "an unknown instance" 3 'web-77' fleetcap capture create -n x --include web-77
 refused "no instance matched" 3 'no instance|match' fleetcap capture create -n x --scale-set nothing
-refused "no instance in that region" 3 'no instance|match' "${create[@]}" -n x --region mars
+refused "no instance in that region" 3 "region 'mars'" "${create[@]}" -n x --region mars
 refused "a bad selector" 2 'selector' "${create[@]}" -n x --selector 'role in web'
 refused "a bad size" 2 '12parsecs' "${create[@]}" -n x --capture-limit 12parsecs
 refused "a bad time" 2 'soon' "${create[@]}" -n x --time-limit soon
@@ -52,6 +52,11 @@ refused "a key that all can read" 6 'open.key' fleetcap instance list --key "$TE
 echo rubbish >"$TEST_DIR/rubbish.crt"
 refused "a certificate that is none" 1 'rubbish.crt' fleetcap instance list --cert "$TEST_DIR/rubbish.crt"
 refused "an address that is none" 2 'nowhere' fleetcap instance list --coordinator nowhere
+refused "a context without a port" 2 '"fc.example" is not HOST:PORT' fleetcap context set x --coordinator fc.example
+refused "a name for somebody whom nobody dials" 2 '"fc.example" is where a coordinator is reached' \
+    fleetcap pki issue operator x --dns fc.example --dir "$FLEET_DIR/pki"
+echo >"$TEST_DIR/one.pcap"
+refused "one end of a path" 2 'one.pcap" is one file' fleetcap path "$TEST_DIR/one.pcap"
 refused "a second CA in the same place" 7 'ca.crt|already|CA' fleetcap pki init --fleet x --dir "$FLEET_DIR/pki"
 refused "an unknown role" 2 'king' fleetcap pki issue king x --dir "$FLEET_DIR/pki"
 refused "no PKI" 3 'nopki' fleetcap pki issue node x --dir "$TEST_DIR/nopki"
