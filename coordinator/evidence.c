@@ -63,18 +63,18 @@ enter_queue(struct co *co, co_evidence *evidence, bool urgent)
 static void
 answer(co_evidence *evidence, fc_err err, const fc_fail *fail)
 {
-    co_evidence_wait *wait = evidence->wait;
-    if (wait == NULL)
-        return;
-    co_evidence_unwait(wait);
-    wait->done(wait, err, fail);
+    co_evidence_wait *wait, *next;
+    DL_FOREACH_SAFE (evidence->waits, wait, next) {
+        co_evidence_unwait(wait);
+        wait->done(wait, err, fail);
+    }
 }
 
 void
 co_evidence_unwait(co_evidence_wait *wait)
 {
     if (wait->evidence != NULL)
-        wait->evidence->wait = NULL;
+        DL_DELETE(wait->evidence->waits, wait);
     wait->evidence = NULL;
 }
 
@@ -272,11 +272,13 @@ co_evidence_put(struct co *co, co_part *part, co_evidence_kind kind, uint64_t re
     enter_queue(co, evidence, over || co->counters.evidence_unstored_bytes > CO_EVIDENCE_UNSTORED_MAX);
     if (co->evidence.timer.slot == 0 || co->evidence.first->due.ns < co->evidence.timer.due.ns)
         schedule(co, 0);
-    if (wait == NULL || !over || evidence->wait != NULL)
+    if (wait == NULL || !over)
         return FC_OK;
+    /* Several may wait for one part: a node that came back tells again before its old connection has ended.
+     * As many as it may have calls open. */
     *ret_stored = false;
     wait->evidence = evidence;
-    evidence->wait = wait;
+    DL_APPEND(evidence->waits, wait);
     return FC_OK;
 }
 
@@ -302,8 +304,8 @@ co_evidence_free(struct co *co, co_part *part)
     co_evidence *evidence = part->evidence;
     if (evidence == NULL)
         return;
-    if (evidence->wait != NULL)
-        co_evidence_unwait(evidence->wait);
+    while (evidence->waits != NULL)
+        co_evidence_unwait(evidence->waits);
     leave_queue(co, evidence);
     forget_bytes(co, evidence);
     free(evidence);

@@ -41,6 +41,7 @@ enum {
 typedef struct co_evidence_wait {
     void (*done)(struct co_evidence_wait *wait, fc_err err, const fc_fail *fail);
     struct co_evidence *evidence; /* borrowed; NULL = does not wait */
+    struct co_evidence_wait *next, *prev;
 } co_evidence_wait;
 
 /* What is known of one instance capture's evidence. */
@@ -48,7 +49,7 @@ typedef struct co_evidence {
     struct co_part *part;                  /* borrowed: its owner */
     uint64_t revisions[CO_EVIDENCE_KINDS]; /* 0 = there is none */
     fc_buf unstored[CO_EVIDENCE_KINDS];    /* owned; empty = the store has it */
-    co_evidence_wait *wait;                /* borrowed; NULL = nobody waits */
+    co_evidence_wait *waits;               /* borrowed: one for each report that is not answered yet */
     bool queued, urgent;
     fc_mono due;
     struct co_evidence *next, *prev; /* those with something unstored, the most urgent first */

@@ -198,6 +198,35 @@ the_last_profile_is_answered_for_when_it_is_stored(void **state)
 }
 
 static void
+everyone_who_waits_for_a_part_is_answered_for_what_is_stored_and_not_before(void **state)
+{
+    (void)state;
+    uint64_t revision;
+    bool stored = true;
+    answered first = {.wait.done = on_answer}, second = first, gone = first, again = first;
+    fixture_report(&f, part_of(0), FC_STATE_STOPPED, 9);
+    assert_int_equal(put(0, CO_EVIDENCE_PROFILE, 1, 77, &first.wait, &stored), FC_OK);
+    assert_int_equal(put(0, CO_EVIDENCE_CONTEXT_STOP, 1, 1, &second.wait, &stored), FC_OK);
+    assert_false(stored);
+    assert_int_equal(put(0, CO_EVIDENCE_PROFILE, 2, 78, &gone.wait, &stored), FC_OK);
+    co_evidence_unwait(&gone.wait);
+    /* The same once more, over another connection: it is not stored by having been said before. */
+    assert_int_equal(put(0, CO_EVIDENCE_PROFILE, 2, 78, &again.wait, &stored), FC_OK);
+    assert_false(stored);
+    assert_int_equal(first.times + second.times + again.times, 0);
+    fixture_run_ms(&f, CO_EVIDENCE_URGENT_MS + 1);
+    const answered *const waited[] = {&first, &second, &again};
+    for (size_t i = 0; i < FC_COUNT(waited); i++) {
+        assert_int_equal(waited[i]->times, 1);
+        assert_int_equal(waited[i]->err, FC_OK);
+    }
+    assert_int_equal(gone.times, 0);
+    restart();
+    assert_int_equal(get(0, &revision), 78);
+    assert_int_equal(revision, 2);
+}
+
+static void
 who_waits_is_told_that_the_store_refuses_and_it_is_tried_again(void **state)
 {
     (void)state;
@@ -361,6 +390,7 @@ main(void)
         TEST(the_newest_profile_counts_wherever_it_lies),
         TEST(what_is_stored_survives_a_restart_and_older_ones_stay_older),
         TEST(the_last_profile_is_answered_for_when_it_is_stored),
+        TEST(everyone_who_waits_for_a_part_is_answered_for_what_is_stored_and_not_before),
         TEST(who_waits_is_told_that_the_store_refuses_and_it_is_tried_again),
         TEST(what_is_no_evidence_is_refused_and_counted),
         TEST(evidence_goes_with_its_capture),
