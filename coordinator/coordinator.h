@@ -15,6 +15,7 @@
 #include "coordinator/evidence.h"
 #include "coordinator/persist.h"
 #include "coordinator/reconcile.h"
+#include "coordinator/refused.h"
 #include "coordinator/registry.h"
 #include "coordinator/store.h"
 
@@ -32,6 +33,7 @@ struct co {
     co_persist persist;
     co_evidence_queue evidence;
     co_enrolment enrolment;
+    co_refused refused;
     co_counters counters;
 };
 

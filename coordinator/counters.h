@@ -68,6 +68,7 @@
     X(crl_failures, "revocation lists that could not be written; they are tried again")                      \
     X(crl_left_out, "revoked certificates that the last list has no room for; their Hello is refused")       \
     X(audit_dropped, "refusals that are only counted: too many in a minute for the audit log")               \
+    X(log_left_out, "lines about refused peers left out of the log: too many of their kind at once")         \
     X(store_commits, "transactions committed")                                                               \
     X(store_failures, "transactions that failed")
 

@@ -385,8 +385,8 @@ refuse(struct co *co, const asking *a, const fc_fail *why)
     const char *id = fc_name_check(request->instance_id) ? request->instance_id : "-";
     char detail[400];
     (void)snprintf(detail, sizeof detail, "from %s: %s", request->address, why->text);
-    if (co_persist_refusal(co, request->principal, "enrol", id, why->err, detail))
-        fc_log(FC_LOG_WARNING, "enrolment of %s refused: %s", id, detail);
+    co_persist_refusal(co, request->principal, "enrol", id, why->err, detail);
+    co_refused_log(co, CO_REFUSED_ENROLMENT, "enrolment of %s refused: %s", id, detail);
 }
 
 fc_err

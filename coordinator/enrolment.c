@@ -260,7 +260,7 @@ co_enrolment_flush_seen(struct co *co, fc_fail *fail)
 static fc_err
 prune(struct co *co, void *user, fc_fail *fail)
 {
-    (void)user;
+    bool *more = user;
     int64_t now = co_wall(co).ns;
     co_enrolment_age age = {
         .tokens_unix_ns = now - KEPT_S * FC_NS_PER_S,
@@ -269,15 +269,19 @@ prune(struct co *co, void *user, fc_fail *fail)
         .certificates_unix_ns = now - CERTIFICATE_KEPT_S * FC_NS_PER_S,
         .removed_unix_ns = now - REMOVED_S * FC_NS_PER_S,
         .removed_max = CO_REMOVED_MAX,
+        .rows_max = CO_ENROLMENT_PRUNE_ROWS,
     };
-    return co_store_prune_enrolment(co->store, &age, fail);
+    return co_store_prune_enrolment(co->store, &age, more, fail);
 }
 
+/* A part of what is over, so that the loop is not held up; the next tick goes on with the rest. */
 static void
-prune_now(struct co *co)
+prune_some(struct co *co)
 {
     fc_fail fail = {0};
-    fc_err err = co_persist_flush(co, prune, NULL, &fail);
+    bool more = false;
+    fc_err err = co_persist_flush(co, prune, &more, &fail);
+    co->enrolment.prune_due = more;
     if (err == FC_OK)
         err = co_store_count_enrolment(co->store, &co->enrolment.counts, &fail);
     if (err != FC_OK)
@@ -294,8 +298,8 @@ on_tick(fc_timer *timer)
         fc_log(FC_LOG_ERROR, "certificates seen are not stored yet: %s", fail.text);
     if (e->issuer != NULL && (e->crl_due || co_wall(c).ns > e->crl_renewal.ns))
         co_enrolment_renew_crl(c);
-    if (++e->ticks % CO_ENROLMENT_PRUNE_TICKS == 0)
-        prune_now(c);
+    if (++e->ticks % CO_ENROLMENT_PRUNE_TICKS == 0 || e->prune_due)
+        prune_some(c);
     fc_loop_timer_after_ms(c->loop, timer, CO_ENROLMENT_TICK_MS);
 }
 
@@ -303,6 +307,7 @@ fc_err
 co_enrolment_open(struct co *co, fc_fail *fail)
 {
     co->enrolment.timer.fire = on_tick;
+    prune_some(co); /* also of one that never lives for an hour */
     fc_err err = co_store_count_enrolment(co->store, &co->enrolment.counts, fail);
     if (err != FC_OK)
         return err;

@@ -43,7 +43,8 @@ enum {
     CO_CRL_ENTRIES_MAX = 200000,   /* what our own reader takes (CRL_FILE_MAX of common/tls/credentials.c) */
     CO_CRL_LIFE_S = 14 * 24 * 3600,
     CO_ENROLMENT_TICK_MS = 5000,
-    CO_ENROLMENT_PRUNE_TICKS = 720, /* once an hour */
+    CO_ENROLMENT_PRUNE_TICKS = 720, /* once an hour, and at the start */
+    CO_ENROLMENT_PRUNE_ROWS = 5000, /* of each table at once; what is left goes with the next ticks */
 };
 #define CO_TOKEN_TTL_MAX_MS (INT64_C(30) * 24 * 3600 * 1000)
 
@@ -90,6 +91,7 @@ typedef struct co_enrolment {
     co_enrolment_counts counts; /* as of the last count, and what came since */
     co_seen *seen;              /* owned: certificates of connections that the store does not know yet */
     bool crl_due;               /* the file is behind the store */
+    bool prune_due;             /* the last pruning left something */
     fc_wall crl_renewal;        /* when it is written again for its own sake */
     uint64_t ticks;
     fc_timer timer;

@@ -137,7 +137,7 @@ co_persist_audit(struct co *co, const char *principal, const char *action, const
     schedule(co, CO_FLUSH_URGENT_MS);
 }
 
-bool
+void
 co_persist_refusal(struct co *co, const char *principal, const char *action, const char *object, fc_err err,
                    const char *detail)
 {
@@ -150,11 +150,10 @@ co_persist_refusal(struct co *co, const char *principal, const char *action, con
     uint32_t *count = stranger ? &co->persist.strangers : &co->persist.refusals;
     if (*count >= (stranger ? CO_STRANGERS_PER_MINUTE : CO_REFUSALS_PER_MINUTE)) {
         co->counters.audit_dropped++;
-        return false;
+        return;
     }
     ++*count;
     co_persist_audit(co, principal, action, object, fc_code_name(fc_err_code(err)), detail);
-    return true;
 }
 
 void

@@ -68,10 +68,16 @@ co_persist_audit(struct co *co, const char *principal, const char *action, const
                  const char *outcome, const char *detail);
 /* The same of an attempt that was refused. A peer that is refused again and again must not fill the disk:
  * past CO_REFUSALS_PER_MINUTE they are only counted; those of strangers, who need nothing to come by, past
- * CO_STRANGERS_PER_MINUTE, and they take no one else's room. False when it was only counted. */
-bool
+ * CO_STRANGERS_PER_MINUTE, and they take no one else's room. */
+void
 co_persist_refusal(struct co *co, const char *principal, const char *action, const char *object, fc_err err,
                    const char *detail);
+/* What an earlier request of `principal` with this id made, when it was of the same method. FC_ERR_NOT_FOUND
+ * when there was none, or the id is ""; FC_ERR_EXISTS when it was of another method. Ids are kept for a week.
+ */
+FC_MUST_USE fc_err
+co_persist_find_request(struct co *co, const char *principal, const char *request_id, const char *method,
+                        char ret_object[CO_REQUEST_OBJECT_SIZE], fc_fail *fail);
 void
 co_persist_wait(struct co *co, co_flush_wait *wait);
 void

@@ -348,6 +348,7 @@ on_sweep(fc_timer *timer)
 {
     struct co *c = FC_CONTAINER(timer, struct co, reconcile.sweep_timer);
     co_registry_sweep(c);
+    co_refused_sweep(c);
     for (co_instance *i = c->registry.by_id; i != NULL; i = i->hh.next)
         if (i->link != NULL && !i->pushing && i->acked < i->generation)
             queue(c, i);

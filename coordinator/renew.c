@@ -86,7 +86,8 @@ co_enrolment_renew(struct co *co, const fc_principal *peer, const char *address,
     if (err != FC_OK) {
         fc_buf_fini(&issued.pem);
         co->counters.renewals_refused++;
-        fc_log(FC_LOG_WARNING, "renewal of %s (%s) refused: %s", peer->name, address, why.text);
+        co_refused_log(co, CO_REFUSED_RENEWAL, "renewal of %s (%s) refused: %s", peer->name, address,
+                       why.text);
         co_persist_refusal(co, fc_principal_text(peer, who), "renew", peer->name, err, why.text);
         return fc_fail_copy(fail, &why);
     }

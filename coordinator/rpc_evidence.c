@@ -1,6 +1,5 @@
 /* CoordinatorService/ReportEvidence and CaptureService/ListEvidence: profiles and contexts, from the
  * instances to whoever compares them. */
-#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "coordinator/evidence.h"
 #include "coordinator/rpc_message.h"
@@ -92,7 +91,7 @@ co_rpc_report_evidence(fc_rpc_call *call, const ProtobufCMessage *message, void 
         err = co_evidence_put(co, part, kind, request->revision, request->profile.data, request->profile.len,
                               &r->wait, &stored, &fail); /* one place for all: they are a union */
     if (err != FC_OK) {
-        fc_log(FC_LOG_WARNING, "instance %s: evidence refused: %s", instance->id, fail.text);
+        co_refused_log(co, CO_REFUSED_EVIDENCE, "instance %s: evidence refused: %s", instance->id, fail.text);
         fc_rpc_call_fail(call, &fail);
     } else if (stored) {
         answer(call);

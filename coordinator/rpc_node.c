@@ -140,8 +140,8 @@ refuse_hello(co_service *service, fc_rpc_call *call, const fc_fail *fail)
 {
     char who[FC_PRINCIPAL_TEXT_SIZE];
     co_caller(call, who);
-    fc_log(FC_LOG_WARNING, "%s (%s) refused: %s", who, fc_rpc_conn_address(fc_rpc_call_conn(call)),
-           fail->text);
+    co_refused_log(service->co, CO_REFUSED_HELLO, "%s (%s) refused: %s", who,
+                   fc_rpc_conn_address(fc_rpc_call_conn(call)), fail->text);
     co_persist_refusal(service->co, who, "hello", "-", fail->err, fail->text);
     fc_rpc_call_fail(call, fail);
 }
@@ -268,7 +268,8 @@ on_report(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
         must_store = must_store || durable;
     }
     if (fail.err != FC_OK) {
-        fc_log(FC_LOG_WARNING, "instance %s: report refused: %s", instance->id, fail.text);
+        co_refused_log(service->co, CO_REFUSED_REPORT, "instance %s: report refused: %s", instance->id,
+                       fail.text);
         fc_rpc_call_fail(call, &fail);
     } else if (must_store) {
         answer_when_stored(service->co, call);
@@ -321,7 +322,8 @@ on_push_closed(fc_rpc_call *call, const fc_rpc_status *status)
         co_reconcile_acked(link->service->co, instance, link->acked);
         return;
     }
-    fc_log(FC_LOG_WARNING, "instance %s did not take its desired state: %s", instance->id, status->message);
+    co_refused_log(link->service->co, CO_REFUSED_DESIRED, "instance %s did not take its desired state: %s",
+                   instance->id, status->message);
     co_reconcile_push_failed(link->service->co, instance);
 }
 
@@ -393,8 +395,8 @@ on_open(fc_rpc_conn *conn, void *user)
     const fc_principal *peer = fc_rpc_conn_peer(conn);
     if (strcmp(peer->fleet, service->co->fleet) != 0) {
         service->co->counters.connections_foreign++;
-        fc_log(FC_LOG_WARNING, "%s refused: it belongs to fleet '%s'", fc_rpc_conn_address(conn),
-               peer->fleet);
+        co_refused_log(service->co, CO_REFUSED_FOREIGN, "%s refused: it belongs to fleet '%s'",
+                       fc_rpc_conn_address(conn), peer->fleet);
         fc_rpc_conn_close(conn, FC_CODE_UNAUTHENTICATED, "the certificate is of another fleet");
         return;
     }
@@ -430,4 +432,14 @@ on_denied(fc_rpc_conn *conn, const fc_rpc_method *method, void *user)
     co_persist_refusal(service->co, who, "call", method->path, FC_ERR_DENIED, fc_rpc_conn_address(conn));
 }
 
-const fc_rpc_conn_ops co_conn_ops = {.on_open = on_open, .on_close = on_close, .on_denied = on_denied};
+static void
+on_newer(fc_rpc_conn *conn, const fc_rpc_method *method, const fc_fail *why, void *user)
+{
+    co_service *service = user;
+    char who[FC_PRINCIPAL_TEXT_SIZE];
+    fc_principal_text(fc_rpc_conn_peer(conn), who);
+    co_persist_refusal(service->co, who, "call", method->path, why->err, why->text);
+}
+
+const fc_rpc_conn_ops co_conn_ops = {
+    .on_open = on_open, .on_close = on_close, .on_denied = on_denied, .on_newer = on_newer};

@@ -89,13 +89,15 @@ const char co_store_enrolment_tables[] =
     X(COUNTS, "SELECT (SELECT count(*) FROM token), (SELECT count(*) FROM enrolment),"                                \
       " (SELECT count(*) FROM enrolment WHERE state < 3), (SELECT count(*) FROM certificate),"                        \
       " (SELECT count(*) FROM removed)")                                                                              \
-    X(PRUNE_TOKENS, "DELETE FROM token WHERE expires_unix_ns < ?")                                                    \
-    X(PRUNE_ENROLMENTS, "DELETE FROM enrolment WHERE (state = 3 AND expires_unix_ns < ?1) OR"                         \
-      " (state = 4 AND decided_unix_ns < ?1)")                                                                        \
-    X(PRUNE_WAITING, "DELETE FROM enrolment WHERE state < 3 AND requested_unix_ns < ?")                               \
-    X(PRUNE_CERTIFICATES, "DELETE FROM certificate WHERE not_after_unix_ns < ?")                                      \
-    X(PRUNE_REMOVED, "DELETE FROM removed WHERE at_unix_ns < ?1 OR instance IN (SELECT instance FROM removed"         \
-      " ORDER BY at_unix_ns DESC LIMIT -1 OFFSET ?2)")
+    X(PRUNE_TOKENS, "DELETE FROM token WHERE seq IN (SELECT seq FROM token WHERE expires_unix_ns < ?1 LIMIT ?2)")     \
+    X(PRUNE_ENROLMENTS, "DELETE FROM enrolment WHERE seq IN (SELECT seq FROM enrolment WHERE"                         \
+      " (state = 3 AND expires_unix_ns < ?1) OR (state = 4 AND decided_unix_ns < ?1) LIMIT ?2)")                      \
+    X(PRUNE_WAITING, "DELETE FROM enrolment WHERE seq IN (SELECT seq FROM enrolment WHERE state < 3 AND"              \
+      " requested_unix_ns < ?1 LIMIT ?2)")                                                                            \
+    X(PRUNE_CERTIFICATES, "DELETE FROM certificate WHERE serial IN (SELECT serial FROM certificate WHERE"             \
+      " not_after_unix_ns < ?1 LIMIT ?2)")                                                                            \
+    X(PRUNE_REMOVED, "DELETE FROM removed WHERE instance IN (SELECT instance FROM removed WHERE at_unix_ns < ?1"      \
+      " LIMIT ?2) OR instance IN (SELECT instance FROM removed ORDER BY at_unix_ns DESC LIMIT ?2 OFFSET ?3)")
 // clang-format on
 
 enum {
@@ -145,15 +147,6 @@ static co_blob
 digest_blob(const uint8_t digest[32])
 {
     return (co_blob){digest, 32};
-}
-
-/* One number decides which rows: runs the statement. */
-static fc_err
-run_for(co_store *store, int which, int64_t number, const char *doing, fc_fail *fail)
-{
-    sqlite3_stmt *s = statement(store, which);
-    (void)sqlite3_bind_int64(s, 1, number);
-    return co_sqlite_step(store, s, doing, fail);
 }
 
 /* ---- tokens ---- */
@@ -523,20 +516,28 @@ co_store_count_enrolment(co_store *store, co_enrolment_counts *ret, fc_fail *fai
 }
 
 fc_err
-co_store_prune_enrolment(co_store *store, const co_enrolment_age *age, fc_fail *fail)
+co_store_prune_enrolment(co_store *store, const co_enrolment_age *age, bool *ret_more, fc_fail *fail)
 {
-    static const char doing[] = "remove what is over";
-    fc_err err = run_for(store, SQL_PRUNE_TOKENS, age->tokens_unix_ns, doing, fail);
-    if (err == FC_OK)
-        err = run_for(store, SQL_PRUNE_ENROLMENTS, age->enrolments_unix_ns, doing, fail);
-    if (err == FC_OK)
-        err = run_for(store, SQL_PRUNE_WAITING, age->waiting_unix_ns, doing, fail);
-    if (err == FC_OK)
-        err = run_for(store, SQL_PRUNE_CERTIFICATES, age->certificates_unix_ns, doing, fail);
-    if (err != FC_OK)
-        return err;
-    sqlite3_stmt *s = statement(store, SQL_PRUNE_REMOVED);
-    (void)sqlite3_bind_int64(s, 1, age->removed_unix_ns);
-    (void)sqlite3_bind_int64(s, 2, (sqlite3_int64)age->removed_max);
-    return co_sqlite_step(store, s, doing, fail);
+    const struct {
+        int statement;
+        int64_t before_unix_ns;
+    } tables[] = {
+        {SQL_PRUNE_TOKENS, age->tokens_unix_ns},   {SQL_PRUNE_ENROLMENTS, age->enrolments_unix_ns},
+        {SQL_PRUNE_WAITING, age->waiting_unix_ns}, {SQL_PRUNE_CERTIFICATES, age->certificates_unix_ns},
+        {SQL_PRUNE_REMOVED, age->removed_unix_ns},
+    };
+    bool more = false;
+    for (size_t i = 0; i < FC_COUNT(tables); i++) {
+        sqlite3_stmt *s = statement(store, tables[i].statement);
+        (void)sqlite3_bind_int64(s, 1, tables[i].before_unix_ns);
+        (void)sqlite3_bind_int64(s, 2, age->rows_max);
+        if (tables[i].statement == SQL_PRUNE_REMOVED)
+            (void)sqlite3_bind_int64(s, 3, (sqlite3_int64)age->removed_max);
+        fc_err err = co_sqlite_step(store, s, "remove what is over", fail);
+        if (err != FC_OK)
+            return err;
+        more = more || sqlite3_changes(store->db) >= (int64_t)age->rows_max;
+    }
+    *ret_more = more;
+    return FC_OK;
 }

@@ -143,7 +143,7 @@ typedef struct co_enrolment_counts {
 FC_MUST_USE fc_err
 co_store_count_enrolment(co_store *store, co_enrolment_counts *ret, fc_fail *fail);
 
-/* What is older than each of these goes. */
+/* What is older than each of these goes: at most `rows_max` rows of each table at once. */
 typedef struct co_enrolment_age {
     int64_t tokens_unix_ns;       /* expired before */
     int64_t enrolments_unix_ns;   /* denied, or its certificate ended, before */
@@ -151,8 +151,10 @@ typedef struct co_enrolment_age {
     int64_t certificates_unix_ns; /* ended before */
     int64_t removed_unix_ns;      /* removed before */
     uint64_t removed_max;         /* the oldest beyond it go as well */
+    uint32_t rows_max;
 } co_enrolment_age;
+/* *ret_more: there may be more that is to go. */
 FC_MUST_USE fc_err
-co_store_prune_enrolment(co_store *store, const co_enrolment_age *age, fc_fail *fail);
+co_store_prune_enrolment(co_store *store, const co_enrolment_age *age, bool *ret_more, fc_fail *fail);
 
 #endif

@@ -472,7 +472,10 @@ is_too_new(fc_rpc_call *call, const ProtobufCMessage *message)
     if (!strict || fc_rpc_known_check(message, &fail) == FC_OK)
         return false;
     fc_rpc_status status = fc_rpc_status_from_fail(&fail);
+    const fc_rpc_options *options = &call->conn->endpoint->options;
     counters_of(call)->calls_newer++;
+    if (options->ops != NULL && options->ops->on_newer != NULL)
+        options->ops->on_newer(call->conn, call->method, &fail, options->user);
     break_off(call, &status);
     return true;
 }

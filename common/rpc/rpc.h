@@ -145,6 +145,8 @@ typedef struct fc_rpc_conn_ops {
     /* The peer called what its role may not: for an audit log. The call is answered already. Not told of an
      * anonymous one, which could fill the log: those are only counted. */
     void (*on_denied)(fc_rpc_conn *conn, const fc_rpc_method *method, void *endpoint_user);
+    /* An order of the peer was refused, because it has a field that is not known here: likewise. */
+    void (*on_newer)(fc_rpc_conn *conn, const fc_rpc_method *method, const fc_fail *why, void *endpoint_user);
 } fc_rpc_conn_ops;
 
 typedef struct fc_rpc_options {
