@@ -2,7 +2,8 @@
 # The collection fleetcap.fleet on machines of its own: a coordinator and three nodes in two regions, each a booted Debian that a
 # controller reaches by ssh: installed, enrolled, captured from, upgraded, given another CA, removed.
 #
-#   site.sh [STAGE…]     installs captures upgrades stops_at_a_bad_canary rotates removes takes_files; all of them otherwise
+#   site.sh [STAGE…]     installs captures upgrades stops_at_a_bad_canary stops_in_a_wave rotates removes takes_files rotates_files;
+#                        all of them otherwise
 #
 # FLEETCAP_ANSIBLE_BASE and FLEETCAP_ANSIBLE_PACKAGES name a base machine and packages (1, 2, as below) that are there already.
 # shellcheck source=lib.sh
@@ -11,10 +12,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 base=${FLEETCAP_ANSIBLE_BASE:-$work/base}
 packages=${FLEETCAP_ANSIBLE_PACKAGES:-$work/packages}
 nodes=(web-eu-1 web-eu-2 web-us-1)
-stages=(installs captures upgrades stops_at_a_bad_canary rotates removes takes_files)
+stages=(installs captures upgrades stops_at_a_bad_canary stops_in_a_wave rotates removes takes_files rotates_files)
 
 operator() { on coordinator-1 fleetcap "$@"; }
 online() { operator instance list -o json | jq -r '[.[] | select(.online) | .id] | sort | join(" ")'; }
+installed() { # package; of which version every node has it
+    local name
+    for name in "${nodes[@]}"; do on "$name" dpkg-query --show --showformat='${Version} ' "$1"; done | sed 's/ $//'
+}
 versions() { operator instance list -o json | jq -r '[.[] | "\(.id)=\(.version)"] | sort | join(" ")'; }
 captured() { operator capture show "$1" -o json | jq -r '[.instances[] | "\(.instance) \(.state) \(.counters.writtenPackets)"] | join(", ")'; }
 send() { # name count
@@ -98,8 +103,16 @@ up() {
 
 installs() {
     local name
-    that "in check mode nothing is done, and nothing fails" play site.yml --check --diff --limit coordinator-1,web-eu-1
-    that "no package is there yet" on web-eu-1 sh -c '! dpkg -s fleetcap-node'
+    that "in check mode nothing fails" play site.yml --check --diff
+    that "upgrade.yml says that there is nothing to upgrade" refused play upgrade.yml --check
+    that "by the machine's name" played 'coordinator-1 has no coordinator yet'
+    that "as it does where only nodes are asked for" play upgrade.yml --check --limit fleetcap_nodes
+    that "by their names" played 'installed nothing there: web-eu-1, web-eu-2, web-us-1'
+    that "rotate-ca.yml says who is not enrolled" refused play rotate-ca.yml --check -e fleetcap_rotate_ca=second
+    that "by its name" played 'web-us-1 is not enrolled yet'
+    that "remove.yml finds nothing to purge" play remove.yml --check -e fleetcap_remove=all
+    that "site.yml with tags that there are not" play site.yml --tags unknown
+    that "and nothing is done by all that" nothing_is_installed
     that "site.yml installs, configures, enrols and starts" play site.yml -vvv
     for name in "${!address[@]}"; do on "$name" journalctl --no-pager -o cat; done >"$work/journals"
     that "each with a task" grep -q 'Enrol the machine' "$work/play"
@@ -111,6 +124,13 @@ installs() {
     equal "changes nothing" 0 "$(changed)"
     that "check mode with differences" play site.yml --check --diff
     equal "sees nothing to change" 0 "$(changed)"
+}
+
+nothing_is_installed() {
+    local name
+    for name in "${!address[@]}"; do
+        on "$name" sh -c 'dpkg -l | grep fleetcap; ls -d /etc/fleetcap* /run/fleetcap* /var/lib/fleetcap* /var/captures /root/.config 2>/dev/null'
+    done | diff - /dev/null
 }
 
 # A key as PEM, the same in base64, a token.
@@ -154,23 +174,58 @@ stop_when_waited_for() {
 
 stops_at_a_bad_canary() {
     that "upgrade.yml to a version that cannot run ends with an error" refused upgrade 0.1.2 "$work/3"
-    equal "after the canary" "0.1.2 0.1.1 0.1.1" "$(for name in "${nodes[@]}"; do
-        on "$name" dpkg-query --show --showformat='${Version} ' fleetcap-node
-    done | sed 's/ $//')"
+    that "which names the machine" played 'web-eu-1 is not well: its fleetcap-node does not run'
+    equal "after the canary" "0.1.2 0.1.1 0.1.1" "$(installed fleetcap-node)"
+    that "a second time it ends there, too, although the canary has the package" refused upgrade 0.1.2 "$work/3"
+    equal "and leaves the others as they are" "0.1.2 0.1.1 0.1.1" "$(installed fleetcap-node)"
     equal "the others are online" "web-eu-2 web-us-1" "$(online)"
     that "upgrade.yml to the version before" upgrade 0.1.1 "$packages/2"
     equal "brings the canary back" "${nodes[*]}" "$(online)"
 }
 
-fingerprints() { on "$1" awk '/BEGIN CERT/ { n++ } END { print n }' "$2"; }
+# Back to the first version, in waves of one: the second of them fails, for a reason of its machine.
+stops_in_a_wave() {
+    local -a options=(-e fleetcap_upgrade_wave=1 -e fleetcap_node_upgrade_captures=interrupt)
+    that "a capture on the last instance" operator capture create late --include web-us-1 --filter protocol=UDP,localPort=9999 --time-limit 1h -q
+    send web-us-1 20
+    within 10 "captures" "web-us-1 RUNNING 20" captured late
+    on web-eu-2 sh -c 'mkdir -p /etc/systemd/system/fleetcap-node.service.d
+        printf "[Service]\nExecStartPre=/bin/sh -c \"echo the disk is gone; exit 1\"\n" >/etc/systemd/system/fleetcap-node.service.d/gone.conf'
+    that "upgrade.yml with a machine where no daemon can start ends with an error" refused upgrade 0.1.0 "$packages/1" "${options[@]}"
+    that "which names the machine" played 'fatal: .web-eu-2.*web-eu-2 is not well: its fleetcap-node does not run'
+    that "with what was said there" played 'fatal: .web-eu-2.*the disk is gone'
+    equal "in the wave of that machine, and none comes after it" "0.1.0 0.1.0 0.1.1" "$(installed fleetcap-node)"
+    equal "the others are online, each with its version" "web-eu-1=0.1.0 web-us-1=0.1.1" \
+        "$(operator instance list -o json | jq -r '[.[] | select(.online) | "\(.id)=\(.version)"] | sort | join(" ")')"
+    send web-us-1 20
+    within 10 "and capture" "web-us-1 RUNNING 40" captured late
+    on web-eu-2 rm -r /etc/systemd/system/fleetcap-node.service.d
+    printf 'region_us:\n  hosts:\n    web-us-7: {ansible_host: 10.88.0.99}\n' >"$work/away.yml"
+    that "upgrade.yml when that is mended, with a machine that does not answer, says so" \
+        refused upgrade 0.1.0 "$packages/1" "${options[@]}" -e fleetcap_upgrade_wave=100% -i "$work/hosts.yml" -i "$work/away.yml"
+    that "by its name" played 'Not upgraded, because the machine does not answer: web-us-7'
+    equal "and brings the others to the end" "web-eu-1=0.1.0 web-eu-2=0.1.0 web-us-1=0.1.0" "$(versions)"
+    within 10 "the capture that it interrupts goes on" "web-us-1 RUNNING 40" captured late
+    send web-us-1 20
+    within 10 "after a gap" "web-us-1 RUNNING 60" captured late
+    equal "in other files" 2 "$(on web-us-1 sh -c 'find /var/captures -path "*/late-*" -name "*.pcapng*" | wc -l')"
+    operator capture stop late -q >/dev/null
+}
+
+# How many CAs the coordinator trusts, and every node.
+trusted() {
+    local name
+    {
+        grep -c 'BEGIN CERT' "$work/coordinator-1/etc/fleetcap/ca.crt"
+        for name in "${nodes[@]}"; do grep -c 'BEGIN CERT' "$work/$name/var/lib/fleetcap-node/ca.crt"; done
+    } | paste -sd' '
+}
 
 rotates() {
     local before
     before=$(on coordinator-1 sha256sum /etc/fleetcap/pki/ca.crt)
     that "rotate-ca.yml" play rotate-ca.yml -e fleetcap_rotate_ca=second
-    equal "leaves one CA" "1 1 1 1" "$(fingerprints coordinator-1 /etc/fleetcap/ca.crt) $(for name in "${nodes[@]}"; do
-        fingerprints "$name" /var/lib/fleetcap-node/ca.crt
-    done | paste -sd' ')"
+    equal "leaves one CA" "1 1 1 1" "$(trusted)"
     that "another one" test "$before" != "$(on coordinator-1 sha256sum /etc/fleetcap/pki/ca.crt)"
     within 20 "and everyone is online" "${nodes[*]}" online
     that "a second time" play rotate-ca.yml -e fleetcap_rotate_ca=second
@@ -192,24 +247,76 @@ removes() {
     equal "and the fleet is what it was" "web-eu-1 web-eu-2" "$(online)"
 }
 
-# Where the CA is somebody else's.
+# Where the CA is somebody else's: web-us-1 comes as another instance, with a certificate; the other nodes enrol.
 takes_files() {
     local given=$work/given file
-    local -a options=(-e test_version=0.1.1 -e "test_packages=$packages/2")
     mkdir "$given"
     for file in ca.crt ca.key coordinator.crt coordinator.key crl.pem; do cp "$work/coordinator-1/etc/fleetcap/$file" "$given"; done
+    for file in crt key; do cp "$work/coordinator-1/etc/fleetcap/pki/operator-ansible.$file" "$given/operator.$file"; done
     on coordinator-1 fleetcap pki issue node web-us-9 --dir /etc/fleetcap/pki --scale-set web --region us -q
-    cp "$work"/coordinator-1/etc/fleetcap/pki/node-web-us-9.* "$given"
-    that "site.yml with the coordinator's credentials as files" play site.yml --limit coordinator-1 "${options[@]}" \
-        -e fleetcap_coordinator_credentials=files -e "fleetcap_coordinator_ca_file=$given/ca.crt" \
-        -e "fleetcap_coordinator_ca_key_file=$given/ca.key" -e "fleetcap_coordinator_crl_file=$given/crl.pem" \
-        -e "fleetcap_coordinator_certificate_file=$given/coordinator.crt" -e "fleetcap_coordinator_key_file=$given/coordinator.key"
+    for file in crt key; do cp "$work/coordinator-1/etc/fleetcap/pki/node-web-us-9.$file" "$given/node.$file"; done
+    cat >"$work/given.yml" <<END
+all:
+  hosts:
+    coordinator-1:
+      fleetcap_coordinator_credentials: files
+      fleetcap_coordinator_ca_file: $given/ca.crt
+      fleetcap_coordinator_ca_key_file: $given/ca.key
+      fleetcap_coordinator_crl_file: $given/crl.pem
+      fleetcap_coordinator_certificate_file: $given/coordinator.crt
+      fleetcap_coordinator_key_file: $given/coordinator.key
+      fleetcap_cli_credentials: files
+      fleetcap_cli_ca_file: $given/ca.crt
+      fleetcap_cli_certificate_file: $given/operator.crt
+      fleetcap_cli_key_file: $given/operator.key
+    web-us-1:
+      fleetcap_node_id: web-us-9
+      fleetcap_node_credentials: files
+      fleetcap_node_ca_file: $given/ca.crt
+      fleetcap_node_certificate_file: $given/node.crt
+      fleetcap_node_key_file: $given/node.key
+END
+    that "site.yml with the coordinator's and the operator's credentials as files" with_files site.yml -vvv --diff --limit coordinator-1
     equal "finds them as they are" 0 "$(changed)"
-    that "site.yml with a node's credentials as files" play site.yml --limit web-us-1 "${options[@]}" \
-        -e fleetcap_node_id=web-us-9 -e fleetcap_node_credentials=files -e "fleetcap_node_ca_file=$given/ca.crt" \
-        -e "fleetcap_node_certificate_file=$given/node-web-us-9.crt" -e "fleetcap_node_key_file=$given/node-web-us-9.key"
+    that "and shows no key" no_secrets
+    that "site.yml with a node's credentials as files" with_files site.yml -vvv --diff --limit web-us-1
     equal "has it online, under another name than the one that was removed" "web-eu-1 web-eu-2 web-us-9" "$(online)"
     that "and shows no key" no_secrets
+}
+
+with_files() { play "$1" -i "$work/hosts.yml" -i "$work/given.yml" "${@:2}"; } # playbook option...
+
+# Another CA of that kind, in three runs of site.yml.
+rotates_files() {
+    local given=$work/given name
+    that "somebody else makes another CA, and has it issue" on coordinator-1 sh -ec 'fleetcap pki init --fleet acme --dir /root/other -q
+        fleetcap pki issue coordinator coordinator-1 --dns 10.88.0.10 --dir /root/other -q; fleetcap pki issue operator ansible --dir /root/other -q
+        fleetcap pki issue node web-us-9 --dir /root/other --scale-set web --region us -q'
+    cp -r "$work/coordinator-1/root/other" "$work/other"
+    cat "$work/other/ca.crt" >>"$given/ca.crt"
+    cat "$work/other/crl.pem" >>"$given/crl.pem"
+    that "site.yml with both CAs" with_files site.yml
+    equal "has everyone trust both" "2 2 2 2" "$(trusted)"
+    for name in crt key; do
+        cp "$work/other/coordinator-coordinator-1.$name" "$given/coordinator.$name"
+        cp "$work/other/operator-ansible.$name" "$given/operator.$name"
+        cp "$work/other/node-web-us-9.$name" "$given/node.$name"
+    done
+    cp "$work/other/ca.key" "$given/ca.key"
+    that "site.yml with certificates of the new one" with_files site.yml
+    for name in web-eu-1 web-eu-2; do on "$name" systemctl kill --signal=SIGUSR1 --kill-whom=main fleetcap-node; done
+    within 30 "and everyone has one" "4" certified_by_other
+    cp "$work/other/ca.crt" "$work/other/crl.pem" "$given"
+    that "site.yml with the new one alone" with_files site.yml
+    equal "leaves one CA" "1 1 1 1" "$(trusted)"
+    on coordinator-1 systemctl restart fleetcap-coordinator
+    within 30 "and everyone is online" "web-eu-1 web-eu-2 web-us-9" online
+    that "a second time" with_files site.yml
+    equal "changes nothing" 0 "$(changed)"
+}
+
+certified_by_other() {
+    openssl verify -CAfile "$work/other/ca.crt" "$work"/web-*/var/lib/fleetcap-node/node.pem "$work/coordinator-1/etc/fleetcap/coordinator.crt" | grep -c ': OK$'
 }
 
 main() {
