@@ -74,6 +74,13 @@ rig_statistics(rig *r, fc_path_end end, uint64_t os_dropped, int64_t from_ns, in
 }
 
 void
+rig_end_captures(rig *r, uint64_t dropped_at_b, int64_t end_ms)
+{
+    rig_statistics(r, FC_PATH_A, 0, -RIG_MS(500), RIG_MS(end_ms));
+    rig_statistics(r, FC_PATH_B, dropped_at_b, -RIG_MS(500), RIG_MS(end_ms));
+}
+
+void
 rig_begin(rig *r, bool ours, const fc_path_options *options)
 {
     fc_fail fail = {0};

@@ -56,6 +56,10 @@ void
 rig_section(rig *r, fc_path_end end, bool ours);
 void
 rig_statistics(rig *r, fc_path_end end, uint64_t os_dropped, int64_t from_ns, int64_t to_ns);
+/* Both captures tell their drops, and that they were there from half a second before the start until end_ms.
+ */
+void
+rig_end_captures(rig *r, uint64_t dropped_at_b, int64_t end_ms);
 /* One end shows the packet; at_ns since RIG_START_NS on A's clock. */
 void
 rig_show(rig *r, fc_path_end end, int64_t at_ns, const rig_packet *packet);

@@ -38,13 +38,6 @@ cross_pair(rig *r, uint32_t i)
     rig_cross(r, RIG_MS(10 * i) + RIG_MS(1), RIG_US(700), &back);
 }
 
-static void
-end_captures(rig *r)
-{
-    rig_statistics(r, FC_PATH_A, 0, -RIG_MS(500), RIG_MS(9000));
-    rig_statistics(r, FC_PATH_B, 0, -RIG_MS(500), RIG_MS(9000));
-}
-
 static const fc_path_flow *
 flow_of(const fc_path_result *result, size_t conversation, fc_path_way way)
 {
@@ -63,7 +56,7 @@ a_lost_datagram_is_lost(void **state)
             cross_pair(&r, i);
     rig_packet lost = question(LOST);
     rig_show(&r, FC_PATH_A, RIG_MS(10 * LOST), &lost);
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     const fc_path_flow *flow = flow_of(rig_judge(&r), 0, FC_PATH_A_TO_B);
     assert_int_equal(flow->lost, 1);
     assert_int_equal(flow->lost_bytes, 60);
@@ -88,7 +81,7 @@ of_equal_datagrams_the_right_number_is_lost(void **state)
             rig_cross(&r, RIG_MS(10 * i), RIG_US(500), &there);
         rig_cross(&r, RIG_MS(10 * i) + RIG_MS(1), RIG_US(700), &back);
     }
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     const fc_path_flow *flow = flow_of(rig_judge(&r), 0, FC_PATH_A_TO_B);
     assert_int_equal(flow->lost, COUNT / 20);
     assert_int_equal(flow->lost_first[0].unix_ns, RIG_START_NS + RIG_MS(70));
@@ -108,7 +101,7 @@ an_altered_datagram_is_found_by_its_identification(void **state)
     arrived.content = 77;
     rig_show(&r, FC_PATH_A, RIG_MS(10 * LOST), &sent);
     rig_show(&r, FC_PATH_B, RIG_MS(10 * LOST) + RIG_US(500), &arrived);
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     const fc_path_flow *flow = flow_of(rig_judge(&r), 0, FC_PATH_A_TO_B);
     assert_int_equal(flow->altered, 1);
     assert_int_equal(flow->lost, 0);
@@ -138,7 +131,7 @@ what_may_have_been_cut_by_an_offload_is_not_lost(void **state)
         part.content += 10000 + i;
         rig_show(&r, FC_PATH_B, RIG_MS(10 * LOST) + RIG_US(500), &part);
     }
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     const fc_path_flow *flow = flow_of(rig_judge(&r), 0, FC_PATH_A_TO_B);
     assert_int_equal(flow->lost, 1);
     assert_int_equal(flow->lost_first[0].unix_ns, RIG_START_NS + RIG_MS(200));
@@ -166,7 +159,7 @@ fragments_are_the_datagram_that_they_make(void **state)
             rig_show(&r, FC_PATH_B, RIG_MS(10 * i) + RIG_US(530), &first);
         rig_cross(&r, RIG_MS(10 * i) + RIG_MS(1), RIG_US(700), &back);
     }
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     const fc_path_result *result = rig_judge(&r);
     const fc_path_flow *flow = flow_of(result, 0, FC_PATH_A_TO_B);
     assert_int_equal(flow->arrived, COUNT - 1);
@@ -203,7 +196,7 @@ an_echo_that_was_lost_is_lost(void **state)
         else
             rig_cross(&r, RIG_MS(10 * i) + RIG_US(510), RIG_US(500), &reply);
     }
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     const fc_path_result *result = rig_judge(&r);
     assert_int_equal(flow_of(result, 0, FC_PATH_A_TO_B)->lost, 1);
     assert_int_equal(flow_of(result, 0, FC_PATH_B_TO_A)->lost, 1);
@@ -254,7 +247,7 @@ a_translated_connection_is_found_by_its_syn(void **state)
                 cross_translated(&r, RIG_MS(10 * (i + 1)), RIG_US(400), &data);
         }
     }
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     const fc_path_result *result = rig_judge(&r);
     assert_int_equal(result->count, 3);
     for (size_t i = 0; i < 3; i++) {
@@ -284,7 +277,7 @@ translated_datagrams_are_found_by_their_payload(void **state)
             cross_translated(&r, RIG_MS(10 * i), RIG_US(500), &there);
         cross_translated(&r, RIG_MS(10 * i) + RIG_MS(1), RIG_US(700), &back);
     }
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     const fc_path_result *result = rig_judge(&r);
     assert_int_equal(result->count, 1);
     assert_true(result->conversations[0].translated);
@@ -311,7 +304,7 @@ what_routers_change_is_told(void **state)
     clamped.mss = 1360;
     rig_show(&r, FC_PATH_A, RIG_MS(1), &syn);
     rig_show(&r, FC_PATH_B, RIG_MS(1) + RIG_US(500), &clamped);
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     const fc_path_result *result = rig_judge(&r);
     assert_int_equal(result->count, 2);
     bool udp_first = result->conversations[0].protocol == 17;
@@ -351,7 +344,7 @@ a_group_may_have_receivers_elsewhere(void **state)
     block.frame.direction = FC_DIRECTION_INBOUND;
     block.frame.unix_ns += RIG_MS(1);
     assert_int_equal(fc_path_block(r.path, FC_PATH_B, &block, &fail), FC_OK);
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     const fc_path_result *result = rig_judge(&r);
     assert_int_equal(result->totals[0].lost, 0);
     assert_int_equal(result->totals[0].reasons[FC_PATH_REASON_MULTICAST], 1);
@@ -374,7 +367,7 @@ a_conversation_that_never_arrives_is_lost_only_if_it_leads_there(void **state)
         rig_show(&r, FC_PATH_A, RIG_MS(100 * (i + 1)), &blocked);
         rig_show(&r, FC_PATH_A, RIG_MS(100 * (i + 1)), &elsewhere);
     }
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     const fc_path_result *result = rig_judge(&r);
     assert_int_equal(result->count, 3);
     const fc_path_flow *blocked = flow_of(result, 0, FC_PATH_A_TO_B);
@@ -407,7 +400,7 @@ what_both_ends_receive_is_not_between_them(void **state)
         r.inbound = false;
         r.flags = true;
     }
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     const fc_path_result *result = rig_judge(&r);
     assert_int_equal(result->elsewhere, 1);
     assert_int_equal(result->totals[0].lost + result->totals[1].lost, 0);
@@ -441,7 +434,7 @@ ipv6_is_no_exception(void **state)
             rig_show(&r, FC_PATH_B, RIG_MS(10 * i) + RIG_US(300), &arrived);
         rig_cross(&r, RIG_MS(10 * i) + RIG_MS(1), RIG_US(700), &back);
     }
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     const fc_path_flow *flow = flow_of(rig_judge(&r), 0, FC_PATH_A_TO_B);
     assert_int_equal(flow->source.family, 6);
     assert_int_equal(flow->lost, 1);
@@ -466,7 +459,7 @@ with_one_way_only_and_no_flags_nothing_is_lost(void **state)
         if (i != LOST)
             rig_show(&r, FC_PATH_B, RIG_MS(10 * i) + RIG_US(500), &there);
     }
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     const fc_path_result *result = rig_judge(&r);
     assert_int_equal(result->totals[0].lost, 0);
     assert_int_equal(result->totals[0].reasons[FC_PATH_REASON_DIRECTION], 1);
@@ -485,7 +478,7 @@ one_way_with_flags_has_relative_delays_and_no_offset(void **state)
         if (i != LOST)
             rig_show(&r, FC_PATH_B, RIG_MS(10 * i) + RIG_US(500 + i % 7), &there);
     }
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     const fc_path_result *result = rig_judge(&r);
     assert_int_equal(result->totals[0].lost, 1);
     assert_false(result->clock.known);
@@ -558,7 +551,7 @@ the_json_says_what_the_result_says(void **state)
             cross_pair(&r, i);
     rig_packet lost = question(LOST);
     rig_show(&r, FC_PATH_A, RIG_MS(10 * LOST), &lost);
-    end_captures(&r);
+    rig_end_captures(&r, 0, 9000);
     json_t *tree = fc_path_result_to_json(rig_judge(&r));
     const json_t *conversation = json_array_get(json_object_get(tree, "conversations"), 0);
     const json_t *flow = json_object_get(conversation, "aToB");

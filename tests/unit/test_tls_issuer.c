@@ -6,6 +6,7 @@
 #include "common/tls/issuer.h"
 #include "common/tls/key.h"
 #include "common/tls/pki.h"
+#include "tls_rig.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -14,52 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include <cmocka.h>
 
 enum { HOUR_S = 3600 };
 
-static char dir[64];
-static char output[65536]; /* of the last run() */
-
 static int
-run(const char *format, ...)
-{
-    char command[4096];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(command, sizeof command, format, args);
-    va_end(args);
-    char *line = fc_sprintf("cd %s && { %s; } 2>&1", dir, command);
-    FILE *pipe = popen(line, "r");
-    assert_non_null(pipe);
-    output[fread(output, 1, sizeof output - 1, pipe)] = '\0';
-    int status = pclose(pipe);
-    free(line);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void
-assert_text(const char *text, const char *part)
-{
-    if (strstr(text, part) == NULL)
-        fail_msg("\"%s\" is not in: %s", part, text);
-}
-
-static const char *
-path(const char *name)
-{
-    static char paths[8][160];
-    static unsigned int next;
-    char *at = paths[next++ % 8];
-    (void)snprintf(at, sizeof paths[0], "%s/%s", dir, name);
-    return at;
-}
-
-static int
-set_up(void **state)
+set_up_cas(void **state)
 {
     (void)state;
     strcpy(dir, "/tmp/fc-issuer-XXXXXX");
@@ -67,13 +30,6 @@ set_up(void **state)
         fc_pki_init(path("other"), "prod", 0, NULL) != FC_OK)
         return -1;
     return run("cp pki/ca.crt pki/ca.key .");
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    return run("rm -rf %s", dir);
 }
 
 static fc_issuer *
@@ -586,7 +542,7 @@ a_pki_binds_nodes_and_nobody_else(void **state)
     assert_int_equal(fc_pki_issue(path("pki"), &request, dir, &why), FC_ERR_INVALID);
 }
 
-#define EACH(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define EACH(name) cmocka_unit_test_setup_teardown(name, set_up_cas, tear_down)
 
 int
 main(void)
