@@ -147,7 +147,7 @@ write_created(struct co *co, void *user, fc_fail *fail)
     (void)snprintf(detail, sizeof detail, "%zu instances in %zu regions; uid %s", w->capture->part_count,
                    w->capture->region_count, w->capture->uid);
     fc_err err = co_persist_write_capture(co, w->capture, fail);
-    if (err == FC_OK && w->request->request_id[0] != '\0')
+    if (err == FC_OK)
         err = co_persist_write_request(co, w->request->principal, w->request->request_id, method,
                                        w->capture->uid, fail);
     if (err == FC_OK)
@@ -190,14 +190,11 @@ co_create_capture(struct co *co, const co_create *request, co_created *ret, fc_f
 {
     fc_fail why = {0};
     co_created created = {0};
-    char uid[64], made_by[64];
+    char uid[CO_REQUEST_OBJECT_SIZE];
     fc_err err = FC_ERR_NOT_FOUND;
-    if (request->request_id[0] != '\0' && !request->dry_run)
-        err = co_store_find_request(co->store, request->principal, request->request_id, uid, made_by, &why);
-    if (err == FC_OK && strcmp(made_by, method) != 0)
-        err =
-            fc_fail_set(&why, FC_ERR_EXISTS, "request id '%s' was used for %s", request->request_id, made_by);
-    else if (err == FC_OK)
+    if (!request->dry_run)
+        err = co_persist_find_request(co, request->principal, request->request_id, method, uid, &why);
+    if (err == FC_OK)
         err = repeat(co, request, uid, &created, &why);
     else if (err == FC_ERR_NOT_FOUND) {
         err = resolve(co, request, &created, &why);

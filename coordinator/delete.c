@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char method[] = "DeleteCapture";
+
 /* Life: start -> (stopping ->) forgetting -> done. Each part has one wait, first for its end, then for the
  * instance's word that it forgot. */
 
@@ -43,20 +45,40 @@ count_files(const co_part *part)
 }
 
 static void
+add_unreachable(const co_capture *capture, co_deleted *result)
+{
+    result->instance_count = (uint32_t)capture->part_count;
+    for (size_t i = 0; i < capture->part_count; i++)
+        if (!capture->parts[i].forgotten)
+            fc_strings_add(&result->unreachable, capture->parts[i].instance->name);
+}
+
+static void
 conclude(co_delete *operation)
 {
     const co_capture *capture = operation->capture;
-    co_deleted result = {.instance_count = (uint32_t)capture->part_count};
+    co_deleted result = {0};
+    add_unreachable(capture, &result);
     for (size_t i = 0; i < capture->part_count; i++) {
         const co_part *part = &capture->parts[i];
-        if (!part->forgotten)
-            fc_strings_add(&result.unreachable, part->instance->name);
         if (!operation->delete_files)
             result.files_kept += operation->files[i];
         else if (part->forgotten)
             result.files_deleted += operation->files[i];
     }
     release(operation);
+    operation->done(operation, FC_OK, NULL, &result);
+    fc_strings_fini(&result.unreachable);
+}
+
+/* How many files there were was told once. What can still be said is who has not acknowledged. */
+static void
+conclude_again(co_delete *operation)
+{
+    co_deleted result = {.done_before = true};
+    const co_capture *capture = co_capture_find_uid(&operation->co->captures, operation->uid);
+    if (capture != NULL)
+        add_unreachable(capture, &result);
     operation->done(operation, FC_OK, NULL, &result);
     fc_strings_fini(&result.unreachable);
 }
@@ -80,16 +102,24 @@ await(co_delete *operation, bool forgotten, int64_t limit_ms)
     fc_loop_timer_after_ms(operation->co->loop, &operation->timer, operation->pending > 0 ? limit_ms : 0);
 }
 
+/* The name as well: another capture of that name is not meant by a request that is repeated. */
+static void
+object_text(const char *uid, const char *name, char ret_object[CO_REQUEST_OBJECT_SIZE])
+{
+    (void)snprintf(ret_object, CO_REQUEST_OBJECT_SIZE, "%s/%s", uid, name);
+}
+
 static fc_err
 write_deleted(struct co *co, void *user, fc_fail *fail)
 {
     const co_delete *operation = user;
     const co_capture *capture = operation->capture;
+    char object[CO_REQUEST_OBJECT_SIZE];
+    object_text(capture->uid, capture->definition.name, object);
     fc_err err = co_persist_write_audit(co, operation->who, "delete", capture->definition.name, "ok",
                                         operation->delete_files ? "with its files" : "files are kept", fail);
-    if (err == FC_OK && operation->request[0] != '\0')
-        err = co_persist_write_request(co, operation->who, operation->request, "DeleteCapture", capture->uid,
-                                       fail);
+    if (err == FC_OK)
+        err = co_persist_write_request(co, operation->who, operation->request, method, object, fail);
     return err;
 }
 
@@ -136,8 +166,7 @@ on_timer(fc_timer *timer)
 {
     co_delete *operation = FC_CONTAINER(timer, co_delete, timer);
     if (operation->repeated) {
-        const co_deleted nothing = {0};
-        operation->done(operation, FC_OK, NULL, &nothing);
+        conclude_again(operation);
     } else if (operation->forgetting) {
         conclude(operation);
     } else {
@@ -168,14 +197,23 @@ stop_all(co_delete *operation)
     co_capture_changed(c, operation->capture);
 }
 
-static bool
-repeated(struct co *co, const co_delete *operation)
+/* Did an earlier request with this id do it? FC_ERR_NOT_FOUND when not; FC_ERR_EXISTS when it did something
+ * else. */
+static fc_err
+find_earlier(struct co *co, co_delete *operation, fc_fail *fail)
 {
-    char uid[64], made_by[64];
-    return operation->request[0] != '\0' &&
-           co_store_find_request(co->store, operation->who, operation->request, uid, made_by, NULL) ==
-               FC_OK &&
-           strcmp(made_by, "DeleteCapture") == 0;
+    char object[CO_REQUEST_OBJECT_SIZE];
+    fc_err err = co_persist_find_request(co, operation->who, operation->request, method, object, fail);
+    if (err != FC_OK)
+        return err;
+    char *stroke = strchr(object, '/');
+    if (stroke != NULL && strcmp(stroke + 1, operation->name) != 0)
+        return fc_fail_set(fail, FC_ERR_EXISTS, "request id '%s' was used to delete capture '%s'",
+                           operation->request, stroke + 1);
+    if (stroke != NULL)
+        *stroke = '\0';
+    (void)snprintf(operation->uid, sizeof operation->uid, "%.*s", FC_UID_LENGTH, object);
+    return FC_OK;
 }
 
 static fc_err
@@ -199,12 +237,14 @@ co_delete_start(struct co *co, co_delete *operation, fc_fail *fail)
     operation->timer.fire = on_timer;
     (void)snprintf(operation->who, sizeof operation->who, "%s", operation->principal);
     (void)snprintf(operation->request, sizeof operation->request, "%s", operation->request_id);
-    fc_err err = check(co, operation, &why);
-    if (err == FC_ERR_NOT_FOUND && repeated(co, operation)) {
+    fc_err err = find_earlier(co, operation, &why);
+    if (err == FC_OK) {
         operation->repeated = true;
         fc_loop_timer_after_ms(co->loop, &operation->timer, 0);
         return FC_OK;
     }
+    if (err == FC_ERR_NOT_FOUND)
+        err = check(co, operation, &why);
     if (err != FC_OK) {
         co_persist_refusal(co, operation->who, "delete",
                            fc_name_check(operation->name) ? operation->name : "-", err, why.text);

@@ -130,14 +130,17 @@ co_enrolment_renew_crl(struct co *co);
 /* ---- tokens ---- */
 
 typedef struct co_token_request {
-    const char *principal; /* "operator/alice" */
+    const char *principal;  /* "operator/alice" */
+    const char *request_id; /* "" = not repeatable */
     const char *scale_set, *region;
     uint32_t uses;
     uint64_t ttl_ms;
     bool approval;
     const uint8_t *pin; /* FC_TOKEN_PIN_SIZE bytes: fc_tls_pin */
 } co_token_request;
-/* ret_text: the token, told once; the caller wipes it. */
+/* ret_text: the token, which the caller wipes. It is told once, and again to the same request (principal, id
+ * and wish): its secret is then derived again from the CA's key, as it was made, and is stored nowhere.
+ * FC_ERR_EXISTS when the id was used for something else, or the token is of no more use. */
 FC_MUST_USE fc_err
 co_token_create(struct co *co, const co_token_request *request, co_token_row *ret_token,
                 char ret_text[FC_TOKEN_TEXT_SIZE], fc_fail *fail);
@@ -202,14 +205,16 @@ co_enrolment_sign(struct co *co, const char *instance, const char *scale_set, co
 
 typedef struct co_removal {
     const char *principal;
-    const char *instance; /* id or name */
-    bool force;           /* also with captures that are not over */
+    const char *request_id; /* "" = not repeatable */
+    const char *instance;   /* id or name */
+    bool force;             /* also with captures that are not over */
 } co_removal;
 
 typedef struct co_removed {
     char id[FC_NAME_MAX + 1];
     uint32_t certificates_revoked, captures_ended;
     bool was_connected;
+    bool done_before; /* an earlier request with this id did it: only the id is told again */
 } co_removed;
 
 /* Revokes every certificate of the instance, closes its connection, ends its captures and forgets it. */

@@ -77,6 +77,7 @@ co_stopped_fini(struct co *co, co_stopped *stopped);
 typedef struct co_deleted {
     uint32_t instance_count, files_kept, files_deleted;
     fc_strings unreachable; /* names of instances that have not acknowledged */
+    bool done_before;       /* an earlier request with this id did it: the files are not counted again */
 } co_deleted;
 
 typedef struct co_delete {
@@ -96,7 +97,8 @@ typedef struct co_delete {
     char request[CO_REQUEST_ID_MAX + 1];
     fc_timer timer;
     uint32_t *files; /* owned: of each part, when it began */
-    bool repeated;   /* an earlier request with this id did it */
+    bool repeated;   /* an earlier request with this id did it: */
+    char uid[FC_UID_LENGTH + 1];
 } co_delete;
 
 /* Caller's storage with the request and `done` filled in. On FC_OK `done` comes later, unless

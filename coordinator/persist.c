@@ -366,10 +366,25 @@ co_persist_write_audit(struct co *co, const char *principal, const char *action,
 
 fc_err
 co_persist_write_request(struct co *co, const char *principal, const char *request_id, const char *method,
-                         const char *capture_uid, fc_fail *fail)
+                         const char *object, fc_fail *fail)
 {
-    co_request_row row = {principal, request_id, method, capture_uid, co_wall(co).ns};
-    return co_store_add_request(co->store, &row, fail);
+    co_request_row row = {principal, request_id, method, object, co_wall(co).ns};
+    return request_id[0] != '\0' ? co_store_add_request(co->store, &row, fail) : FC_OK;
+}
+
+fc_err
+co_persist_find_request(struct co *co, const char *principal, const char *request_id, const char *method,
+                        char ret_object[CO_REQUEST_OBJECT_SIZE], fc_fail *fail)
+{
+    char object[CO_REQUEST_OBJECT_SIZE], made_by[64];
+    fc_err err = request_id[0] != '\0'
+                     ? co_store_find_request(co->store, principal, request_id, object, made_by, fail)
+                     : FC_ERR_NOT_FOUND;
+    if (err == FC_OK && strcmp(made_by, method) != 0)
+        err = fc_fail_set(fail, FC_ERR_EXISTS, "request id '%s' was used for %s", request_id, made_by);
+    if (err == FC_OK)
+        memcpy(ret_object, object, sizeof object);
+    return err;
 }
 
 fc_err

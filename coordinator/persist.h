@@ -11,6 +11,7 @@
 #include "common/base/loop.h"
 #include "coordinator/captures.h"
 #include "coordinator/registry.h"
+#include "coordinator/store.h"
 
 #include <stdbool.h>
 
@@ -95,7 +96,7 @@ co_persist_write_audit(struct co *co, const char *principal, const char *action,
                        const char *outcome, const char *detail, fc_fail *fail);
 FC_MUST_USE fc_err
 co_persist_write_request(struct co *co, const char *principal, const char *request_id, const char *method,
-                         const char *capture_uid, fc_fail *fail);
+                         const char *object, fc_fail *fail); /* id "": nothing is written */
 FC_MUST_USE fc_err
 co_persist_write_instance(struct co *co, const co_instance *instance, fc_fail *fail);
 FC_MUST_USE fc_err

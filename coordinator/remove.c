@@ -13,6 +13,8 @@
 #include <string.h>
 #include <utlist.h>
 
+static const char method[] = "RemoveInstance";
+
 #define COPY(to, from) (void)snprintf(to, sizeof(to), "%s", from)
 
 typedef struct removing {
@@ -27,7 +29,8 @@ write_removed(struct co *co, void *user, fc_fail *fail)
     const removing *r = user;
     const char *id = r->result->id, *who = r->request->principal;
     int64_t now = co_wall(co).ns;
-    char detail[128];
+    char detail[128], object[CO_REQUEST_OBJECT_SIZE];
+    (void)snprintf(object, sizeof object, "%s/%s", id, r->request->instance);
     fc_err err = co_store_revoke_certificates(co->store, id, now, &r->result->certificates_revoked, fail);
     if (err == FC_OK)
         err = co_store_end_enrolments(co->store, id, who, now, fail);
@@ -38,6 +41,8 @@ write_removed(struct co *co, void *user, fc_fail *fail)
     (void)snprintf(detail, sizeof detail, "%" PRIu32 " certificates revoked, %" PRIu32 " captures ended%s",
                    r->result->certificates_revoked, r->result->captures_ended,
                    r->result->was_connected ? ", its connection closed" : "");
+    if (err == FC_OK)
+        err = co_persist_write_request(co, who, r->request->request_id, method, object, fail);
     if (err == FC_OK)
         err = co_persist_write_audit(co, who, "instance-remove", id, "ok", detail, fail);
     return err;
@@ -115,6 +120,25 @@ find(struct co *co, const co_removal *request, removing *r, fc_fail *fail)
     return FC_OK;
 }
 
+/* Did an earlier request with this id do it? Then it is not done again, whoever has that id or name by now.
+ */
+static fc_err
+find_earlier(struct co *co, const co_removal *request, co_removed *result, fc_fail *fail)
+{
+    char object[CO_REQUEST_OBJECT_SIZE];
+    fc_err err = co_persist_find_request(co, request->principal, request->request_id, method, object, fail);
+    if (err != FC_OK)
+        return err;
+    char *stroke = strchr(object, '/');
+    if (stroke == NULL || strcmp(stroke + 1, request->instance) != 0)
+        return fc_fail_set(fail, FC_ERR_EXISTS, "request id '%s' was used to remove instance '%s'",
+                           request->request_id, stroke != NULL ? stroke + 1 : object);
+    *stroke = '\0';
+    (void)snprintf(result->id, sizeof result->id, "%.*s", FC_NAME_MAX, object);
+    result->done_before = true;
+    return FC_OK;
+}
+
 static fc_err
 carry_out(struct co *co, removing *r, fc_fail *fail)
 {
@@ -148,11 +172,14 @@ co_instance_remove(struct co *co, const co_removal *request, co_removed *ret, fc
     fc_fail why = {0};
     co_removed result = {0};
     removing r = {.request = request, .result = &result};
-    fc_err err = co_enrolment_flush_seen(co, &why);
-    if (err == FC_OK)
-        err = find(co, request, &r, &why);
-    if (err == FC_OK)
-        err = carry_out(co, &r, &why);
+    fc_err err = find_earlier(co, request, &result, &why);
+    if (err == FC_ERR_NOT_FOUND) {
+        err = co_enrolment_flush_seen(co, &why);
+        if (err == FC_OK)
+            err = find(co, request, &r, &why);
+        if (err == FC_OK)
+            err = carry_out(co, &r, &why);
+    }
     if (err != FC_OK) {
         co->counters.removals_refused++;
         co_persist_refusal(co, request->principal, "instance-remove",

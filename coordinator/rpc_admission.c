@@ -151,6 +151,7 @@ on_create_token(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
     fc_fail fail = {0};
     co_token_request create = {
         .principal = co_caller(call, who),
+        .request_id = request->request_id,
         .scale_set = request->scale_set,
         .region = request->region,
         .uses = request->uses,
@@ -158,7 +159,9 @@ on_create_token(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
         .approval = request->approval,
         .pin = pin,
     };
-    fc_err err = service->tls != NULL ? fc_tls_pin(service->tls, pin, &fail) : FC_OK;
+    fc_err err = co_request_id_check(request->request_id, &fail);
+    if (err == FC_OK && service->tls != NULL)
+        err = fc_tls_pin(service->tls, pin, &fail);
     if (err == FC_OK)
         err = co_token_create(service->co, &create, &row, text, &fail);
     if (err != FC_OK) {
@@ -214,10 +217,13 @@ on_remove_instance(fc_rpc_call *call, const ProtobufCMessage *message, void *use
     const Fcpb__RemoveInstanceRequest *request = (const Fcpb__RemoveInstanceRequest *)message;
     co_service *service = user;
     char who[FC_PRINCIPAL_TEXT_SIZE];
-    co_removal removal = {co_caller(call, who), request->instance, request->force};
+    co_removal removal = {co_caller(call, who), request->request_id, request->instance, request->force};
     co_removed removed;
     fc_fail fail = {0};
-    if (co_instance_remove(service->co, &removal, &removed, &fail) != FC_OK) {
+    fc_err err = co_request_id_check(request->request_id, &fail);
+    if (err == FC_OK)
+        err = co_instance_remove(service->co, &removal, &removed, &fail);
+    if (err != FC_OK) {
         fc_rpc_call_fail(call, &fail);
         return;
     }
@@ -226,6 +232,7 @@ on_remove_instance(fc_rpc_call *call, const ProtobufCMessage *message, void *use
     answer.certificates_revoked = removed.certificates_revoked;
     answer.was_connected = removed.was_connected;
     answer.captures_ended = removed.captures_ended;
+    answer.done_before = removed.done_before;
     fc_rpc_call_reply(call, &answer.base);
 }
 

@@ -8,8 +8,8 @@
 
 /* ---- CreateCapture ---- */
 
-static fc_err
-check_request_id(const char *id, fc_fail *fail)
+fc_err
+co_request_id_check(const char *id, fc_fail *fail)
 {
     if (strnlen(id, CO_REQUEST_ID_MAX + 1) > CO_REQUEST_ID_MAX)
         return fc_fail_field(fail, FC_ERR_INVALID, "request_id",
@@ -20,7 +20,7 @@ check_request_id(const char *id, fc_fail *fail)
 static fc_err
 read_definition(const Fcpb__CreateCaptureRequest *request, fc_definition *ret, fc_fail *fail)
 {
-    fc_err err = check_request_id(request->request_id, fail);
+    fc_err err = co_request_id_check(request->request_id, fail);
     if (err == FC_OK && request->definition == NULL)
         err = fc_fail_field(fail, FC_ERR_INVALID, "definition", "the definition is missing");
     return err == FC_OK ? fc_definition_from_pb(request->definition, ret, fail) : err;
@@ -164,6 +164,7 @@ on_deleted(co_delete *operation, fc_err err, const fc_fail *fail, const co_delet
     answer.files_deleted = result->files_deleted;
     answer.unreachable = result->unreachable.items;
     answer.n_unreachable = result->unreachable.count < LISTED_MAX ? result->unreachable.count : LISTED_MAX;
+    answer.done_before = result->done_before;
     fc_rpc_call_reply(d->call, &answer.base);
 }
 
@@ -174,7 +175,7 @@ on_delete(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
     co_service *service = user;
     char who[FC_PRINCIPAL_TEXT_SIZE];
     fc_fail fail = {0};
-    fc_err err = check_request_id(request->request_id, &fail);
+    fc_err err = co_request_id_check(request->request_id, &fail);
     if (err == FC_OK && !fc_name_check(request->name))
         err = fc_fail_field(&fail, FC_ERR_NOT_FOUND, "name", "there is no capture '%.80s'", request->name);
     if (err != FC_OK) {

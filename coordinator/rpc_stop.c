@@ -139,9 +139,9 @@ start(stopping *s, uint32_t wait_ms)
 static fc_err
 read_request(const Fcpb__StopCapturesRequest *request, fc_definition *ret, fc_fail *fail)
 {
-    if (strnlen(request->request_id, CO_REQUEST_ID_MAX + 1) > CO_REQUEST_ID_MAX)
-        return fc_fail_field(fail, FC_ERR_INVALID, "request_id",
-                             "the request id is longer than %d characters", CO_REQUEST_ID_MAX);
+    fc_err err = co_request_id_check(request->request_id, fail);
+    if (err != FC_OK)
+        return err;
     /* Read as a definition's target, so that the same things are refused. */
     Fcpb__Target target = FCPB__TARGET__INIT;
     target.scale_set = request->scale_set;

@@ -49,6 +49,9 @@ co_speaker(fc_rpc_call *call, co_service *service);
 /* "operator/alice" of whoever calls. Returns text. */
 const char *
 co_caller(const fc_rpc_call *call, char text[FC_PRINCIPAL_TEXT_SIZE]);
+/* FC_ERR_INVALID for one that is too long to be kept. */
+FC_MUST_USE fc_err
+co_request_id_check(const char *id, fc_fail *fail);
 /* The capture of that name; else the call fails and NULL comes back. */
 co_capture *
 co_want_capture(co_service *service, fc_rpc_call *call, const char *name);

@@ -112,7 +112,7 @@ write_stopped(struct co *co, void *user, fc_fail *fail)
         err = co_persist_write_audit(co, w->request->principal, "stop",
                                      w->stopped->captures[i]->definition.name, "ok", detail, fail);
     }
-    if (err == FC_OK && w->request->request_id[0] != '\0')
+    if (err == FC_OK)
         err =
             co_persist_write_request(co, w->request->principal, w->request->request_id, method,
                                      w->stopped->capture_count > 0 ? w->stopped->captures[0]->uid : "", fail);
@@ -122,11 +122,8 @@ write_stopped(struct co *co, void *user, fc_fail *fail)
 static bool
 repeated(struct co *co, const co_stop *request)
 {
-    char uid[64], made_by[64];
-    return request->request_id[0] != '\0' &&
-           co_store_find_request(co->store, request->principal, request->request_id, uid, made_by, NULL) ==
-               FC_OK &&
-           strcmp(made_by, method) == 0;
+    char uid[CO_REQUEST_OBJECT_SIZE];
+    return co_persist_find_request(co, request->principal, request->request_id, method, uid, NULL) == FC_OK;
 }
 
 static fc_err

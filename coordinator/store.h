@@ -17,8 +17,13 @@
 
 typedef struct co_store co_store;
 
-/* path: a file, made when missing and migrated when old; ":memory:" for tests. FC_ERR_STATE when the file was
- * written by a newer version, FC_ERR_CORRUPT when it is no such database. */
+/* Beside a database that was migrated: how it was before, for a program that is older. */
+#define CO_STORE_COPY_SUFFIX ".before-upgrade"
+
+/* path: a file, made when missing and migrated when old, of which a copy is kept first (path with
+ * CO_STORE_COPY_SUFFIX, instead of an earlier one; without room for it nothing is migrated); ":memory:" for
+ * tests. FC_ERR_STATE when the file was written by a newer version, FC_ERR_CORRUPT when it is no such
+ * database. */
 FC_MUST_USE fc_err
 co_store_open(const char *path, co_store **ret_store, fc_fail *fail);
 void
@@ -85,9 +90,11 @@ typedef struct co_audit_row {
     const char *principal, *action, *object, *outcome, *detail;
 } co_audit_row;
 
+enum { CO_REQUEST_OBJECT_SIZE = 132 }; /* two names with a stroke between them, and room */
+
 typedef struct co_request_row {
     const char *principal, *request_id, *method;
-    const char *capture_uid; /* what the request made or touched */
+    const char *object; /* what the request made or touched: a capture's uid, a token's id, … */
     int64_t at_unix_ns;
 } co_request_row;
 
@@ -118,10 +125,10 @@ co_store_add_request(co_store *store, const co_request_row *row, fc_fail *fail);
 FC_MUST_USE fc_err
 co_store_prune_requests(co_store *store, int64_t unix_ns, fc_fail *fail);
 
-/* The uid that an earlier request with this id made; FC_ERR_NOT_FOUND when there was none. */
+/* What an earlier request with this id made; FC_ERR_NOT_FOUND when there was none. */
 FC_MUST_USE fc_err
 co_store_find_request(co_store *store, const char *principal, const char *request_id,
-                      char ret_capture_uid[64], char ret_method[64], fc_fail *fail);
+                      char ret_object[CO_REQUEST_OBJECT_SIZE], char ret_method[64], fc_fail *fail);
 /* Appends the bytes (out NULL = only the revision is wanted); FC_ERR_NOT_FOUND. Not part of a load: there may
  * be gigabytes of it. */
 FC_MUST_USE fc_err

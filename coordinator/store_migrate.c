@@ -3,7 +3,12 @@
 
 #include "common/base/mem.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 /* Each step brings the database from version i to i + 1 (PRAGMA user_version). Released steps are never
  * edited. */
@@ -69,22 +74,93 @@ read_version(co_store *store, int *ret_version, fc_fail *fail)
     return FC_OK;
 }
 
+/* ---- the copy from before ---- */
+
+/* Makes what was written outlive a power loss. */
+static fc_err
+sync_path(const char *path, int flags, fc_fail *fail)
+{
+    int fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return fc_fail_errno(fail, errno, "cannot open %s", path);
+    fc_err err = fsync(fd) == 0 ? FC_OK : fc_fail_errno(fail, errno, "cannot write %s", path);
+    (void)close(fd);
+    return err;
+}
+
+static fc_err
+sync_directory_of(const char *path, fc_fail *fail)
+{
+    char *directory = fc_strdup(path), *stroke = strrchr(directory, '/');
+    if (stroke != NULL)
+        stroke[stroke == directory] = '\0';
+    fc_err err = sync_path(stroke != NULL ? directory : ".", O_RDONLY | O_DIRECTORY, fail);
+    free(directory);
+    return err;
+}
+
+/* VACUUM INTO does not sync what it writes (sqlite.org/lang_vacuum.html), and takes no name that is in use:
+ * written beside, synced, then renamed. */
+static fc_err
+write_copy(co_store *store, const char *path, const char *copy, fc_fail *fail)
+{
+    char *part = fc_sprintf("%s.part", copy);
+    char *sql = sqlite3_mprintf("VACUUM INTO %Q", part);
+    fc_err err =
+        unlink(part) == 0 || errno == ENOENT ? FC_OK : fc_fail_errno(fail, errno, "cannot remove %s", part);
+    if (err == FC_OK)
+        err = co_sqlite_run(store, sql, "be copied before it is upgraded", fail);
+    if (err == FC_OK)
+        err = sync_path(part, O_RDONLY, fail);
+    if (err == FC_OK && rename(part, copy) != 0)
+        err = fc_fail_errno(fail, errno, "cannot rename %s", part);
+    if (err == FC_OK)
+        err = sync_directory_of(path, fail);
+    if (err != FC_OK)
+        (void)unlink(part);
+    sqlite3_free(sql);
+    free(part);
+    return err;
+}
+
+/* A program from before cannot open what comes out of the migration: it goes back with this copy. One is
+ * kept, that of the last upgrade. */
+static fc_err
+keep_copy(co_store *store, fc_fail *fail)
+{
+    const char *path = sqlite3_db_filename(store->db, "main");
+    if (path == NULL || path[0] == '\0')
+        return FC_OK; /* in memory */
+    char *copy = fc_sprintf("%s" CO_STORE_COPY_SUFFIX, path);
+    fc_err err = write_copy(store, path, copy, fail);
+    free(copy);
+    return err;
+}
+
+static fc_err
+migrate_one(co_store *store, int version, fc_fail *fail)
+{
+    char done[64];
+    (void)snprintf(done, sizeof done, "PRAGMA user_version = %d; COMMIT", version + 1);
+    fc_err err = co_sqlite_run(store, "BEGIN EXCLUSIVE", "be migrated", fail);
+    if (err == FC_OK)
+        err = co_sqlite_run(store, migrations[version], "be migrated", fail);
+    return err == FC_OK ? co_sqlite_run(store, done, "be migrated", fail) : err;
+}
+
 fc_err
 co_store_migrate(co_store *store, fc_fail *fail)
 {
     int version = 0;
     fc_err err = read_version(store, &version, fail);
     if (err == FC_OK && (version < 0 || version > (int)FC_COUNT(migrations)))
-        err = fc_fail_set(fail, FC_ERR_STATE, "the database has version %d, this program knows up to %zu",
+        err = fc_fail_set(fail, FC_ERR_STATE,
+                          "the database has version %d, this program knows up to %zu: it is that of a newer "
+                          "fleetcap-coordinator (see Upgrade in install.md for the way back)",
                           version, FC_COUNT(migrations));
-    for (; err == FC_OK && version < (int)FC_COUNT(migrations); version++) {
-        char done[64];
-        (void)snprintf(done, sizeof done, "PRAGMA user_version = %d; COMMIT", version + 1);
-        err = co_sqlite_run(store, "BEGIN EXCLUSIVE", "be migrated", fail);
-        if (err == FC_OK)
-            err = co_sqlite_run(store, migrations[version], "be migrated", fail);
-        if (err == FC_OK)
-            err = co_sqlite_run(store, done, "be migrated", fail);
-    }
+    if (err == FC_OK && version > 0 && version < (int)FC_COUNT(migrations))
+        err = keep_copy(store, fail);
+    for (; err == FC_OK && version < (int)FC_COUNT(migrations); version++)
+        err = migrate_one(store, version, fail);
     return err;
 }

@@ -341,7 +341,7 @@ co_store_add_request(co_store *store, const co_request_row *row, fc_fail *fail)
     co_sqlite_bind_text(s, 1, row->principal);
     co_sqlite_bind_text(s, 2, row->request_id);
     co_sqlite_bind_text(s, 3, row->method);
-    co_sqlite_bind_text(s, 4, row->capture_uid);
+    co_sqlite_bind_text(s, 4, row->object);
     (void)sqlite3_bind_int64(s, 5, row->at_unix_ns);
     return co_sqlite_step(store, s, "store a request id", fail);
 }
@@ -372,14 +372,14 @@ co_sqlite_blob(sqlite3_stmt *statement, int column)
 
 fc_err
 co_store_find_request(co_store *store, const char *principal, const char *request_id,
-                      char ret_capture_uid[64], char ret_method[64], fc_fail *fail)
+                      char ret_object[CO_REQUEST_OBJECT_SIZE], char ret_method[64], fc_fail *fail)
 {
     sqlite3_stmt *s = store->statements[SQL_FIND_REQUEST];
     co_sqlite_bind_text(s, 1, principal);
     co_sqlite_bind_text(s, 2, request_id);
     fc_err err = co_sqlite_row(store, s, fail);
     if (err == FC_OK) {
-        (void)snprintf(ret_capture_uid, 64, "%s", co_sqlite_text(s, 0));
+        (void)snprintf(ret_object, CO_REQUEST_OBJECT_SIZE, "%s", co_sqlite_text(s, 0));
         (void)snprintf(ret_method, 64, "%s", co_sqlite_text(s, 1));
     }
     co_sqlite_reset(s);

@@ -6,6 +6,8 @@
 #include "common/tls/pem.h"
 #include "common/tls/x509.h"
 
+#include <mbedtls/md.h>
+#include <mbedtls/platform_util.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,6 +149,26 @@ fc_issuer_sign(fc_issuer *issuer, const fc_issue *issue, const char *csr_pem, si
     fc_buf_fini(&pem);
     mbedtls_x509_csr_free(&csr);
     return err;
+}
+
+fc_err
+fc_issuer_derive(fc_issuer *issuer, const char *label, const char *text,
+                 uint8_t ret_bytes[FC_ISSUER_DERIVED_SIZE], fc_fail *fail)
+{
+    enum { KEY_DER_MAX = 512 }; /* of a P-256 key: 121 bytes */
+    uint8_t der[KEY_DER_MAX];
+    fc_buf message = {0};
+    fc_buf_append(&message, label, strlen(label) + 1);
+    fc_buf_append(&message, text, strlen(text));
+    /* Written from the end of the buffer. */
+    int size = mbedtls_pk_write_key_der(&issuer->key, der, sizeof der);
+    int rc = size <= 0 ? -1
+                       : mbedtls_md_hmac(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256),
+                                         der + sizeof der - (size_t)size, (size_t)size,
+                                         fc_buf_bytes(&message), fc_buf_size(&message), ret_bytes);
+    mbedtls_platform_zeroize(der, sizeof der);
+    fc_buf_fini(&message);
+    return rc == 0 ? FC_OK : fc_fail_set(fail, FC_ERR_INTERNAL, "nothing can be derived from the CA's key");
 }
 
 fc_err

@@ -40,6 +40,12 @@ fc_issuer_look(const char *csr_pem, size_t size, const char *name, uint8_t ret_k
 FC_MUST_USE fc_err
 fc_issuer_sign(fc_issuer *issuer, const fc_issue *issue, const char *csr_pem, size_t size, fc_buf *ret_pem,
                fc_principal *ret_principal, fc_fail *fail);
+/* 32 bytes that only this CA's key makes of `label` and `text`, and always the same: HMAC-SHA-256 (RFC 2104)
+ * with the key's DER. They tell nothing of the key. `label` keeps purposes apart. */
+enum { FC_ISSUER_DERIVED_SIZE = 32 };
+FC_MUST_USE fc_err
+fc_issuer_derive(fc_issuer *issuer, const char *label, const char *text,
+                 uint8_t ret_bytes[FC_ISSUER_DERIVED_SIZE], fc_fail *fail);
 /* A revocation list of the issuing CA, appended as PEM. */
 FC_MUST_USE fc_err
 fc_issuer_crl(fc_issuer *issuer, const fc_crl_spec *spec, fc_buf *ret_pem, fc_fail *fail);

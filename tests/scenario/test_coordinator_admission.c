@@ -531,7 +531,7 @@ a_thousand_tokens_are_listed_and_one_is_revoked(void **state)
     (void)state;
     enum { COUNT = 1000 };
     static const uint8_t pin[FC_TOKEN_PIN_SIZE] = {0};
-    co_token_request create = {"operator/alice", "web", "eu", 1, 60000, false, pin};
+    co_token_request create = {"operator/alice", "", "web", "eu", 1, 60000, false, pin};
     co_token_row row;
     char text[FC_TOKEN_TEXT_SIZE];
     fc_fail fail = {0};

@@ -112,7 +112,7 @@ fc_token
 token_of(const char *scale_set, const char *region, uint32_t uses, uint64_t ttl_ms, bool approval)
 {
     static const uint8_t pin[FC_TOKEN_PIN_SIZE] = {1, 2, 3};
-    co_token_request request = {"operator/alice", scale_set, region, uses, ttl_ms, approval, pin};
+    co_token_request request = {"operator/alice", "", scale_set, region, uses, ttl_ms, approval, pin};
     co_token_row row;
     char text[FC_TOKEN_TEXT_SIZE];
     fc_token token;
@@ -225,7 +225,7 @@ principal_of(const fc_buf *pem, const char *id, fc_principal *ret)
 fc_err
 remove_instance(const char *id, bool force, co_removed *ret, fc_fail *fail)
 {
-    co_removal removal = {"operator/alice", id, force};
+    co_removal removal = {"operator/alice", "", id, force};
     return co_instance_remove(f.co, &removal, ret, fail);
 }
 

@@ -305,18 +305,18 @@ numbers_are_bounded_and_each_refusal_is_counted(void **state)
     co_token_row row;
     char text[FC_TOKEN_TEXT_SIZE];
     const co_token_request bad[] = {
-        {"operator/alice", "", "eu", 1, HOUR_MS, false, pin},
-        {"operator/alice", "web", "e u", 1, HOUR_MS, false, pin},
-        {"operator/alice", "web", "eu", 0, HOUR_MS, false, pin},
-        {"operator/alice", "web", "eu", CO_TOKEN_USES_MAX + 1, HOUR_MS, false, pin},
-        {"operator/alice", "web", "eu", 1, 999, false, pin},
-        {"operator/alice", "web", "eu", 1, CO_TOKEN_TTL_MAX_MS + 1, false, pin},
-        {"operator/alice", "web", "eu", 1, UINT64_MAX, false, pin},
+        {"operator/alice", "", "", "eu", 1, HOUR_MS, false, pin},
+        {"operator/alice", "", "web", "e u", 1, HOUR_MS, false, pin},
+        {"operator/alice", "", "web", "eu", 0, HOUR_MS, false, pin},
+        {"operator/alice", "", "web", "eu", CO_TOKEN_USES_MAX + 1, HOUR_MS, false, pin},
+        {"operator/alice", "", "web", "eu", 1, 999, false, pin},
+        {"operator/alice", "", "web", "eu", 1, CO_TOKEN_TTL_MAX_MS + 1, false, pin},
+        {"operator/alice", "", "web", "eu", 1, UINT64_MAX, false, pin},
     };
     for (size_t i = 0; i < FC_COUNT(bad); i++)
         assert_int_equal(co_token_create(f.co, &bad[i], &row, text, NULL), FC_ERR_INVALID);
     assert_int_equal(audited("token-create", "INVALID_ARGUMENT"), FC_COUNT(bad));
-    const co_token_request good = {"operator/alice", "web", "eu", 1, HOUR_MS, false, pin};
+    const co_token_request good = {"operator/alice", "", "web", "eu", 1, HOUR_MS, false, pin};
     f.co->enrolment.counts.tokens = CO_TOKENS_MAX;
     assert_int_equal(co_token_create(f.co, &good, &row, text, NULL), FC_ERR_LIMIT);
     f.co->enrolment.counts.enrolments = CO_ENROLMENTS_MAX;
