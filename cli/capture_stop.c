@@ -253,6 +253,7 @@ deleted_json(const cli_run *run, const cli_capture *capture, const cli_deleted *
     json_object_set_new(tree, "filesDeleted", json_integer(deleted->files_deleted));
     json_object_set_new(tree, "unreachable",
                         fc_json_texts(deleted->unreachable.items, deleted->unreachable.count));
+    json_object_set_new(tree, "doneBefore", json_boolean(deleted->done_before));
     return tree;
 }
 
@@ -273,8 +274,13 @@ print_deleted(const cli_run *run, const cli_capture *capture, const cli_deleted 
         char *instances = cli_count_text(deleted->instance_count, "instance");
         char *regions = cli_count_text(capture->region_count, "region");
         char *kept = cli_count_text(deleted->files_kept, "file");
-        fc_buf_printf(&text, "Deleted capture %s on %s in %s: %s kept, %" PRIu32 " deleted.\n", capture->name,
-                      instances, regions, kept, deleted->files_deleted);
+        if (deleted->done_before)
+            fc_buf_printf(&text,
+                          "Deleted capture %s. The first answer was lost, and with it the count of files.\n",
+                          capture->name);
+        else
+            fc_buf_printf(&text, "Deleted capture %s on %s in %s: %s kept, %" PRIu32 " deleted.\n",
+                          capture->name, instances, regions, kept, deleted->files_deleted);
         free(kept);
         cli_line(&text, "context", place);
         free(place);

@@ -69,6 +69,7 @@ print_removed(const cli_run *run, const char *name, const cli_removed *removed)
         json_object_set_new(tree, "certificatesRevoked", json_integer(removed->certificates_revoked));
         json_object_set_new(tree, "wasConnected", json_boolean(removed->was_connected));
         json_object_set_new(tree, "capturesEnded", json_integer(removed->captures_ended));
+        json_object_set_new(tree, "doneBefore", json_boolean(removed->done_before));
         cli_out_json(tree, false);
         return;
     }
@@ -82,8 +83,16 @@ print_removed(const cli_run *run, const char *name, const cli_removed *removed)
         char *place = cli_run_place(run);
         char *certificates = cli_count_text(removed->certificates_revoked, "certificate");
         char *captures = cli_count_text(removed->captures_ended, "capture");
-        fc_buf_printf(&text, "Removed instance %s: %s revoked, %s, %s ended.\n", name, certificates,
-                      removed->was_connected ? "its connection closed" : "it was not connected", captures);
+        if (removed->done_before)
+            fc_buf_printf(
+                &text,
+                "Removed instance %s. The first answer was lost; what was revoked and ended is in the "
+                "coordinator's audit log.\n",
+                name);
+        else
+            fc_buf_printf(&text, "Removed instance %s: %s revoked, %s, %s ended.\n", name, certificates,
+                          removed->was_connected ? "its connection closed" : "it was not connected",
+                          captures);
         cli_line(&text, "id", removed->id);
         cli_line(&text, "context", place);
         free(place);

@@ -109,6 +109,18 @@ enrolment_from_pb(const Fcpb__Enrolment *message, cli_enrolment *ret, fc_fail *f
 
 /* ---- calls ---- */
 
+/* An order with a request id. A coordinator of the release before does not know that field, and has refused
+ * the whole order for it (docs/protocol.md): then without. */
+static fc_err
+order(cli_session *session, cli_request request, char **request_id, cli_answers *answers, fc_fail *fail)
+{
+    fc_err err = cli_answers_gather_one(session, request, answers, fail);
+    if (err != FC_ERR_UNSUPPORTED)
+        return err;
+    *request_id = (char *)"";
+    return cli_answers_gather_one(session, request, answers, fail);
+}
+
 /* A created token, and its text. */
 typedef struct created {
     cli_token *token;
@@ -147,13 +159,14 @@ cli_rpc_token_create(cli_session *session, const cli_token_wish *wish, uint32_t 
     message.uses = wish->uses;
     message.ttl_ms = wish->ttl_ms;
     message.approval = wish->approval;
+    message.request_id = (char *)cli_session_request_id(session);
     created to = {ret_token, ret_text};
     cli_answers answers = {.into = &to};
     cli_request request = {.method = FC_METHOD_CREATE_TOKEN,
                            .message = &message.base,
                            .timeout_ms = timeout_ms,
                            .each = take_created};
-    return cli_answers_gather_one(session, request, &answers, fail);
+    return order(session, request, &message.request_id, &answers, fail);
 }
 
 static bool
@@ -273,6 +286,7 @@ take_removed(const ProtobufCMessage *answer, void *user)
     removed->certificates_revoked = message->certificates_revoked;
     removed->captures_ended = message->captures_ended;
     removed->was_connected = message->was_connected;
+    removed->done_before = message->done_before;
     answers->err = cli_answers_names(words, FC_COUNT(words), &answers->fail);
     return answers->err == FC_OK;
 }
@@ -284,10 +298,11 @@ cli_rpc_instance_remove(cli_session *session, const char *instance, bool force, 
     Fcpb__RemoveInstanceRequest message = FCPB__REMOVE_INSTANCE_REQUEST__INIT;
     message.instance = (char *)instance;
     message.force = force;
+    message.request_id = (char *)cli_session_request_id(session);
     cli_answers answers = {.into = ret_removed};
     cli_request request = {.method = FC_METHOD_REMOVE_INSTANCE,
                            .message = &message.base,
                            .timeout_ms = timeout_ms,
                            .each = take_removed};
-    return cli_answers_gather_one(session, request, &answers, fail);
+    return order(session, request, &message.request_id, &answers, fail);
 }

@@ -38,8 +38,9 @@ typedef struct cli_token_wish {
     uint64_t ttl_ms;
     bool approval;
 } cli_token_wish;
-/* ret_text: the token itself, a secret; the caller wipes it. Made again after a lost connection, there may be
- * two tokens: nobody knows the first one's secret, and it expires. */
+/* ret_text: the token itself, a secret; the caller wipes it. Asked again after a lost connection, it is the
+ * same token; of a coordinator that does not know request ids (0.1.0), another: nobody knows the first one's
+ * secret, and it expires. */
 FC_MUST_USE fc_err
 cli_rpc_token_create(cli_session *session, const cli_token_wish *wish, uint32_t timeout_ms,
                      cli_token *ret_token, char ret_text[FC_TOKEN_TEXT_SIZE], fc_fail *fail);
@@ -93,6 +94,7 @@ typedef struct cli_removed {
     char id[FC_NAME_MAX + 1];
     uint32_t certificates_revoked, captures_ended;
     bool was_connected;
+    bool done_before; /* by this very request, whose first answer was lost: nothing is counted again */
 } cli_removed;
 /* instance: id or name. force: also with captures that are not over. */
 FC_MUST_USE fc_err

@@ -125,6 +125,7 @@ cli_rpc_stop(cli_session *session, const cli_stop_choice *choice, uint32_t wait_
 
 typedef struct cli_deleted {
     uint32_t instance_count, files_kept, files_deleted;
+    bool done_before; /* by this very request, whose first answer was lost: files are not counted again */
     fc_strings unreachable;
 } cli_deleted;
 FC_MUST_USE fc_err

@@ -78,6 +78,7 @@ take_deleted(const ProtobufCMessage *answer, void *user)
     deleted->instance_count = message->instance_count;
     deleted->files_kept = message->files_kept;
     deleted->files_deleted = message->files_deleted;
+    deleted->done_before = message->done_before;
     for (size_t i = 0; i < message->n_unreachable; i++)
         fc_strings_add(&deleted->unreachable, message->unreachable[i]);
     return true;

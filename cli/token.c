@@ -1,10 +1,13 @@
 /* fleetcap token create, list and revoke */
 #include "cli/token.h"
+#include "cli/capture_view.h"
+#include "cli/rpc_fleet.h"
 #include "cli/run.h"
 #include "cli/table.h"
 #include "common/base/mem.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +102,45 @@ note_created(const cli_run *run, const cli_token *token)
     free(uses);
 }
 
+char *
+cli_token_place_note(const fc_strings *known, const char *what, const char *name)
+{
+    enum { NAMES_SHOWN = 10 };
+    if (known->count == 0 || fc_strings_have(known, name))
+        return NULL;
+    char *names = cli_names_text(known->items, known->count, NAMES_SHOWN);
+    char *note = fc_sprintf("note: no instance of %s '%s' is known yet; known: %s", what, name, names);
+    free(names);
+    return note;
+}
+
+static void
+note_place(const fc_strings *known, const char *what, const char *name)
+{
+    char *note = cli_token_place_note(known, what, name);
+    if (note != NULL) {
+        char *safe = cli_safe_text(note);
+        (void)fprintf(stderr, "%s\n", safe);
+        free(safe);
+    }
+    free(note);
+}
+
+/* A misspelt scale set makes a good token of no use to anybody. It may be a new one as well: only a note, for
+ * scripts too, and none when the fleet cannot be asked. */
+static void
+note_unknown_place(const cli_run *run, const cli_token_wish *wish)
+{
+    enum { ASK_TIMEOUT_MS = 5000 };
+    cli_fleet fleet = {0};
+    fc_fail unused = {0};
+    if (!run->out.quiet && cli_rpc_fleet(run->session, ASK_TIMEOUT_MS, &fleet, &unused) == FC_OK) {
+        note_place(&fleet.scale_sets, "scale set", wish->scale_set);
+        note_place(&fleet.regions, "region", wish->region);
+    }
+    cli_fleet_fini(&fleet);
+}
+
 static void
 print_created(const cli_run *run, const cli_token *token, const char *text)
 {
@@ -144,6 +186,8 @@ cli_token_create(cli_run *run, fc_fail *fail)
     fc_err err = cli_token_wish_from_args(&run->args, &wish, fail);
     if (err == FC_OK)
         err = cli_run_connect(run, ANSWER_TIMEOUT_MS, &timeout_ms, fail);
+    if (err == FC_OK)
+        note_unknown_place(run, &wish);
     if (err == FC_OK)
         err = cli_rpc_token_create(run->session, &wish, timeout_ms, &token, text, fail);
     if (err == FC_OK)

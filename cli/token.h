@@ -16,4 +16,9 @@ cli_token_state(const cli_token *token, fc_wall now);
 FC_MUST_USE fc_err
 cli_token_id(const char *text, char ret_id[FC_TOKEN_ID_LENGTH + 1], fc_fail *fail);
 
+/* What to say when `name` is not among the scale sets (`what`) that are known: a name misspelt, perhaps. NULL
+ * when it is, or when none is. Owned. */
+char *
+cli_token_place_note(const fc_strings *known, const char *what, const char *name);
+
 #endif

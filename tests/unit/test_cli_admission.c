@@ -124,6 +124,19 @@ revoking_takes_an_id_or_the_whole_token_and_repeats_neither(void **state)
         assert_int_equal(cli_token_id(bad[i], id, &fail), FC_ERR_INVALID);
 }
 
+static void
+a_place_that_no_instance_has_is_noted_with_those_that_are_known(void **state)
+{
+    (void)state;
+    char *names[] = {(char *)"app", (char *)"web"};
+    const fc_strings known = {.items = names, .count = FC_COUNT(names)}, none = {0};
+    char *note = cli_token_place_note(&known, "scale set", "wbe");
+    assert_string_equal(note, "note: no instance of scale set 'wbe' is known yet; known: app and web");
+    free(note);
+    assert_null(cli_token_place_note(&known, "scale set", "web"));
+    assert_null(cli_token_place_note(&none, "region", "eu")); /* the first instance of a fleet */
+}
+
 int
 main(void)
 {
@@ -132,6 +145,7 @@ main(void)
         cmocka_unit_test(a_wish_out_of_range_is_refused_with_option_value_and_reason),
         cmocka_unit_test(a_tokens_state_is_the_first_reason_why_it_is_of_no_use),
         cmocka_unit_test(revoking_takes_an_id_or_the_whole_token_and_repeats_neither),
+        cmocka_unit_test(a_place_that_no_instance_has_is_noted_with_those_that_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
