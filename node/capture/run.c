@@ -8,6 +8,7 @@
 #include "node/capture/intake.h"
 #include "node/capture/preamble.h"
 #include "node/capture/profiler.h"
+#include "node/capture/rings.h"
 #include "node/capture/sandbox.h"
 
 #include <errno.h>
@@ -35,9 +36,8 @@ typedef struct cap_runner {
     cap_spec spec;
     cap_channel channel;
     int dir_fd; /* borrowed */
-    cap_ring rings[CAP_INTERFACES_MAX];
+    cap_rings rings;
     cap_tap taps[CAP_INTERFACES_MAX];
-    size_t ring_count;
     cap_intake intake;
     cap_writer *writer;     /* owned */
     cap_profiler *profiler; /* owned; NULL = none */
@@ -45,11 +45,10 @@ typedef struct cap_runner {
     fc_buf profile_bytes;
     phase phase;
     int batch_ms; /* how long packets may gather in the ring while it is busy */
-    bool start_known, began, stalled;
+    bool start_known, began;
     int64_t start_ns, window_end_ns;
     fc_mono time_limit, tick, flush; /* when each is due */
     fc_mono drain_stuck, drain_end;
-    uint64_t processed; /* of all rings, at the last look */
     fc_stop_reason reason;
     char error[FC_ERROR_TEXT];
     int64_t stop_ns;
@@ -73,17 +72,14 @@ wall_now_ns(void)
 static fc_err
 open_rings(cap_runner *run, fc_stop_reason *ret_reason, fc_fail *fail)
 {
-    for (size_t i = 0; i < run->spec.interface_count; i++) {
-        cap_ring *ring = &run->rings[i];
-        fc_err err = cap_ring_open(ring, &run->spec, (uint32_t)i, ret_reason, fail);
-        if (err != FC_OK)
-            return err;
-        run->ring_count++;
+    fc_err err = cap_rings_open(&run->rings, &run->spec, ret_reason, fail);
+    for (size_t i = 0; i < run->rings.count; i++) {
+        cap_ring *ring = &run->rings.items[i];
         run->taps[i] = (cap_tap){ring, &run->intake};
         ring->handler = cap_intake_packet;
         ring->user = (u_char *)(void *)&run->taps[i];
     }
-    return FC_OK;
+    return err;
 }
 
 /* The writer, and the profiler behind it. */
@@ -91,7 +87,7 @@ static fc_err
 open_writer(cap_runner *run, fc_stop_reason *ret_reason, fc_fail *fail)
 {
     fc_buf header = {0};
-    cap_preamble_put(&header, &run->spec, run->rings);
+    cap_preamble_put(&header, &run->spec, run->rings.items);
     fc_err err = cap_writer_new(run->dir_fd, &run->spec, &header, &run->writer, fail);
     *ret_reason = err == FC_ERR_NO_SPACE ? FC_STOP_DISK_FULL : FC_STOP_WRITE_ERROR;
     run->intake.writer = run->writer;
@@ -124,52 +120,18 @@ arm(cap_runner *run, fc_stop_reason *ret_reason, fc_fail *fail)
     if ((err = cap_sandbox_enter(run->dir_fd, fail)) != FC_OK)
         return err;
     *ret_reason = FC_STOP_INTERFACE_GONE;
-    for (size_t i = 0; i < run->ring_count && err == FC_OK; i++)
-        err = cap_ring_attach(&run->rings[i], fail);
-    return err;
-}
-
-static uint64_t
-granted_bytes(const cap_runner *run)
-{
-    uint64_t sum = 0;
-    for (size_t i = 0; i < run->ring_count; i++)
-        sum += run->rings[i].granted_bytes;
-    return sum;
+    return cap_rings_attach(&run->rings, fail);
 }
 
 /* The smallest ring decides how long all may wait. */
 static int
 batch_ms(const cap_runner *run)
 {
-    uint64_t ms = BATCH_MAX_MS;
-    for (size_t i = 0; i < run->ring_count; i++)
-        if (run->rings[i].granted_bytes / BATCH_BYTES_PER_MS < ms)
-            ms = run->rings[i].granted_bytes / BATCH_BYTES_PER_MS;
-    return (int)ms;
+    uint64_t ms = cap_rings_smallest_bytes(&run->rings) / BATCH_BYTES_PER_MS;
+    return (int)(ms < BATCH_MAX_MS ? ms : BATCH_MAX_MS);
 }
 
 /* ---- what is reported ---- */
-
-static void
-sum_kernel_counts(const cap_runner *run, cap_kernel_counts *ret_sum)
-{
-    *ret_sum = (cap_kernel_counts){0};
-    for (size_t i = 0; i < run->ring_count; i++) {
-        const cap_kernel_counts *counts = &run->rings[i].counts;
-        ret_sum->matched += counts->matched;
-        ret_sum->dropped += counts->dropped;
-        ret_sum->dropped_stalled += counts->dropped_stalled;
-        ret_sum->interface_dropped += counts->interface_dropped;
-    }
-}
-
-static void
-poll_rings(cap_runner *run)
-{
-    for (size_t i = 0; i < run->ring_count; i++)
-        cap_ring_poll(&run->rings[i], run->stalled);
-}
 
 static void
 set_statistics(cap_runner *run)
@@ -181,8 +143,8 @@ set_statistics(cap_runner *run)
         end_ns = run->window_end_ns;
     if (!run->start_known)
         return; /* there is no packet, and no time to speak of */
-    for (size_t i = 0; i < run->ring_count; i++) {
-        const cap_ring *ring = &run->rings[i];
+    for (size_t i = 0; i < run->rings.count; i++) {
+        const cap_ring *ring = &run->rings.items[i];
         statistics[i] = (fc_pcapng_statistics){
             .interface = ring->index,
             .at = now,
@@ -195,14 +157,14 @@ set_statistics(cap_runner *run)
             .delivered = ring->kept,
         };
     }
-    cap_writer_set_statistics(run->writer, statistics, run->ring_count);
+    cap_writer_set_statistics(run->writer, statistics, run->rings.count);
 }
 
 static void
 fill_progress(const cap_runner *run, const cap_writer_status *status, cap_progress *ret_progress)
 {
     cap_kernel_counts kernel;
-    sum_kernel_counts(run, &kernel);
+    cap_rings_counts(&run->rings, &kernel);
     memset(ret_progress, 0, sizeof *ret_progress); /* with its padding: it is compared as bytes */
     cap_session_counters(&run->intake.session, &kernel, &status->outcome, &ret_progress->counters);
     if (run->profiler != NULL)
@@ -260,8 +222,8 @@ stop(cap_runner *run, fc_stop_reason reason, const char *error)
     (void)snprintf(run->error, sizeof run->error, "%s", error);
     cap_session_end(session, now_ns);
     run->stop_ns = session->end_ns > run->start_ns ? session->end_ns : now_ns;
-    for (size_t i = 0; i < run->ring_count; i++)
-        if (cap_ring_detach(&run->rings[i], &fail) != FC_OK)
+    for (size_t i = 0; i < run->rings.count; i++)
+        if (cap_ring_detach(&run->rings.items[i], &fail) != FC_OK)
             fc_log(FC_LOG_WARNING, "%s", fail.text);
     run->phase = DRAINING;
     run->drain_stuck = fc_mono_after_ms(mono_now(), DRAIN_STUCK_MS);
@@ -352,29 +314,18 @@ watch_limits(cap_runner *run)
 
 /* ---- the loop ---- */
 
-/* Every buffer waits for the disk, or does no longer. What the kernel drops in between is the writer's doing.
- */
-static void
-set_stalled(cap_runner *run, bool stalled)
-{
-    if (stalled == run->stalled)
-        return;
-    poll_rings(run);
-    run->stalled = stalled;
-}
-
 /* Drains all rings once round. True when there is more to do at once. */
 static bool
 drain(cap_runner *run)
 {
     bool any_more = false;
-    for (size_t i = 0; i < run->ring_count; i++) {
+    for (size_t i = 0; i < run->rings.count; i++) {
         bool more = false;
         fc_fail fail = {0};
-        set_stalled(run, !cap_intake_refill(&run->intake));
-        if (run->stalled)
+        cap_rings_set_stalled(&run->rings, !cap_intake_refill(&run->intake));
+        if (run->rings.stalled)
             return false;
-        if (cap_ring_dispatch(&run->rings[i], DISPATCH_MAX, &more, &fail) != FC_OK)
+        if (cap_ring_dispatch(&run->rings.items[i], DISPATCH_MAX, &more, &fail) != FC_OK)
             stop(run, FC_STOP_INTERFACE_GONE, fail.text);
         any_more = any_more || more;
     }
@@ -391,7 +342,7 @@ tick(cap_runner *run, fc_mono now)
     if (now.ns < run->tick.ns)
         return;
     run->tick = fc_mono_after_ms(now, TICK_MS);
-    poll_rings(run);
+    cap_rings_poll(&run->rings);
     set_statistics(run);
     if (run->phase == RUNNING) {
         report_progress(run);
@@ -430,30 +381,10 @@ wait(cap_runner *run, bool more, bool busy)
     bool gather = busy && run->batch_ms > 0;
     if (gather && timeout > run->batch_ms)
         timeout = run->batch_ms;
-    if (!gather && !run->stalled)
-        for (size_t i = 0; i < run->ring_count; i++)
-            pollers[count++] = (struct pollfd){.fd = run->rings[i].fd, .events = POLLIN};
+    if (!gather && !run->rings.stalled)
+        for (size_t i = 0; i < run->rings.count; i++)
+            pollers[count++] = (struct pollfd){.fd = run->rings.items[i].fd, .events = POLLIN};
     (void)poll(pollers, count, more ? 0 : timeout);
-}
-
-static bool
-processed_more(cap_runner *run)
-{
-    uint64_t processed = 0;
-    for (size_t i = 0; i < run->ring_count; i++)
-        processed += run->rings[i].processed;
-    bool more = processed != run->processed;
-    run->processed = processed;
-    return more;
-}
-
-static uint64_t
-waiting_packets(const cap_runner *run)
-{
-    uint64_t sum = 0;
-    for (size_t i = 0; i < run->ring_count; i++)
-        sum += cap_ring_waiting(&run->rings[i]);
-    return sum;
 }
 
 /* True when the rings are empty by the kernel's own count, or when they do not become so: what is left in
@@ -461,8 +392,8 @@ waiting_packets(const cap_runner *run)
 static bool
 drained(cap_runner *run, bool busy)
 {
-    poll_rings(run);
-    uint64_t left = waiting_packets(run);
+    cap_rings_poll(&run->rings);
+    uint64_t left = cap_rings_waiting(&run->rings);
     if (left == 0)
         return true;
     fc_mono now = mono_now();
@@ -471,8 +402,8 @@ drained(cap_runner *run, bool busy)
     if (now.ns < run->drain_stuck.ns && now.ns < run->drain_end.ns)
         return false;
     fc_log(FC_LOG_WARNING, "%llu packets stay in the ring", (unsigned long long)left);
-    if (run->stalled) {
-        run->rings[0].counts.dropped_stalled += left;
+    if (run->rings.stalled) {
+        run->rings.items[0].counts.dropped_stalled += left;
     } else {
         run->intake.session.after_stop += left;
     }
@@ -487,7 +418,7 @@ loop(cap_runner *run)
         watch_writer(run);
         begin_if_due(run);
         bool more = drain(run);
-        bool busy = processed_more(run);
+        bool busy = cap_rings_look(&run->rings);
         watch_limits(run);
         tick(run, mono_now());
         if (run->phase == DRAINING && !more && drained(run, busy))
@@ -594,7 +525,7 @@ cap_run(int channel_fd, int dir_fd, bool profile)
     run.batch_ms = batch_ms(&run);
     run.tick = fc_mono_after_ms(mono_now(), TICK_MS);
     run.flush = fc_mono_after_ms(mono_now(), run.spec.flush_interval_ms);
-    cap_event_armed(&run.channel, &run.spec, granted_bytes(&run));
+    cap_event_armed(&run.channel, &run.spec, cap_rings_granted_bytes(&run.rings));
     loop(&run);
     finish(&run);
     return FC_EXIT_OK;
