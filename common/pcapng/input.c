@@ -1,8 +1,8 @@
 #include "common/pcapng/input.h"
 
 #include "common/base/mem.h"
+#include "common/pcapng/format.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -92,15 +92,6 @@ struct fc_input {
     fc_block block;                 /* what was told last */
     fc_fail why;                    /* what is wrong with it */
 };
-
-static uint32_t
-get_u32(const fc_input *input, const uint8_t *at)
-{
-    uint32_t value;
-    memcpy(&value, at, sizeof value);
-    value = le32toh(value);
-    return input->swapped ? __builtin_bswap32(value) : value;
-}
 
 /* ---- bytes ---- */
 
@@ -220,18 +211,18 @@ begin_pcap(fc_input *input)
     if (available(input) < PCAP_HEADER)
         return false;
     const uint8_t *at = input->buffer + input->start;
-    uint32_t magic = get_u32(input, at);
+    uint32_t magic = get_u32(input->swapped, at);
     for (size_t i = 0; i < FC_COUNT(pcap_magics); i++) {
         if (magic != pcap_magics[i].magic)
             continue;
         input->swapped = pcap_magics[i].swapped;
         input->ns_per_tick = pcap_magics[i].ns_per_tick;
         uint32_t link =
-            get_u32(input, at + 20) & 0xffff; /* above it: the length of the frame check sequence */
+            get_u32(input->swapped, at + 20) & 0xffff; /* above it: the length of the frame check sequence */
         if (link == DLT_RAW_LINUX || link == DLT_RAW_OPENBSD)
             link = LINK_RAW;
         input->interface.link_type = (uint16_t)link;
-        input->interface.snaplen_bytes = get_u32(input, at + 16);
+        input->interface.snaplen_bytes = get_u32(input->swapped, at + 16);
         input->interface.ticks_per_second = 1000000000 / input->ns_per_tick;
         consume(input, PCAP_HEADER);
         return true;
@@ -244,7 +235,7 @@ begin_pcap(fc_input *input)
 static fc_err
 check_pcap_version(fc_input *input, fc_fail *fail)
 {
-    uint32_t word = get_u32(input, input->buffer + input->start - PCAP_HEADER + 4);
+    uint32_t word = get_u32(input->swapped, input->buffer + input->start - PCAP_HEADER + 4);
     unsigned major = input->swapped ? word >> 16 : word & 0xffff;
     unsigned minor = input->swapped ? word & 0xffff : word >> 16;
     if (major != 2 || minor != 4)
@@ -278,7 +269,7 @@ begin(fc_input *input, fc_fail *fail)
     fc_err err = need(input, PCAP_HEADER, fail);
     if (err != FC_OK)
         return err;
-    uint32_t magic = available(input) >= 4 ? get_u32(input, input->buffer + input->start) : 0;
+    uint32_t magic = available(input) >= 4 ? get_u32(input->swapped, input->buffer + input->start) : 0;
     if ((magic == ZSTD_MAGIC || (magic & ~0xfu) == ZSTD_SKIPPABLE) && input->zstd == NULL) {
         err = begin_zstd(input, fail);
         return err == FC_OK ? begin(input, fail) : err;
@@ -413,7 +404,7 @@ next_in_pcap(fc_input *input, fc_input_event *ret_event, fc_fail *fail)
         input->was_cut = input->was_cut || left > 0;
         return end(input, ret_event);
     }
-    uint32_t captured = get_u32(input, at + 8), original = get_u32(input, at + 12);
+    uint32_t captured = get_u32(input->swapped, at + 8), original = get_u32(input->swapped, at + 12);
     if (captured > FC_PCAPNG_BLOCK_MAX)
         return corrupt(input, fail, "the length of a packet cannot be");
     if ((err = need(input, PCAP_RECORD + (size_t)captured, fail)) != FC_OK)
@@ -427,8 +418,8 @@ next_in_pcap(fc_input *input, fc_input_event *ret_event, fc_fail *fail)
     input->block.size = PCAP_RECORD + (size_t)captured;
     input->block.interface = &input->interface;
     input->block.frame = (fc_frame){
-        .unix_ns =
-            (int64_t)get_u32(input, at) * 1000000000 + (int64_t)get_u32(input, at + 4) * input->ns_per_tick,
+        .unix_ns = (int64_t)get_u32(input->swapped, at) * 1000000000 +
+                   (int64_t)get_u32(input->swapped, at + 4) * input->ns_per_tick,
         .data = at + PCAP_RECORD,
         .captured_bytes = captured,
         .original_bytes = original > captured ? original : captured,

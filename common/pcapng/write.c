@@ -1,30 +1,7 @@
+#include "common/pcapng/format.h"
 #include "common/pcapng/pcapng.h"
 
-/* Block and option codes: draft-ietf-opsawg-pcapng, sections 3.5 and 4. */
-enum {
-    BYTE_ORDER_MAGIC = 0x1A2B3C4D,
-    TEXT_MAX = 65535,
-
-    OPTION_END = 0,
-    OPTION_COMMENT = 1,
-    SHB_HARDWARE = 2,
-    SHB_OS = 3,
-    SHB_APPLICATION = 4,
-    IDB_NAME = 2,
-    IDB_DESCRIPTION = 3,
-    IDB_MAC = 6,
-    IDB_SPEED = 8,
-    IDB_TSRESOL = 9,
-    IDB_FILTER = 11,
-    IDB_OS = 12,
-    ISB_START = 2,
-    ISB_END = 3,
-    ISB_RECEIVED = 4,
-    ISB_INTERFACE_DROPPED = 5,
-    ISB_FILTER_ACCEPTED = 6,
-    ISB_OS_DROPPED = 7,
-    ISB_DELIVERED = 8,
-};
+enum { TEXT_MAX = 65535 };
 
 static void
 put_u16(fc_buf *out, uint16_t value)
