@@ -2,6 +2,7 @@
 
 #include "cli/prose.h"
 #include "common/base/mem.h"
+#include "common/profile/agree.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -85,8 +86,8 @@ packets_text(const fc_profile *profile)
     const uint64_t *counters = profile->counters;
     char size[FC_SIZE_TEXT];
     fc_buf text = {0};
-    fc_buf_printf(&text, "%" PRIu64 " packets, %s", packets_of(profile),
-                  fc_size_text(bytes_of(profile), size));
+    fc_agree_count(&text, packets_of(profile), "packets, ");
+    fc_buf_printf(&text, "%s", fc_size_text(bytes_of(profile), size));
     if (counters[FC_COUNTER_PACKETS_IN] + counters[FC_COUNTER_PACKETS_OUT] > 0)
         fc_buf_printf(&text, "; %" PRIu64 " in, %" PRIu64 " out", counters[FC_COUNTER_PACKETS_IN],
                       counters[FC_COUNTER_PACKETS_OUT]);
@@ -114,12 +115,15 @@ missed_text(const fc_profile *profile)
         {FC_COUNTER_TCP_UNSEEN_BYTES, "bytes were acknowledged but never seen"},
         {FC_COUNTER_PACKETS_UNDECODED, "packets could not be taken apart"},
         {FC_COUNTER_CONVERSATIONS_EVICTED, "conversations were summed up early"},
+        {FC_COUNTER_PACKETS_AHEAD,
+         "packets had times far ahead of those around them, and count at the time before"},
     };
     fc_buf text = {0};
     for (size_t i = 0; i < FC_COUNT(causes); i++)
-        if (profile->counters[causes[i].counter] > 0)
-            fc_buf_printf(&text, "%s%" PRIu64 " %s", fc_buf_size(&text) > 0 ? "; " : "",
-                          profile->counters[causes[i].counter], causes[i].text);
+        if (profile->counters[causes[i].counter] > 0) {
+            fc_buf_printf(&text, "%s", fc_buf_size(&text) > 0 ? "; " : "");
+            fc_agree_count(&text, profile->counters[causes[i].counter], causes[i].text);
+        }
     char *owned = fc_buf_size(&text) > 0 ? fc_buf_take_text(&text) : NULL;
     fc_buf_fini(&text);
     return owned;
@@ -164,9 +168,10 @@ counts_text(const fc_profile *profile, const fc_counter *counters, const char *c
 {
     fc_buf text = {0};
     for (size_t i = 0; i < count; i++)
-        if (i < always || profile->counters[counters[i]] > 0)
-            fc_buf_printf(&text, "%s%" PRIu64 " %s", i > 0 ? ", " : "", profile->counters[counters[i]],
-                          words[i]);
+        if (i < always || profile->counters[counters[i]] > 0) {
+            fc_buf_printf(&text, "%s", i > 0 ? ", " : "");
+            fc_agree_count(&text, profile->counters[counters[i]], words[i]);
+        }
     char *owned = fc_buf_take_text(&text);
     fc_buf_fini(&text);
     return owned;
@@ -190,7 +195,7 @@ put_protocols(fc_buf *text, const cli_out *out, const fc_profile *profile)
          2,
          {FC_COUNTER_DNS_QUERIES, FC_COUNTER_DNS_ANSWERED, FC_COUNTER_DNS_RETRIES, FC_COUNTER_DNS_OVER_TCP,
           FC_COUNTER_DNS_SERVED},
-         {"questions", "answered", "asked again", "over TCP", "asked of this instance"}},
+         {"questions", "answered", "retries", "over TCP", "asked of this instance"}},
         {"tls",
          2,
          {FC_COUNTER_TLS_HELLOS, FC_COUNTER_TLS_COMPLETED, FC_COUNTER_TLS_OPEN, FC_COUNTER_TLS_OPEN,
@@ -280,15 +285,18 @@ put_trouble(fc_buf *text, const cli_out *out, fc_profile *profile, fc_trouble_id
     const fc_trouble_name *name = &fc_trouble_names[id];
     fc_trouble *trouble = &profile->troubles[id];
     char since[CLI_MOMENT_TEXT];
-    fc_buf about = {0};
+    fc_buf about = {0}, sentence = {0};
+    fc_agree agree = fc_agree_with(trouble->count, profile->counters[name->per]);
     int64_t day =
         profile->subject.start_ns != 0 ? profile->subject.start_ns : profile->subject.first_packet_ns;
     put_details(&about, &trouble->peers, ": ");
     put_details(&about, &trouble->details, "; ");
     const char *color = name->severity >= 3 ? "red" : name->severity == 2 ? "yellow" : NULL;
+    fc_agree_put(&agree, &sentence, name->sentence, strlen(name->sentence));
     cli_prose(text, out, 2, 4, color, "%" PRIu64 " of %" PRIu64 " %s%s, since %s", trouble->count,
-              profile->counters[name->per], name->sentence, fc_buf_text(&about),
+              profile->counters[name->per], fc_buf_text(&sentence), fc_buf_text(&about),
               cli_moment_text(trouble->first_ns, day, since));
+    fc_buf_fini(&sentence);
     fc_buf_fini(&about);
     if (trouble->exemplar_count == 0)
         return;

@@ -55,7 +55,7 @@
     X(DNS_QUERIES,           "dnsQueries",             "questions","questions asked by this instance, retries not counted") \
     X(DNS_ANSWERED,          "dnsAnswered",            "questions","of those, the ones that got an answer of any kind") \
     X(DNS_SERVED,            "dnsServed",              "questions","questions that others asked this instance") \
-    X(DNS_RETRIES,           "dnsRetries",             "questions","questions asked again") \
+    X(DNS_RETRIES,           "dnsRetries",             "questions","times that a question was asked again") \
     X(DNS_OVER_TCP,          "dnsOverTcp",             "questions","questions asked over TCP") \
     X(DNS_OPEN,              "dnsOpen",                "questions","questions still open when the capture ended") \
     X(TLS_HELLOS,            "tlsHellos",              "handshakes", "TLS handshakes that a ClientHello began") \

@@ -144,6 +144,7 @@ a_profile_fits_80_columns_with_its_troubles_and_nothing_a_packet_says_moves_the_
 {
     (void)state;
     fc_profile *profile = profile_of("web-4", "10.9.9.9", 10);
+    profile->counters[FC_COUNTER_DNS_RETRIES] = 14; /* some of the ten questions were asked three times */
     fc_buf text = {0};
     const cli_out out = {.width = 80, .color = false};
     cli_analyze_profile(&out, profile, &text);
@@ -151,6 +152,7 @@ a_profile_fits_80_columns_with_its_troubles_and_nothing_a_packet_says_moves_the_
     assert_null(strchr(fc_buf_text(&text), '\033'));
     assert_non_null(strstr(fc_buf_text(&text), "web-4 (eu), web.pcapng\n"));
     assert_non_null(strstr(fc_buf_text(&text), "  resolvers     10.9.9.9 (40, 10 failed)\n"));
+    assert_non_null(strstr(fc_buf_text(&text), "40 questions, 30 answered, 14 retries\n"));
     assert_non_null(strstr(fc_buf_text(&text), "  10 of 40 DNS questions got no answer"));
     assert_non_null(strstr(fc_buf_text(&text), "    web.pcapng, frame 12\n"));
     assert_non_null(strstr(fc_buf_text(&text), "  dnsLatency    30 "));
