@@ -147,6 +147,20 @@ carry_out(struct co *co, const co_stop *request, co_stopped *stopped, fc_fail *f
     return err;
 }
 
+static fc_err
+nothing_to_stop(const co_stop *request, const co_stopped *stopped, fc_fail *fail)
+{
+    if (stopped->capture_count == 0)
+        return fc_fail_set(fail, FC_ERR_NOT_FOUND, "no capture is running");
+    fc_buf words = {0};
+    co_target_words(&request->target, &words);
+    fc_err err = fc_fail_set(fail, FC_ERR_NOT_FOUND, "no instance of these captures matches (%s%zu %s)",
+                             fc_buf_text(&words), stopped->capture_count,
+                             stopped->capture_count == 1 ? "capture" : "captures");
+    fc_buf_fini(&words);
+    return err;
+}
+
 fc_err
 co_stop_captures(struct co *co, const co_stop *request, co_stopped *ret, fc_fail *fail)
 {
@@ -161,9 +175,7 @@ co_stop_captures(struct co *co, const co_stop *request, co_stopped *ret, fc_fail
     if (err == FC_OK)
         err = choose_parts(co, request, &stopped, &why);
     if (err == FC_OK && stopped.part_count == 0 && !repeated(co, request))
-        err = fc_fail_set(&why, FC_ERR_NOT_FOUND,
-                          stopped.capture_count == 0 ? "no capture is running"
-                                                     : "no instance of these captures matches");
+        err = nothing_to_stop(request, &stopped, &why);
     if (err == FC_OK)
         err = carry_out(co, request, &stopped, &why);
     if (err != FC_OK) {

@@ -1,6 +1,5 @@
 #include "coordinator/target.h"
 
-#include "common/base/buf.h"
 #include "common/base/mem.h"
 #include "coordinator/coordinator.h"
 
@@ -32,19 +31,24 @@ put_names(fc_buf *words, const char *what, const fc_strings *names)
         fc_buf_printf(words, ", ");
 }
 
-/* What the target asked for, so that the word that is wrong is seen. */
+void
+co_target_words(const fc_target *target, fc_buf *words)
+{
+    if (target->scale_set != NULL)
+        fc_buf_printf(words, "scale set '%s', ", target->scale_set);
+    put_names(words, "region", &target->regions);
+    put_names(words, "zone", &target->zones);
+    if (target->selector != NULL)
+        fc_buf_printf(words, "labels '%.60s', ", target->selector);
+}
+
 static fc_err
 nothing_matched(const struct co *co, const fc_target *target, fc_fail *fail)
 {
     if (co->registry.count == 0)
         return fc_fail_set(fail, FC_ERR_NOT_FOUND, "no instance matches: none has ever connected");
     fc_buf words = {0};
-    if (target->scale_set != NULL)
-        fc_buf_printf(&words, "scale set '%s', ", target->scale_set);
-    put_names(&words, "region", &target->regions);
-    put_names(&words, "zone", &target->zones);
-    if (target->selector != NULL)
-        fc_buf_printf(&words, "labels '%.60s', ", target->selector);
+    co_target_words(target, &words);
     fc_err err = fc_fail_set(fail, FC_ERR_NOT_FOUND, "no instance matches the target (%s%zu known)",
                              fc_buf_text(&words), co->registry.count);
     fc_buf_fini(&words);

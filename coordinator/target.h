@@ -3,6 +3,7 @@
 #ifndef CO_TARGET_H
 #define CO_TARGET_H
 
+#include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/model/definition.h"
 #include "coordinator/registry.h"
@@ -20,6 +21,11 @@ co_target_resolve(const struct co *co, const fc_target *target, co_instance ***r
 /* The listed names are each the id or the unambiguous name of an instance. */
 FC_MUST_USE fc_err
 co_target_check_names(const struct co *co, const fc_strings *names, fc_fail *fail);
+
+/* Appends what the target asks for, without the listed names, so that the word that is wrong is seen: "scale
+ * set 'web', region 'eu' or 2 more, ". Nothing for a target that asks for nothing. */
+void
+co_target_words(const fc_target *target, fc_buf *words);
 
 /* FC_ERR_LIMIT names the region or the instance that has no room, and the numbers. Counts the refusal. */
 FC_MUST_USE fc_err

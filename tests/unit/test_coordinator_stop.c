@@ -95,6 +95,13 @@ stop_of_nothing_is_refused_but_its_repetition_is_not(void **state)
     co_stop named = {.principal = "operator/alice", .request_id = "", .names = {unknown, 2}};
     assert_int_equal(co_stop_captures(f.co, &named, &stopped, &fail), FC_ERR_NOT_FOUND);
     assert_non_null(strstr(fail.text, "'nothing'"));
+    job = fixture_capture(&f, fixture_all_of("again"));
+    co_stop elsewhere = {.principal = "operator/alice", .request_id = "", .names = {(char *[]){"again"}, 1}};
+    fc_strings_add(&elsewhere.target.regions, "mars");
+    assert_int_equal(co_stop_captures(f.co, &elsewhere, &stopped, &fail), FC_ERR_NOT_FOUND);
+    assert_string_equal(fail.text, "no instance of these captures matches (region 'mars', 1 capture)");
+    assert_false(job->stop_requested);
+    fc_strings_fini(&elsewhere.target.regions);
     fixture_close(&f);
 }
 
