@@ -126,8 +126,8 @@ note_place(const fc_strings *known, const char *what, const char *name)
     free(note);
 }
 
-/* A misspelt scale set makes a good token of no use to anybody. It may be a new one as well: only a note, for
- * scripts too, and none when the fleet cannot be asked. */
+/* With a misspelt scale set instances would join one of that name. It may be a new one as well: only a note,
+ * for scripts too, and none when the fleet cannot be asked. */
 static void
 note_unknown_place(const cli_run *run, const cli_token_wish *wish)
 {
