@@ -118,13 +118,7 @@ static void
 on_list_parts(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
     const Fcpb__GetCaptureRequest *request = (const Fcpb__GetCaptureRequest *)message;
-    co_capture *capture = co_want_capture(user, call, request->name);
-    if (capture == NULL)
-        return;
-    co_stream *stream = co_stream_new(user, call, next_part);
-    co_capture_hold(capture);
-    stream->capture = capture;
-    co_stream_start(stream);
+    co_stream_capture(user, call, request->name, next_part);
 }
 
 /* ---- DeleteCapture ---- */

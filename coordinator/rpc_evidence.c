@@ -104,19 +104,6 @@ co_rpc_report_evidence(fc_rpc_call *call, const ProtobufCMessage *message, void 
 
 /* ---- ListEvidence ---- */
 
-static void
-put_labels(const fc_labels *labels, Fcpb__InstanceEvidence *message)
-{
-    message->labels = fc_alloc_array(labels->count + 1, sizeof message->labels[0]);
-    for (size_t i = 0; i < labels->count; i++) {
-        Fcpb__Label *label = FC_NEW(Fcpb__Label);
-        fcpb__label__init(label);
-        label->key = co_message_text(labels->items[i].key);
-        label->value = co_message_text(labels->items[i].value);
-        message->labels[message->n_labels++] = label;
-    }
-}
-
 static ProtobufCBinaryData
 take_bytes(fc_buf *buf)
 {
@@ -184,7 +171,7 @@ next_evidence(co_stream *stream)
     fcpb__instance_evidence__init(message);
     message->instance = co_message_part(part, CO_PART_SEGMENTS_MAX);
     message->evidence = evidence;
-    put_labels(&part->instance->labels, message);
+    message->labels = co_message_labels(&part->instance->labels, &message->n_labels);
     message->zone = co_message_text(part->instance->zone);
     put_clock(co, part->instance, message);
     (void)fc_rpc_call_send(stream->call, &message->base);
@@ -196,11 +183,5 @@ void
 co_rpc_list_evidence(fc_rpc_call *call, const ProtobufCMessage *message, void *user)
 {
     const Fcpb__ListEvidenceRequest *request = (const Fcpb__ListEvidenceRequest *)message;
-    co_capture *capture = co_want_capture(user, call, request->name);
-    if (capture == NULL)
-        return;
-    co_stream *stream = co_stream_new(user, call, next_evidence);
-    co_capture_hold(capture);
-    stream->capture = capture;
-    co_stream_start(stream);
+    co_stream_capture(user, call, request->name, next_evidence);
 }

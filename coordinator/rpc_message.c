@@ -126,17 +126,18 @@ co_message_part(const co_part *part, size_t segments_max)
 
 /* ---- instance ---- */
 
-static void
-put_labels(const fc_labels *labels, Fcpb__Instance *message)
+Fcpb__Label **
+co_message_labels(const fc_labels *labels, size_t *ret_count)
 {
-    message->labels = fc_alloc_array(labels->count + 1, sizeof message->labels[0]);
+    Fcpb__Label **list = fc_alloc_array(labels->count + 1, sizeof list[0]);
     for (size_t i = 0; i < labels->count; i++) {
-        Fcpb__Label *label = FC_NEW(Fcpb__Label);
-        fcpb__label__init(label);
-        label->key = co_message_text(labels->items[i].key);
-        label->value = co_message_text(labels->items[i].value);
-        message->labels[message->n_labels++] = label;
+        list[i] = FC_NEW(Fcpb__Label);
+        fcpb__label__init(list[i]);
+        list[i]->key = co_message_text(labels->items[i].key);
+        list[i]->value = co_message_text(labels->items[i].value);
     }
+    *ret_count = labels->count;
+    return list;
 }
 
 /* The newest captures, as many as fit. */
@@ -169,7 +170,7 @@ co_message_instance(const co_instance *instance, const struct co *co, bool with_
     message->scale_set = co_message_text(instance->scale_set);
     message->region = co_message_text(instance->region);
     message->zone = co_message_text(instance->zone);
-    put_labels(&instance->labels, message);
+    message->labels = co_message_labels(&instance->labels, &message->n_labels);
     message->online = co_instance_reachable(instance);
     message->last_seen_unix_ns = instance->last_seen.ns;
     message->version = co_message_text(instance->version);

@@ -25,6 +25,9 @@ co_message_free(ProtobufCMessage *message);
 char *
 co_message_text(const char *text); /* an owned copy as protobuf-c wants it */
 
+/* *ret_count of them. */
+Fcpb__Label **
+co_message_labels(const fc_labels *labels, size_t *ret_count);
 Fcpb__Capture *
 co_message_capture(const co_capture *capture, bool with_definition);
 /* With the last segments_max segments. */

@@ -57,6 +57,18 @@ co_stream_start(co_stream *stream)
     pump(stream);
 }
 
+void
+co_stream_capture(co_service *service, fc_rpc_call *call, const char *name, bool (*next)(co_stream *stream))
+{
+    co_capture *capture = co_want_capture(service, call, name);
+    if (capture == NULL)
+        return;
+    co_stream *stream = co_stream_new(service, call, next);
+    co_capture_hold(capture);
+    stream->capture = capture;
+    co_stream_start(stream);
+}
+
 const char *
 co_caller(const fc_rpc_call *call, char text[FC_PRINCIPAL_TEXT_SIZE])
 {

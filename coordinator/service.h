@@ -73,6 +73,9 @@ co_stream *
 co_stream_new(co_service *service, fc_rpc_call *call, bool (*next)(co_stream *stream));
 void
 co_stream_start(co_stream *stream);
+/* Makes and starts one about the capture of that name, which it holds; the call fails when there is none. */
+void
+co_stream_capture(co_service *service, fc_rpc_call *call, const char *name, bool (*next)(co_stream *stream));
 
 void
 co_rpc_watch_capture(fc_rpc_call *call, const ProtobufCMessage *request, void *service);
