@@ -17,16 +17,18 @@
 #define DATE_MAX_S 253402300799
 
 static fc_err
-refuse(fc_fail *fail, const char *field, const char *value, const char *why)
-{
-    char shown[FC_QUOTED_TEXT];
-    return fc_fail_field(fail, FC_ERR_INVALID, field, "%s \"%s\": %s", field, fc_quoted(value, shown), why);
-}
-
-static fc_err
 refuse_number(fc_fail *fail, const char *field, uint64_t value, const char *why)
 {
     return fc_fail_field(fail, FC_ERR_INVALID, field, "%s \"%" PRIu64 "\": %s", field, value, why);
+}
+
+/* How large it is on its way. Takes the message. */
+static size_t
+packed_size(ProtobufCMessage *message)
+{
+    size_t size = protobuf_c_message_get_packed_size(message);
+    protobuf_c_message_free_unpacked(message, NULL);
+    return size;
 }
 
 static const char name_grammar[] =
@@ -44,7 +46,7 @@ names_check(const fc_strings *names, size_t count_max, const char *list, fc_fail
         if (!fc_name_check(names->items[i])) {
             char field[64];
             (void)snprintf(field, sizeof field, "%s[%zu]", list, i);
-            return refuse(fail, field, names->items[i], name_grammar);
+            return fc_refuse_text(fail, field, names->items[i], name_grammar);
         }
     }
     return FC_OK;
@@ -78,7 +80,7 @@ static fc_err
 target_check(const fc_target *target, fc_fail *fail)
 {
     if (target->scale_set != NULL && !fc_name_check(target->scale_set))
-        return refuse(fail, "target.scaleSet", target->scale_set, name_grammar);
+        return fc_refuse_text(fail, "target.scaleSet", target->scale_set, name_grammar);
     fc_err err = names_check(&target->regions, FC_REGIONS_MAX, "target.regions", fail);
     if (err == FC_OK)
         err = names_check(&target->zones, FC_REGIONS_MAX, "target.zones", fail);
@@ -93,7 +95,7 @@ target_check(const fc_target *target, fc_fail *fail)
         return err;
     const char *both = in_both(&target->include, &target->exclude);
     if (both != NULL)
-        return refuse(fail, "target.exclude", both, "is included as well");
+        return fc_refuse_text(fail, "target.exclude", both, "is included as well");
     if (target->selector == NULL)
         return FC_OK;
     fc_selector *selector;
@@ -110,7 +112,7 @@ text_check(const char *text, size_t max, const char *field, fc_fail *fail)
         return FC_OK;
     char why[96];
     (void)snprintf(why, sizeof why, "must be UTF-8 without control characters, at most %zu bytes", max);
-    return refuse(fail, field, text, why);
+    return fc_refuse_text(fail, field, text, why);
 }
 
 static fc_err
@@ -133,7 +135,7 @@ governance_check(const fc_governance *governance, fc_fail *fail)
     for (size_t i = 0; i < governance->tags.count; i++) {
         const fc_label *tag = &governance->tags.items[i];
         if (!fc_name_check(tag->key))
-            return refuse(fail, "governance.tags", tag->key, name_grammar);
+            return fc_refuse_text(fail, "governance.tags", tag->key, name_grammar);
         err = text_check(tag->value, FC_TAG_VALUE_MAX, "governance.tags", fail);
         if (err != FC_OK)
             return err;
@@ -164,13 +166,13 @@ interfaces_check(const fc_strings *interfaces, fc_fail *fail)
         char field[64];
         (void)snprintf(field, sizeof field, "interfaces[%zu]", i);
         if (!is_interface_name(name))
-            return refuse(fail, field, name,
-                          "is no interface name (1 to 15 characters, no '/', ':' or space)");
+            return fc_refuse_text(fail, field, name,
+                                  "is no interface name (1 to 15 characters, no '/', ':' or space)");
         if (strcmp(name, "any") == 0 && interfaces->count > 1)
-            return refuse(fail, field, name, "stands for all interfaces, so it stands alone");
+            return fc_refuse_text(fail, field, name, "stands for all interfaces, so it stands alone");
         const fc_strings before = {interfaces->items, i};
         if (fc_strings_have(&before, name))
-            return refuse(fail, field, name, "is given twice");
+            return fc_refuse_text(fail, field, name, "is given twice");
     }
     return FC_OK;
 }
@@ -211,9 +213,7 @@ fc_spec_check(const fc_spec *spec, fc_fail *fail)
         err = interfaces_check(&spec->interfaces, fail);
     if (err != FC_OK)
         return err;
-    Fcpb__CaptureSpec *message = fc_spec_to_pb(spec);
-    size_t size = fcpb__capture_spec__get_packed_size(message);
-    fcpb__capture_spec__free_unpacked(message, NULL);
+    size_t size = packed_size(&fc_spec_to_pb(spec)->base);
     if (size > FC_SPEC_PACKED_MAX)
         return fc_fail_field(
             fail, FC_ERR_INVALID, "filters",
@@ -233,7 +233,7 @@ fc_definition_check(const fc_definition *definition, fc_fail *fail)
     if (definition->name == NULL)
         return fc_fail_field(fail, FC_ERR_INVALID, "name", "name: a capture needs a name");
     if (!fc_name_check(definition->name))
-        return refuse(fail, "name", definition->name, name_grammar);
+        return fc_refuse_text(fail, "name", definition->name, name_grammar);
     fc_err err = target_check(&definition->target, fail);
     if (err == FC_OK)
         err = governance_check(&definition->governance, fail);
@@ -241,9 +241,7 @@ fc_definition_check(const fc_definition *definition, fc_fail *fail)
         err = fc_spec_check(&definition->spec, fail);
     if (err != FC_OK)
         return err;
-    Fcpb__Definition *message = fc_definition_to_pb(definition);
-    size_t size = fcpb__definition__get_packed_size(message);
-    fcpb__definition__free_unpacked(message, NULL);
+    size_t size = packed_size(&fc_definition_to_pb(definition)->base);
     if (size > FC_DEFINITION_PACKED_MAX)
         return fc_fail_field(
             fail, FC_ERR_INVALID, "target.include",

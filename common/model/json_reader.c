@@ -11,19 +11,6 @@
 #include <string.h>
 #include <strings.h>
 
-static fc_err
-refuse(fc_fail *fail, const char *path, const char *why)
-{
-    return fc_fail_field(fail, FC_ERR_INVALID, path, "%s: %s", path, why);
-}
-
-static fc_err
-refuse_value(fc_fail *fail, const char *path, const char *value, const char *why)
-{
-    char shown[FC_QUOTED_TEXT];
-    return fc_fail_field(fail, FC_ERR_INVALID, path, "%s \"%s\": %s", path, fc_quoted(value, shown), why);
-}
-
 /* ---- did you mean ---- */
 
 enum { SUGGEST_LENGTH = 40, SUGGEST_DISTANCE = 3 };
@@ -87,17 +74,17 @@ fc_err
 fc_json_read_text(const json_t *value, const char *path, uint64_t max, char **ret_text, fc_fail *fail)
 {
     if (!json_is_string(value))
-        return refuse(fail, path, "must be a text");
+        return fc_refuse(fail, path, "must be a text");
     const char *text = json_string_value(value);
     if (json_string_length(value) > max) {
         char why[64];
         (void)snprintf(why, sizeof why, "has more than %llu bytes", (unsigned long long)max);
-        return refuse_value(fail, path, text, why);
+        return fc_refuse_text(fail, path, text, why);
     }
     if (strlen(text) != json_string_length(value) || !fc_text_check(text, max))
-        return refuse_value(fail, path, text, "has control characters");
+        return fc_refuse_text(fail, path, text, "has control characters");
     if (*ret_text != NULL)
-        return refuse_value(fail, path, text, "is given twice");
+        return fc_refuse_text(fail, path, text, "is given twice");
     *ret_text = *text != '\0' ? fc_strdup(text) : NULL;
     return FC_OK;
 }
@@ -107,7 +94,7 @@ read_value(const json_t *value, const char *path, uint64_t max, char **ret_text,
 {
     if (!json_is_integer(value))
         return json_is_string(value) ? fc_json_read_text(value, path, max, ret_text, fail)
-                                     : refuse(fail, path, "must be a text or a whole number");
+                                     : fc_refuse(fail, path, "must be a text or a whole number");
     *ret_text = fc_sprintf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
     return FC_OK;
 }
@@ -116,9 +103,9 @@ static fc_err
 read_strings(const json_t *value, const char *path, uint64_t max, fc_strings *ret, fc_fail *fail)
 {
     if (!json_is_array(value))
-        return refuse(fail, path, "must be a list of texts");
+        return fc_refuse(fail, path, "must be a list of texts");
     if (ret->count > 0)
-        return refuse(fail, path, "is given twice (in target and in scope)");
+        return fc_refuse(fail, path, "is given twice (in target and in scope)");
     for (size_t i = 0; i < json_array_size(value); i++) {
         char at[FC_JSON_PATH + 24];
         char *text = NULL;
@@ -127,7 +114,7 @@ read_strings(const json_t *value, const char *path, uint64_t max, fc_strings *re
         if (err != FC_OK)
             return err;
         if (text == NULL)
-            return refuse(fail, at, "is empty");
+            return fc_refuse(fail, at, "is empty");
         ret->items = fc_grow_array(ret->items, ret->count + 1, sizeof(char *));
         ret->items[ret->count++] = text;
     }
@@ -187,12 +174,12 @@ read_number(const json_t *value, const fc_json_key *key, const char *path, uint6
         err = numbers[key->kind].parse(text, &number);
     }
     if (err == FC_ERR_INVALID)
-        return *text != '\0' ? refuse_value(fail, path, text, numbers[key->kind].wanted)
-                             : refuse(fail, path, numbers[key->kind].wanted);
+        return *text != '\0' ? fc_refuse_text(fail, path, text, numbers[key->kind].wanted)
+                             : fc_refuse(fail, path, numbers[key->kind].wanted);
     if (err == FC_ERR_RANGE || number > key->max) {
         char why[64];
         (void)snprintf(why, sizeof why, "is at most %llu", (unsigned long long)key->max);
-        return refuse_value(fail, path, text, why);
+        return fc_refuse_text(fail, path, text, why);
     }
     *ret = number;
     return FC_OK;
@@ -202,10 +189,10 @@ static fc_err
 read_date(const json_t *value, const char *path, int64_t *ret, fc_fail *fail)
 {
     if (!json_is_string(value))
-        return refuse(fail, path, "must be a date such as \"2026-12-31\" or \"2026-12-31T18:00:00Z\"");
+        return fc_refuse(fail, path, "must be a date such as \"2026-12-31\" or \"2026-12-31T18:00:00Z\"");
     if (fc_date_parse(json_string_value(value), ret) != FC_OK)
-        return refuse_value(fail, path, json_string_value(value),
-                            "must be a date such as \"2026-12-31\" or \"2026-12-31T18:00:00Z\"");
+        return fc_refuse_text(fail, path, json_string_value(value),
+                              "must be a date such as \"2026-12-31\" or \"2026-12-31T18:00:00Z\"");
     return FC_OK;
 }
 
@@ -226,7 +213,7 @@ read_key(const json_t *value, const fc_json_key *key, const char *path, void *ba
         return read_number(value, key, path, field, fail);
     case FC_JSON_BOOL:
         if (!json_is_boolean(value))
-            return refuse(fail, path, "must be true or false");
+            return fc_refuse(fail, path, "must be true or false");
         *(bool *)field = json_is_true(value);
         return FC_OK;
     case FC_JSON_DATE:
@@ -252,7 +239,7 @@ fc_err
 fc_json_read(const json_t *object, const fc_json_table *table, const char *path, void *base, fc_fail *fail)
 {
     if (!json_is_object(object))
-        return refuse(fail, *path != '\0' ? path : "definition", "must be an object");
+        return fc_refuse(fail, *path != '\0' ? path : "definition", "must be an object");
     uint64_t seen = 0;
     const char *name;
     json_t *value;
@@ -265,7 +252,7 @@ fc_json_read(const json_t *object, const fc_json_table *table, const char *path,
         (void)snprintf(at, sizeof at, "%s%s%s", path, *path != '\0' ? "." : "", key->name);
         uint64_t bit = UINT64_C(1) << (key - table->keys);
         if ((seen & bit) != 0)
-            return refuse(fail, at, "is given twice");
+            return fc_refuse(fail, at, "is given twice");
         seen |= bit;
         if (json_is_null(value))
             continue;

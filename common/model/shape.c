@@ -89,6 +89,19 @@ fc_quoted(const char *text, char shown[FC_QUOTED_TEXT])
 }
 
 fc_err
+fc_refuse(fc_fail *fail, const char *field, const char *why)
+{
+    return fc_fail_field(fail, FC_ERR_INVALID, field, "%s: %s", field, why);
+}
+
+fc_err
+fc_refuse_text(fc_fail *fail, const char *field, const char *value, const char *why)
+{
+    char shown[FC_QUOTED_TEXT];
+    return fc_fail_field(fail, FC_ERR_INVALID, field, "%s \"%s\": %s", field, fc_quoted(value, shown), why);
+}
+
+fc_err
 fc_text_from_pb(const char *text, size_t max, const char *field, char **ret_text, fc_fail *fail)
 {
     if (text == NULL || *text == '\0')

@@ -30,6 +30,11 @@ fc_text_clean(const char *text, char *ret_text, size_t size);
 #define FC_QUOTED_TEXT 72
 const char *
 fc_quoted(const char *text, char shown[FC_QUOTED_TEXT]);
+/* FC_ERR_INVALID of a field: "field: why", 'field "value": why'. */
+fc_err
+fc_refuse(fc_fail *fail, const char *field, const char *why);
+fc_err
+fc_refuse_text(fc_fail *fail, const char *field, const char *value, const char *why);
 
 /* From a message's string ("" or NULL = absent) to an owned text or NULL. Refuses what has more than max
  * bytes or is not fc_text_check. */

@@ -18,25 +18,12 @@ _Static_assert((int)FC_STOP_INTERNAL == (int)FCPB__STOP_REASON__STOP_REASON_INTE
 /* ---- from ---- */
 
 static fc_err
-refuse(fc_fail *fail, const char *field, const char *why)
-{
-    return fc_fail_field(fail, FC_ERR_INVALID, field, "%s: %s", field, why);
-}
-
-static fc_err
-refuse_text(fc_fail *fail, const char *field, const char *value, const char *why)
-{
-    char shown[FC_QUOTED_TEXT];
-    return fc_fail_field(fail, FC_ERR_INVALID, field, "%s \"%s\": %s", field, fc_quoted(value, shown), why);
-}
-
-static fc_err
 name_from_pb(const char *text, const char *field, char ret_name[FC_NAME_MAX + 1], fc_fail *fail)
 {
     if (*text == '\0')
         return FC_OK;
     if (!fc_name_check(text))
-        return refuse_text(fail, field, text, "is not a name");
+        return fc_refuse_text(fail, field, text, "is not a name");
     strcpy(ret_name, text);
     return FC_OK;
 }
@@ -62,13 +49,13 @@ fc_err
 fc_segment_from_pb(const Fcpb__Segment *message, fc_segment *ret, fc_fail *fail)
 {
     if (message->sequence == 0)
-        return refuse(fail, "segments.sequence", "starts at 1");
+        return fc_refuse(fail, "segments.sequence", "starts at 1");
     if (!fc_segment_path_check(message->path))
-        return refuse_text(fail, "segments.path", message->path, "is not a relative path of names");
+        return fc_refuse_text(fail, "segments.path", message->path, "is not a relative path of names");
     if (message->sha256.len != 0 && message->sha256.len != sizeof ret->sha256)
-        return refuse(fail, "segments.sha256", "has 32 bytes or none");
+        return fc_refuse(fail, "segments.sha256", "has 32 bytes or none");
     if (!is_time(message->first_packet_unix_ns) || !is_time(message->last_packet_unix_ns))
-        return refuse(fail, "segments", "has a time before 1970");
+        return fc_refuse(fail, "segments", "has a time before 1970");
     *ret = (fc_segment){
         .sequence = message->sequence,
         .size_bytes = message->size_bytes,
@@ -90,7 +77,7 @@ static fc_err
 segments_from_pb(const Fcpb__InstanceCapture *message, fc_status *ret, fc_fail *fail)
 {
     if (message->n_segments > FC_RING_FILES_MAX)
-        return refuse(fail, "segments", "are more than 10000");
+        return fc_refuse(fail, "segments", "are more than 10000");
     if (message->n_segments == 0)
         return FC_OK;
     ret->segments = fc_alloc_array(message->n_segments, sizeof(fc_segment));
@@ -99,7 +86,7 @@ segments_from_pb(const Fcpb__InstanceCapture *message, fc_status *ret, fc_fail *
         if (err != FC_OK)
             return err;
         if (i > 0 && ret->segments[i].sequence <= ret->segments[i - 1].sequence)
-            return refuse(fail, "segments.sequence", "does not grow");
+            return fc_refuse(fail, "segments.sequence", "does not grow");
         ret->segment_count++;
     }
     return FC_OK;
@@ -109,14 +96,14 @@ static fc_err
 gaps_from_pb(const Fcpb__InstanceCapture *message, fc_status *ret, fc_fail *fail)
 {
     if (message->n_gaps > FC_GAPS_MAX)
-        return refuse(fail, "gaps", "are more than 64");
+        return fc_refuse(fail, "gaps", "are more than 64");
     if (message->n_gaps == 0)
         return FC_OK;
     ret->gaps = fc_alloc_array(message->n_gaps, sizeof(fc_gap));
     for (size_t i = 0; i < message->n_gaps; i++) {
         const Fcpb__Gap *gap = message->gaps[i];
         if (!is_time(gap->from_unix_ns) || gap->to_unix_ns < gap->from_unix_ns)
-            return refuse(fail, "gaps", "one ends before it starts");
+            return fc_refuse(fail, "gaps", "one ends before it starts");
         ret->gaps[ret->gap_count++] = (fc_gap){{gap->from_unix_ns}, {gap->to_unix_ns}};
     }
     return FC_OK;
@@ -138,11 +125,11 @@ static fc_err
 texts_from_pb(const Fcpb__InstanceCapture *message, fc_status *ret, fc_fail *fail)
 {
     if (strnlen(message->compiled_filter, FC_FILTER_EXPRESSION_MAX + 1) > FC_FILTER_EXPRESSION_MAX)
-        return refuse(fail, "compiled_filter", "is too long");
+        return fc_refuse(fail, "compiled_filter", "is too long");
     if (*message->directory != '\0' &&
         (*message->directory != '/' || !fc_text_check(message->directory, PATH_MAX - 1) ||
          strstr(message->directory, "/../") != NULL))
-        return refuse_text(fail, "directory", message->directory, "is not an absolute path");
+        return fc_refuse_text(fail, "directory", message->directory, "is not an absolute path");
     ret->compiled_filter = clean_from_pb(message->compiled_filter, FC_FILTER_EXPRESSION_MAX + 1);
     ret->directory = *message->directory != '\0' ? fc_strdup(message->directory) : NULL;
     ret->error = clean_from_pb(message->error, FC_ERROR_TEXT);
@@ -153,7 +140,7 @@ static fc_err
 names_from_pb(const Fcpb__InstanceCapture *message, fc_status *ret, fc_fail *fail)
 {
     if (!fc_uid_check(message->capture_uid))
-        return refuse_text(fail, "capture_uid", message->capture_uid, "is not a uid");
+        return fc_refuse_text(fail, "capture_uid", message->capture_uid, "is not a uid");
     strcpy(ret->capture_uid, message->capture_uid);
     fc_err err = name_from_pb(message->capture_name, "capture_name", ret->capture_name, fail);
     if (err == FC_OK)
@@ -171,12 +158,12 @@ static fc_err
 numbers_from_pb(const Fcpb__InstanceCapture *message, fc_status *ret, fc_fail *fail)
 {
     if (message->state < FCPB__STATE__STATE_PENDING || message->state > FCPB__STATE__STATE_UNKNOWN)
-        return refuse(fail, "state", "is not a known state");
+        return fc_refuse(fail, "state", "is not a known state");
     if ((int)message->stop_reason < 0)
-        return refuse(fail, "stop_reason", "is not a reason");
+        return fc_refuse(fail, "stop_reason", "is not a reason");
     if (!is_time(message->start_unix_ns) || !is_time(message->stop_unix_ns) ||
         !is_time(message->first_packet_unix_ns) || !is_time(message->last_packet_unix_ns))
-        return refuse(fail, "instance capture", "has a time before 1970");
+        return fc_refuse(fail, "instance capture", "has a time before 1970");
     ret->state = (fc_state)message->state;
     ret->armed = message->armed;
     ret->connected = message->connected;
