@@ -1,6 +1,8 @@
 /* DNS messages, RFC 1035 section 4: from bytes to a header and a name; and from a TCP stream to messages. */
 #include "common/analysis/dns.h"
 
+#include "common/analysis/packet.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -10,12 +12,6 @@ enum {
     WIRE_NAME_MAX = 255, /* RFC 1035 section 2.3.4, the root's length octet included */
     POINTER = 0xc0,
 };
-
-static uint16_t
-get16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
 
 /* Appends one byte of a label in presentation form; false when it does not fit. */
 static bool
@@ -64,7 +60,7 @@ read_name(const uint8_t *data, size_t size, size_t at, char *ret_name, size_t *r
         if ((length & POINTER) == POINTER) {
             if (size - at < 2)
                 return FC_ERR_CORRUPT;
-            size_t target = get16(data + at) & 0x3fff;
+            size_t target = fc_read_be16(data + at) & 0x3fff;
             if (!jumped)
                 *ret_end = at + 2;
             if (target >= limit)
@@ -95,14 +91,14 @@ fc_dns_parse(const uint8_t *data, size_t size, fc_dns_message *ret_message)
     if (size < HEADER_SIZE)
         return FC_ERR_CORRUPT;
     fc_dns_message message = {
-        .id = get16(data),
+        .id = fc_read_be16(data),
         .is_response = (data[2] & 0x80) != 0,
         .opcode = (data[2] >> 3) & 0x0f,
         .truncated = (data[2] & 0x02) != 0,
         .recursion_desired = (data[2] & 0x01) != 0,
         .rcode = data[3] & 0x0f,
-        .question_count = get16(data + 4),
-        .answer_count = get16(data + 6),
+        .question_count = fc_read_be16(data + 4),
+        .answer_count = fc_read_be16(data + 6),
     };
     if (message.question_count > 0) {
         size_t end;
@@ -111,8 +107,8 @@ fc_dns_parse(const uint8_t *data, size_t size, fc_dns_message *ret_message)
             return err;
         if (size - end < 4)
             return FC_ERR_CORRUPT;
-        message.type = get16(data + end);
-        message.class = get16(data + end + 2);
+        message.type = fc_read_be16(data + end);
+        message.class = fc_read_be16(data + end + 2);
     }
     *ret_message = message;
     return FC_OK;

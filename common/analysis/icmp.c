@@ -1,5 +1,6 @@
 #include "common/analysis/icmp.h"
 
+#include "common/analysis/packet.h"
 #include "common/base/mem.h"
 
 #include <string.h>
@@ -103,12 +104,6 @@ fc_icmp_text(uint8_t family, uint8_t type, uint8_t code)
     return row < FC_COUNT(messages) ? messages[row].text : "other";
 }
 
-static uint16_t
-get16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
 static void
 get_address(uint8_t family, const uint8_t *at, fc_address *ret_address)
 {
@@ -127,8 +122,8 @@ read_ports(const uint8_t *data, size_t size, fc_icmp_message *message)
     case PROTOCOL_SCTP:
     case PROTOCOL_UDP_LITE:
         if (size >= 4) {
-            message->source_port = get16(data);
-            message->destination_port = get16(data + 2);
+            message->source_port = fc_read_be16(data);
+            message->destination_port = fc_read_be16(data + 2);
         }
         break;
     case PROTOCOL_ICMP:
@@ -153,7 +148,7 @@ read_original4(const uint8_t *data, size_t size, fc_icmp_message *message)
     message->protocol = data[9];
     get_address(4, data + 12, &message->source);
     get_address(4, data + 16, &message->destination);
-    bool is_first_fragment = (get16(data + 6) & 0x1fff) == 0;
+    bool is_first_fragment = (fc_read_be16(data + 6) & 0x1fff) == 0;
     if (is_first_fragment && size > header)
         read_ports(data + header, size - header, message);
 }
@@ -181,7 +176,7 @@ read_original6(const uint8_t *data, size_t size, fc_icmp_message *message)
         if (size - at < 8)
             return;
         uint8_t protocol = message->protocol;
-        bool is_later_fragment = protocol == PROTOCOL_FRAGMENT && (get16(data + at + 2) & 0xfff8) != 0;
+        bool is_later_fragment = protocol == PROTOCOL_FRAGMENT && (fc_read_be16(data + at + 2) & 0xfff8) != 0;
         size_t length = 8;
         if (protocol == PROTOCOL_AUTHENTICATION)
             length = (data[at + 1] + 2u) * 4;
@@ -199,7 +194,8 @@ static void
 read_mtu(uint8_t family, const uint8_t *data, fc_icmp_message *message)
 {
     /* RFC 1191 section 4: the low 16 bits; RFC 4443 section 3.2: all 32. */
-    message->mtu = family == 4 ? get16(data + 6) : (uint32_t)get16(data + 4) << 16 | get16(data + 6);
+    message->mtu = family == 4 ? fc_read_be16(data + 6)
+                               : (uint32_t)fc_read_be16(data + 4) << 16 | fc_read_be16(data + 6);
 }
 
 fc_err
@@ -217,8 +213,8 @@ fc_icmp_parse(uint8_t family, const uint8_t *data, size_t size, fc_icmp_message 
         break;
     case FC_ICMP_ECHO_REQUEST:
     case FC_ICMP_ECHO_REPLY:
-        message.id = get16(data + 4);
-        message.sequence = get16(data + 6);
+        message.id = fc_read_be16(data + 4);
+        message.sequence = fc_read_be16(data + 6);
         break;
     case FC_ICMP_NEIGHBOUR_SOLICITATION:
     case FC_ICMP_NEIGHBOUR_ADVERTISEMENT:

@@ -1,35 +1,14 @@
 #include "common/analysis/observer.h"
 
 #include "common/analysis/packet.h"
-#include "common/base/clock.h"
+#include "common/base/json.h"
 
 #include <stdio.h>
-#include <time.h>
-
-static json_t *
-number(uint64_t value)
-{
-    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
-}
 
 static json_t *
 number_or_null(bool is_known, int64_t value)
 {
     return is_known ? json_integer(value) : json_null();
-}
-
-/* RFC 3339 with nanoseconds; null for 0. */
-static json_t *
-moment(int64_t unix_ns)
-{
-    char text[48], whole[32];
-    time_t seconds = (time_t)(unix_ns / FC_NS_PER_S);
-    struct tm parts;
-    if (unix_ns <= 0 || gmtime_r(&seconds, &parts) == NULL ||
-        strftime(whole, sizeof whole, "%Y-%m-%dT%H:%M:%S", &parts) == 0)
-        return json_null();
-    (void)snprintf(text, sizeof text, "%s.%09uZ", whole, (unsigned)(unix_ns % FC_NS_PER_S));
-    return json_string(text);
 }
 
 static json_t *
@@ -39,12 +18,10 @@ end(const fc_address *address, uint16_t port)
     return json_pack("{s:s, s:i}", "address", fc_address_text(address, text), "port", (int)port);
 }
 
-/* Names from packets: what is not UTF-8 cannot be in JSON. */
 static json_t *
 name_or_null(const char *text)
 {
-    json_t *name = text[0] == '\0' ? NULL : json_string(text);
-    return name != NULL ? name : json_null();
+    return text[0] != '\0' ? fc_json_text(text) : json_null();
 }
 
 static const char *
@@ -97,7 +74,7 @@ flow(const fc_flow_counts *counts)
         {"unseenBytes", counts->unseen_bytes},
     };
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
-        json_object_set_new(object, members[i].name, number(members[i].value));
+        json_object_set_new(object, members[i].name, fc_json_number(members[i].value));
     return object;
 }
 
@@ -109,14 +86,15 @@ tcp(const fc_conversation_summary *summary)
                             number_or_null(sampled, summary->rtt_min_ns), "meanNs",
                             number_or_null(sampled, sampled ? summary->rtt_sum_ns / summary->rtt_count : 0),
                             "maxNs", number_or_null(sampled, summary->rtt_max_ns));
-    return json_pack(
-        "{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "outcome", fc_tcp_outcome_name(summary->outcome),
-        "synCount", (json_int_t)summary->syn_count, "handshakeNs",
-        number_or_null(summary->handshake_ns >= 0, summary->handshake_ns), "handshakeAckNs",
-        number_or_null(summary->handshake_ack_ns >= 0, summary->handshake_ack_ns), "resetBy",
-        side_or_null(summary->reset_by), "resetPhase",
-        reset ? json_string(fc_tcp_phase_name(summary->reset_phase)) : json_null(), "resetFrame",
-        reset ? number(summary->reset_frame) : json_null(), "rtt", rtt, "blackHole", summary->black_hole);
+    return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "outcome",
+                     fc_tcp_outcome_name(summary->outcome), "synCount", (json_int_t)summary->syn_count,
+                     "handshakeNs", number_or_null(summary->handshake_ns >= 0, summary->handshake_ns),
+                     "handshakeAckNs",
+                     number_or_null(summary->handshake_ack_ns >= 0, summary->handshake_ack_ns), "resetBy",
+                     side_or_null(summary->reset_by), "resetPhase",
+                     reset ? json_string(fc_tcp_phase_name(summary->reset_phase)) : json_null(), "resetFrame",
+                     reset ? fc_json_number(summary->reset_frame) : json_null(), "rtt", rtt, "blackHole",
+                     summary->black_hole);
 }
 
 /* The side that has this role in the TLS connection. */
@@ -139,7 +117,7 @@ alert(const fc_conversation_summary *summary)
                      number_or_null(known, from->alert_level), "description",
                      known ? json_string(fc_tls_alert_name(from->alert_description, text)) : json_null(),
                      "number", number_or_null(known, from->alert_description), "frame",
-                     number(from->alert_frame), "encrypted", from->encrypted_alert);
+                     fc_json_number(from->alert_frame), "encrypted", from->encrypted_alert);
 }
 
 static json_t *
@@ -165,11 +143,12 @@ tls(const fc_conversation_summary *summary)
 static json_t *
 icmp(const fc_conversation_summary *summary)
 {
-    return json_pack(
-        "{s:I, s:I, s:I, s:I, s:o, s:o}", "unreachable", (json_int_t)summary->icmp_unreachable, "prohibited",
-        (json_int_t)summary->icmp_prohibited, "tooBig", (json_int_t)summary->icmp_too_big, "timeExceeded",
-        (json_int_t)summary->icmp_time_exceeded, "mtu",
-        number_or_null(summary->icmp_mtu != 0, summary->icmp_mtu), "frame", number(summary->icmp_frame));
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o}", "unreachable", (json_int_t)summary->icmp_unreachable,
+                     "prohibited", (json_int_t)summary->icmp_prohibited, "tooBig",
+                     (json_int_t)summary->icmp_too_big, "timeExceeded",
+                     (json_int_t)summary->icmp_time_exceeded, "mtu",
+                     number_or_null(summary->icmp_mtu != 0, summary->icmp_mtu), "frame",
+                     fc_json_number(summary->icmp_frame));
 }
 
 static json_t *
@@ -185,11 +164,12 @@ fc_conversation_summary_to_json(const fc_conversation_summary *summary)
     json_t *object = json_pack(
         "{s:o, s:o, s:o, s:s, s:o, s:o, s:b, s:s, s:s, s:o, s:o, s:o, s:o}", "file",
         file_index(summary->file), "lastFile", file_index(summary->last_file), "firstFrame",
-        number(summary->first_frame), "protocol", protocol_name(summary->protocol, protocol), "local",
+        fc_json_number(summary->first_frame), "protocol", protocol_name(summary->protocol, protocol), "local",
         end(&summary->local, summary->local_port), "remote", end(&summary->remote, summary->remote_port),
         "oriented", summary->oriented, "communityId", summary->community_id, "initiator",
-        side_name(summary->initiator), "firstPacket", moment(summary->first_ns), "lastPacket",
-        moment(summary->last_ns), "in", flow(&summary->in), "out", flow(&summary->out));
+        side_name(summary->initiator), "firstPacket", fc_json_time((fc_wall){summary->first_ns}),
+        "lastPacket", fc_json_time((fc_wall){summary->last_ns}), "in", flow(&summary->in), "out",
+        flow(&summary->out));
     if (summary->protocol == FC_IP_TCP)
         json_object_set_new(object, "tcp", tcp(summary));
     if (summary->has_tls)
@@ -205,15 +185,16 @@ fc_dns_transaction_to_json(const fc_dns_transaction *transaction)
     char protocol[8], type[16], rcode[16];
     bool answered = transaction->answered_ns != 0;
     return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:b, s:o, s:s, s:o, s:o, s:I, s:o, s:b, s:b}", "file",
-                     file_index(transaction->file), "frame", number(transaction->frame), "answerFrame",
-                     answered ? number(transaction->answer_frame) : json_null(), "protocol",
-                     protocol_name(transaction->protocol, protocol), "client",
+                     file_index(transaction->file), "frame", fc_json_number(transaction->frame),
+                     "answerFrame", answered ? fc_json_number(transaction->answer_frame) : json_null(),
+                     "protocol", protocol_name(transaction->protocol, protocol), "client",
                      end(&transaction->client, transaction->client_port), "server",
                      end(&transaction->server, transaction->server_port), "clientIsLocal",
                      transaction->client_is_local, "name", name_or_null(transaction->name), "type",
-                     fc_dns_type_name(transaction->type, type), "asked", moment(transaction->asked_ns),
-                     "latencyNs", number_or_null(answered, transaction->answered_ns - transaction->asked_ns),
-                     "askedCount", (json_int_t)transaction->asked_count, "rcode",
+                     fc_dns_type_name(transaction->type, type), "asked",
+                     fc_json_time((fc_wall){transaction->asked_ns}), "latencyNs",
+                     number_or_null(answered, transaction->answered_ns - transaction->asked_ns), "askedCount",
+                     (json_int_t)transaction->asked_count, "rcode",
                      answered ? json_string(fc_dns_rcode_name(transaction->rcode, rcode)) : json_null(),
                      "truncated", transaction->truncated, "open", transaction->open);
 }
