@@ -126,20 +126,21 @@ put_finding(fc_buf *text, const cli_out *out, const fc_comparison *comparison, s
 static void
 put_groups(fc_buf *text, const cli_out *out, const fc_comparison *comparison)
 {
+    static const char *const colors[] = {[FC_STANDING_SAME] = NULL,
+                                         [FC_STANDING_OUTLIER] = "red",
+                                         [FC_STANDING_UNTRUSTED] = "yellow",
+                                         [FC_STANDING_ABSENT] = "gray",
+                                         [FC_STANDING_NOT_COMPARED] = "gray"};
     if (comparison->group_count == 0)
         return;
     fc_buf_printf(text, "\n");
     cli_prose(text, out, 0, 2, "bold", "Instances");
     for (size_t i = 0; i < comparison->group_count; i++) {
         const fc_compare_group *group = &comparison->groups[i];
-        const char *color = group->standing == FC_STANDING_OUTLIER     ? "red"
-                            : group->standing == FC_STANDING_UNTRUSTED ? "yellow"
-                            : group->standing == FC_STANDING_ABSENT    ? "gray"
-                                                                       : NULL;
         const char *standing = fc_standing_name(group->standing);
         bool says_more = group->summary != NULL && strcmp(group->summary, standing) != 0;
-        cli_prose(text, out, 2, 4, color, "%s: %s%s%s", group->names, standing, says_more ? ": " : "",
-                  says_more ? group->summary : "");
+        cli_prose(text, out, 2, 4, colors[group->standing], "%s: %s%s%s", group->names, standing,
+                  says_more ? ": " : "", says_more ? group->summary : "");
     }
 }
 

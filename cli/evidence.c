@@ -288,6 +288,6 @@ cli_evidence_verdict(const cli_evidence_set *evidence, fc_fail *fail)
         return FC_OK;
     if (evidence->failed_count == 1)
         return fc_fail_set(fail, FC_ERR_PARTIAL, "%s", evidence->failed.text);
-    return fc_fail_set(fail, FC_ERR_PARTIAL, "%.180s, and %zu more files", evidence->failed.text,
-                       evidence->failed_count - 1);
+    return fc_fail_set(fail, FC_ERR_PARTIAL, "%.180s, and %zu more file%s", evidence->failed.text,
+                       evidence->failed_count - 1, evidence->failed_count == 2 ? "" : "s");
 }

@@ -185,8 +185,9 @@ cli_evidence_fleet(struct cli_run *run, const char *capture_name, cli_evidence_s
     ret->with_labels = true;
     cli_evidence_settle(ret);
     if (into.running > 0) {
-        char *note = fc_sprintf("capture %s still runs on %zu of %zu instances: this is what there is so far",
-                                capture_name, into.running, ret->count);
+        char *note =
+            fc_sprintf("capture %s still runs on %zu of %zu instance%s: this is what there is so far",
+                       capture_name, into.running, ret->count, ret->count == 1 ? "" : "s");
         fc_strings_add(&ret->notes, note);
         free(note);
     }

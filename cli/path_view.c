@@ -2,6 +2,7 @@
 
 #include "cli/prose.h"
 #include "common/base/mem.h"
+#include "common/profile/agree.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -162,11 +163,13 @@ cli_path_head(const cli_out *out, const json_t *result, bool lossless, fc_buf *t
     for (int end = 0; end < 2; end++) {
         const json_t *side = json_object_get(result, ends[end]);
         uint64_t dropped = count_of(side, "droppedKernel") + count_of(side, "interfaceDropped");
-        if (dropped > 0)
+        if (dropped > 0) {
+            char *packets = cli_count_text(dropped, "packet");
             cli_prose(text, out, 0, 2, "yellow",
-                      "The capture of %s dropped %" PRIu64 " packets: nothing of them is called lost.",
-                      end_name(result, end), dropped);
-        else if (!json_is_true(json_object_get(side, "dropsKnown")))
+                      "The capture of %s dropped %s: nothing of %s is called lost.", end_name(result, end),
+                      packets, dropped == 1 ? "it" : "them");
+            free(packets);
+        } else if (!json_is_true(json_object_get(side, "dropsKnown")))
             cli_prose(text, out, 0, 2, "yellow",
                       lossless
                           ? "The files of %s do not say whether packets were dropped: by --lossless they "
@@ -219,15 +222,19 @@ cli_path_tail(const cli_out *out, const json_t *result, bool everything, const f
         fc_buf_printf(text, "\n%s", fc_buf_text(&losses));
     fc_buf_fini(&losses);
     uint64_t one_end = count_of(result, "elsewhere"), all = count_of(result, "conversationCount");
-    if (!everything && all - one_end > CONVERSATIONS_SHOWN)
-        cli_prose(text, out, 0, 2, NULL,
-                  "%" PRIu64 " conversations more are not worse than these: --all lists them.",
-                  all - one_end - CONVERSATIONS_SHOWN);
+    if (!everything && all - one_end > CONVERSATIONS_SHOWN) {
+        fc_buf more = {0};
+        fc_agree_count(&more, all - one_end - CONVERSATIONS_SHOWN,
+                       "conversations more are not worse than these");
+        cli_prose(text, out, 0, 2, NULL, "%s: --all lists %s.", fc_buf_text(&more),
+                  all - one_end - CONVERSATIONS_SHOWN == 1 ? "it" : "them");
+        fc_buf_fini(&more);
+    }
     if (one_end > 0) {
         char *what = cli_count_text(one_end, "conversation");
         cli_prose(text, out, 0, 2, NULL,
-                  "%s %s not between the two (seen at one end only, or received by both): --all lists them.",
-                  what, one_end == 1 ? "was" : "were");
+                  "%s %s not between the two (seen at one end only, or received by both): --all lists %s.",
+                  what, one_end == 1 ? "was" : "were", one_end == 1 ? "it" : "them");
         free(what);
     }
     for (size_t i = 0; i < notes->count; i++)

@@ -2,6 +2,7 @@
 #include "cli/report/html.h"
 #include "cli/report/view.h"
 #include "common/base/mem.h"
+#include "common/profile/agree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -128,8 +129,11 @@ put_difference(fc_buf *out, const fc_comparison *c, const item *key, const varia
         cli_html(out, " on <b>%s</b></li>", names);
         free(names);
     }
-    if (count > VARIANTS_MAX + 1)
-        cli_html(out, "<li class=\"muted\">%zu other values</li>", count - VARIANTS_MAX - 1);
+    if (count > VARIANTS_MAX + 1) {
+        cli_html(out, "<li class=\"muted\">");
+        fc_agree_count(out, count - VARIANTS_MAX - 1, "other values");
+        cli_html(out, "</li>");
+    }
     cli_html(out, "</ul></td></tr>\n");
 }
 
@@ -191,9 +195,11 @@ cli_report_context(fc_buf *out, const cli_report_view *view)
         cli_html(out, "</tbody></table></div>\n");
         if (differences > DIFFERENCES_OPEN)
             cli_html(out, "</details>\n");
-        if (differences > DIFFERENCES_MAX)
-            cli_html(out, "<p class=\"muted\">%zu more differences are not shown.</p>\n",
-                     differences - DIFFERENCES_MAX);
+        if (differences > DIFFERENCES_MAX) {
+            cli_html(out, "<p class=\"muted\">");
+            fc_agree_count(out, differences - DIFFERENCES_MAX, "more differences are not shown");
+            cli_html(out, ".</p>\n");
+        }
     }
     cli_html(out, "</section>\n");
     fc_buf_fini(&rows);

@@ -2,6 +2,7 @@
 #include "cli/report/html.h"
 #include "cli/report/view.h"
 #include "common/base/clock.h"
+#include "common/profile/agree.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -47,6 +48,8 @@ cli_report_verdict(fc_buf *out, const cli_report_view *view)
     tally(out, "outliers", count_standing(c, FC_STANDING_OUTLIER));
     tally(out, "not trusted", count_standing(c, FC_STANDING_UNTRUSTED));
     tally(out, "absent", count_standing(c, FC_STANDING_ABSENT));
+    if (count_standing(c, FC_STANDING_NOT_COMPARED) > 0)
+        tally(out, "not compared", count_standing(c, FC_STANDING_NOT_COMPARED));
     tally(out, "findings", c->finding_count);
     cli_html(out, "</dl>\n");
     if (c->window_end_ns > c->window_start_ns && c->window_start_ns > 0) {
@@ -108,13 +111,17 @@ cli_report_groups(fc_buf *out, const cli_report_view *view)
     cli_html(out, "<section aria-labelledby=\"groups\">\n<h2 id=\"groups\">Who stands out</h2>\n");
     group_rows(out, view, 0, open);
     if (most > open) {
-        cli_html(out, "<details><summary>%zu more groups</summary>\n", most - open);
+        cli_html(out, "<details><summary>");
+        fc_agree_count(out, most - open, "more groups");
+        cli_html(out, "</summary>\n");
         group_rows(out, view, open, most);
         cli_html(out, "</details>\n");
     }
-    if (c->group_count > most)
-        cli_html(out, "<p class=\"muted\">%zu groups more are in the JSON output.</p>\n",
-                 c->group_count - most);
+    if (c->group_count > most) {
+        cli_html(out, "<p class=\"muted\">");
+        fc_agree_count(out, c->group_count - most, "groups more are in the JSON output");
+        cli_html(out, ".</p>\n");
+    }
     cli_html(out, "</section>\n");
 }
 
@@ -233,12 +240,17 @@ cli_report_findings(fc_buf *out, const cli_report_view *view)
     if (shown == 0)
         cli_html(out, "<p>Nothing differs that is worth naming.</p>\n");
     if (most > shown) {
-        cli_html(out, "<details><summary>%zu more findings, ranked lower</summary>\n", most - shown);
+        cli_html(out, "<details><summary>");
+        fc_agree_count(out, most - shown, "more findings, ranked lower");
+        cli_html(out, "</summary>\n");
         fc_buf_append(out, fc_buf_bytes(&folded), fc_buf_size(&folded));
         cli_html(out, "</details>\n");
     }
-    if (c->finding_count > most)
-        cli_html(out, "<p class=\"muted\">%zu more are in the JSON output.</p>\n", c->finding_count - most);
+    if (c->finding_count > most) {
+        cli_html(out, "<p class=\"muted\">");
+        fc_agree_count(out, c->finding_count - most, "more are in the JSON output");
+        cli_html(out, ".</p>\n");
+    }
     cli_html(out, "</section>\n");
     fc_buf_fini(&folded);
 }

@@ -6,6 +6,7 @@
 #include "cli/report/html.h"
 #include "cli/report/view.h"
 #include "common/base/mem.h"
+#include "common/profile/agree.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -62,7 +63,7 @@ put_row(fc_buf *out, const fc_comparison *c, const size_t *instances, size_t cou
 {
     char *names = cli_report_names(c, instances, count);
     fc_standing standing = c->standings[instances[0]];
-    cli_html(out, "<tr class=\"%s\"><th scope=\"row\">%s</th>", fc_standing_name(standing), names);
+    cli_html(out, "<tr class=\"%s\"><th scope=\"row\">%s</th>", cli_report_standing_class(standing), names);
     for (size_t m = from; m < to; m++) {
         const fc_metric_row *metric = &c->metrics[m];
         for (size_t i = 0; i < count; i++)
@@ -134,8 +135,11 @@ each_table(fc_buf *out, const fc_comparison *c, size_t to, double *values)
         put_row(out, c, &i, 1, 0, to, values);
     cli_html(out, "</tbody>\n");
     put_median(out, c, 0, to);
-    if (c->instance_count > most)
-        cli_html(out, "<p class=\"muted\">%zu more are in the JSON output.</p>\n", c->instance_count - most);
+    if (c->instance_count > most) {
+        cli_html(out, "<p class=\"muted\">");
+        fc_agree_count(out, c->instance_count - most, "more are in the JSON output");
+        cli_html(out, ".</p>\n");
+    }
     cli_html(out, "</details>\n");
 }
 
@@ -157,15 +161,18 @@ cli_report_matrix(fc_buf *out, const cli_report_view *view)
         "<span class=\"swatch up3\">▲▲▲</span> 12; <span class=\"swatch down1\">▼</span> below.</p>\n");
     groups_table(out, view, 0, open, 0, metrics, values);
     if (most > open) {
-        cli_html(out, "<details><summary>%zu more groups</summary>\n", most - open);
+        cli_html(out, "<details><summary>");
+        fc_agree_count(out, most - open, "more groups");
+        cli_html(out, "</summary>\n");
         groups_table(out, view, open, most, 0, metrics, values);
         cli_html(out, "</details>\n");
     }
     if (c->group_count < c->instance_count && c->instance_count > 1)
         each_table(out, c, metrics, values);
     if (c->metric_count > metrics) {
-        cli_html(out, "<details><summary>%zu more metrics, less unusual</summary>\n",
-                 c->metric_count - metrics);
+        cli_html(out, "<details><summary>");
+        fc_agree_count(out, c->metric_count - metrics, "more metrics, less unusual");
+        cli_html(out, "</summary>\n");
         for (size_t from = metrics; from < c->metric_count; from += CLI_REPORT_METRICS_OPEN) {
             size_t to = from + CLI_REPORT_METRICS_OPEN;
             groups_table(out, view, 0, open, from, to < c->metric_count ? to : c->metric_count, values);

@@ -4,6 +4,7 @@
 #include "cli/report/view.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
+#include "common/profile/agree.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -163,7 +164,7 @@ static size_t *
 order_instances(const fc_comparison *c)
 {
     static const fc_standing standings[] = {FC_STANDING_UNTRUSTED, FC_STANDING_ABSENT, FC_STANDING_OUTLIER,
-                                            FC_STANDING_SAME};
+                                            FC_STANDING_SAME, FC_STANDING_NOT_COMPARED};
     size_t *order = fc_alloc_array(c->instance_count + 1, sizeof *order);
     size_t count = 0;
     for (size_t s = 0; s < FC_COUNT(standings); s++)
@@ -209,12 +210,17 @@ put_files(fc_buf *out, const cli_report *report)
     cli_html(out, "<h3>Files</h3>\n");
     put_file_rows(out, report, 0, open);
     if (most > open) {
-        cli_html(out, "<details><summary>%zu more files</summary>\n", most - open);
+        cli_html(out, "<details><summary>");
+        fc_agree_count(out, most - open, "more files");
+        cli_html(out, "</summary>\n");
         put_file_rows(out, report, open, most);
         cli_html(out, "</details>\n");
     }
-    if (report->file_count > most)
-        cli_html(out, "<p class=\"muted\">%zu files more are not listed.</p>\n", report->file_count - most);
+    if (report->file_count > most) {
+        cli_html(out, "<p class=\"muted\">");
+        fc_agree_count(out, report->file_count - most, "files more are not listed");
+        cli_html(out, ".</p>\n");
+    }
 }
 
 void
@@ -229,12 +235,17 @@ cli_report_provenance(fc_buf *out, const cli_report_view *view)
     cli_html(out, "<h3>What was seen, and what was lost</h3>\n");
     put_instances(out, c, order, 0, open);
     if (most > open) {
-        cli_html(out, "<details><summary>%zu more instances</summary>\n", most - open);
+        cli_html(out, "<details><summary>");
+        fc_agree_count(out, most - open, "more instances");
+        cli_html(out, "</summary>\n");
         put_instances(out, c, order, open, most);
         cli_html(out, "</details>\n");
     }
-    if (c->instance_count > most)
-        cli_html(out, "<p class=\"muted\">%zu more are in the JSON output.</p>\n", c->instance_count - most);
+    if (c->instance_count > most) {
+        cli_html(out, "<p class=\"muted\">");
+        fc_agree_count(out, c->instance_count - most, "more are in the JSON output");
+        cli_html(out, ".</p>\n");
+    }
     put_files(out, view->report);
     cli_html(out, "</section>\n");
     free(order);

@@ -168,16 +168,19 @@ cli_report_severity(fc_buf *out, fc_severity severity)
              symbols[severity], name);
 }
 
+const char *
+cli_report_standing_class(fc_standing standing)
+{
+    return standing == FC_STANDING_NOT_COMPARED ? "left-out" : fc_standing_name(standing);
+}
+
 void
 cli_report_standing(fc_buf *out, fc_standing standing)
 {
     static const char *const symbols[] = {
-        [FC_STANDING_SAME] = "✓",
-        [FC_STANDING_OUTLIER] = "✖",
-        [FC_STANDING_UNTRUSTED] = "?",
-        [FC_STANDING_ABSENT] = "○",
+        [FC_STANDING_SAME] = "✓",   [FC_STANDING_OUTLIER] = "✖",      [FC_STANDING_UNTRUSTED] = "?",
+        [FC_STANDING_ABSENT] = "○", [FC_STANDING_NOT_COMPARED] = "–",
     };
-    const char *name = fc_standing_name(standing);
-    cli_html(out, "<span class=\"badge %s\"><span aria-hidden=\"true\">%s</span> %s</span>", name,
-             symbols[standing], name);
+    cli_html(out, "<span class=\"badge %s\"><span aria-hidden=\"true\">%s</span> %s</span>",
+             cli_report_standing_class(standing), symbols[standing], fc_standing_name(standing));
 }

@@ -52,6 +52,9 @@ void
 cli_report_severity(fc_buf *out, fc_severity severity);
 void
 cli_report_standing(fc_buf *out, fc_standing standing);
+/* Its class in the style sheet. */
+const char *
+cli_report_standing_class(fc_standing standing);
 
 /* The sections, each with its heading; nothing when there is nothing to show. */
 void

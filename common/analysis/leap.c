@@ -3,10 +3,11 @@
 void
 fc_leap_hold(fc_leap *leap, const fc_frame *frame, int64_t unix_ns, uint8_t file, uint64_t number)
 {
+    static const uint8_t none[1];
     fc_buf_clear(&leap->bytes);
     fc_buf_append(&leap->bytes, frame->data, frame->captured_bytes);
     leap->frame = *frame;
-    leap->frame.data = fc_buf_bytes(&leap->bytes);
+    leap->frame.data = frame->captured_bytes > 0 ? fc_buf_bytes(&leap->bytes) : none;
     leap->frame.unix_ns = unix_ns;
     leap->file = file;
     leap->number = number;

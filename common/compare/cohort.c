@@ -35,6 +35,7 @@ fc_cohort_decide(fc_comparer *comparer)
         suspects += comparer->instances[i].cohort == FC_COHORT_SUSPECT;
     }
     comparer->cohorts_given = healthy + suspects > 0;
+    comparer->both_given = healthy > 0 && suspects > 0;
     for (size_t i = 0; i < comparer->count; i++) {
         fc_cohort cohort = comparer->instances[i].cohort;
         bool is_healthy = cohort == FC_COHORT_HEALTHY || (healthy == 0 && cohort != FC_COHORT_SUSPECT);

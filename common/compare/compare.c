@@ -8,7 +8,7 @@
 static const char *const severity_names[] = {"info", "note", "warning", "error"};
 static const char *const confidence_names[] = {"low", "medium", "high"};
 static const char *const category_names[] = {"dns", "tcp", "tls", "ip", "traffic", "context", "capture"};
-static const char *const standing_names[] = {"same", "outlier", "untrusted", "absent"};
+static const char *const standing_names[] = {"same", "outlier", "untrusted", "absent", "not compared"};
 
 const char *
 fc_severity_name(fc_severity severity)

@@ -95,7 +95,8 @@ typedef enum fc_standing {
     FC_STANDING_SAME,
     FC_STANDING_OUTLIER,
     FC_STANDING_UNTRUSTED,
-    FC_STANDING_ABSENT
+    FC_STANDING_ABSENT,
+    FC_STANDING_NOT_COMPARED, /* healthy ones and suspects were named, and it is neither */
 } fc_standing;
 
 /* Instances that behave alike, folded: "web-[1-47]". */
@@ -120,7 +121,7 @@ typedef struct fc_comparison {
     size_t findings_left_out; /* the mildest, beyond what is kept */
     fc_metric_row *metrics;   /* owned; the most deviating first */
     size_t metric_count;
-    fc_compare_group *groups; /* owned; outliers, untrusted, absent, same */
+    fc_compare_group *groups; /* owned; outliers, untrusted, absent, same, not compared */
     size_t group_count;
     fc_standing *standings;                 /* owned; instance_count */
     int64_t window_start_ns, window_end_ns; /* common to all */
@@ -162,6 +163,6 @@ fc_confidence_name(fc_confidence confidence); /* "low" … */
 const char *
 fc_category_name(fc_category category); /* "dns" … */
 const char *
-fc_standing_name(fc_standing standing); /* "same" … */
+fc_standing_name(fc_standing standing); /* "same", "not compared" … */
 
 #endif

@@ -45,15 +45,16 @@ describe(const fc_comparer *comparer, const fc_comparison *comparison, described
     }
     for (size_t i = 0; i < comparer->count; i++) {
         const fc_instance_features *features = &comparer->features[i];
-        fc_standing standing = !features->has_profile && !features->has_context ? FC_STANDING_ABSENT
-                               : features->distrust != 0                        ? FC_STANDING_UNTRUSTED
-                               : fc_buf_size(&texts[i]) > 0                     ? FC_STANDING_OUTLIER
-                                                                                : FC_STANDING_SAME;
+        fc_standing standing = fc_cohort_leaves_out(comparer, i)                  ? FC_STANDING_NOT_COMPARED
+                               : !features->has_profile && !features->has_context ? FC_STANDING_ABSENT
+                               : features->distrust != 0                          ? FC_STANDING_UNTRUSTED
+                               : fc_buf_size(&texts[i]) > 0                       ? FC_STANDING_OUTLIER
+                                                                                  : FC_STANDING_SAME;
         bool distrusted = standing == FC_STANDING_UNTRUSTED || standing == FC_STANDING_ABSENT;
         all[i] = (described){standing, i,
                              distrusted                        ? fc_strdup(features->distrust_text)
                              : standing == FC_STANDING_OUTLIER ? fc_buf_take_text(&texts[i])
-                                                               : fc_strdup("same")};
+                                                               : fc_strdup(fc_standing_name(standing))};
         fc_buf_fini(&texts[i]);
     }
     free(texts);
@@ -65,7 +66,8 @@ compare_described(const void *a, const void *b)
     static const int order[] = {[FC_STANDING_OUTLIER] = 0,
                                 [FC_STANDING_UNTRUSTED] = 1,
                                 [FC_STANDING_ABSENT] = 2,
-                                [FC_STANDING_SAME] = 3};
+                                [FC_STANDING_SAME] = 3,
+                                [FC_STANDING_NOT_COMPARED] = 4};
     const described *x = a, *y = b;
     if (x->standing != y->standing)
         return order[x->standing] < order[y->standing] ? -1 : 1;

@@ -78,9 +78,9 @@ struct fc_comparer {
     size_t count, capacity;
     fc_pool *pool; /* owned */
     fc_compare_mode mode;
-    bool cohorts_given;
-    bool *judged, *norm; /* owned; per instance: looked at; part of what is normal */
-    size_t *norms;       /* owned; the indices of the norm */
+    bool cohorts_given, both_given; /* some are named; healthy ones and suspects are */
+    bool *judged, *norm;            /* owned; per instance: looked at; part of what is normal */
+    size_t *norms;                  /* owned; the indices of the norm */
     size_t norm_count;
     size_t judged_count;
     bool *votes;    /* owned; per instance: its context counts as normal, whatever its capture */
@@ -109,6 +109,12 @@ fc_endpoint_parse(const char *text, fc_address *ret_address, uint16_t *ret_port)
 /* ---- cohort.c ---- */
 void
 fc_cohort_decide(fc_comparer *comparer);
+/* Healthy ones and suspects were named, and it is neither: nothing is said of it. */
+static inline bool
+fc_cohort_leaves_out(const fc_comparer *comparer, size_t instance)
+{
+    return comparer->both_given && comparer->instances[instance].cohort == FC_COHORT_NONE;
+}
 /* May this instance's counts be used? distorted: counts that lost packets distort. */
 bool
 fc_cohort_trusts(const fc_comparer *comparer, size_t instance, bool distorted);

@@ -140,7 +140,7 @@ fill_row(fc_comparer *comparer, const metric_rule *rule, fc_metric_row *row)
         fc_peer_values_without(&peers, i, &others);
         double spread = fmax(others.mad, fmax(rule->floor, 0.1 * fabs(others.median)));
         double deviation = others.count > 0 ? (row->values[i] - others.median) / spread : 0;
-        row->deviations[i] = isfinite(deviation) ? deviation : 0;
+        row->deviations[i] = isfinite(deviation) && !fc_cohort_leaves_out(comparer, i) ? deviation : 0;
     }
     fc_peer_values_fini(&peers);
 }

@@ -2,6 +2,7 @@
 #include "common/base/mem.h"
 #include "common/compare/internal.h"
 #include "common/compare/rules.h"
+#include "common/profile/agree.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -100,6 +101,7 @@ typedef struct telling {
     size_t count;
     const fc_suspicion *first;
     sums sum;
+    fc_agree agree; /* with the counts that were just told */
 } telling;
 
 static void
@@ -193,7 +195,7 @@ put_usual(fc_buf *out, const telling *t)
 }
 
 static void
-put_word(fc_buf *out, const telling *t, const char *word, size_t length)
+put_word(fc_buf *out, telling *t, const char *word, size_t length)
 {
     bool one = t->count == 1;
     static const struct {
@@ -219,11 +221,13 @@ put_word(fc_buf *out, const telling *t, const char *word, size_t length)
         put_names(out, t);
     else if (strcmp(name, "x") == 0)
         fc_sentence_count(out, t->sum.x);
-    else if (strcmp(name, "n") == 0)
+    else if (strcmp(name, "n") == 0) {
         fc_sentence_count(out, t->sum.n);
-    else if (strcmp(name, "hits") == 0)
+        t->agree = fc_agree_with(t->sum.x, t->sum.n);
+    } else if (strcmp(name, "hits") == 0) {
         fc_sentence_count(out, t->sum.x);
-    else if (strcmp(name, "detail") == 0)
+        t->agree = fc_agree_with(t->sum.x, t->sum.x);
+    } else if (strcmp(name, "detail") == 0)
         put_detail(out, t);
     else if (strcmp(name, "alert") == 0)
         put_alert(out, t);
@@ -240,15 +244,15 @@ put_word(fc_buf *out, const telling *t, const char *word, size_t length)
 }
 
 static void
-put_template(fc_buf *out, const telling *t, const char *text)
+put_template(fc_buf *out, telling *t, const char *text)
 {
     for (const char *at = text; *at != '\0';) {
         const char *open = strchr(at, '{'), *close = open != NULL ? strchr(open, '}') : NULL;
         if (close == NULL) {
-            fc_buf_append(out, at, strlen(at));
+            fc_agree_put(&t->agree, out, at, strlen(at));
             return;
         }
-        fc_buf_append(out, at, (size_t)(open - at));
+        fc_agree_put(&t->agree, out, at, (size_t)(open - at));
         put_word(out, t, open + 1, (size_t)(close - open - 1));
         at = close + 1;
     }
@@ -324,13 +328,15 @@ put_fact(fc_buf *out, const telling *t)
 }
 
 static void
-put_silence(fc_buf *out, const telling *t)
+put_silence(fc_buf *out, telling *t)
 {
     const fc_suspicion *first = t->first;
     bool mute = first->index == FC_SILENT_MUTE;
+    const char *what = mute ? " TCP and UDP packets); " : " packets in, ";
+    fc_agree agree = fc_agree_with(first->x, first->x);
     put_template(out, t, mute ? "{I} {is} silent: no traffic (" : "{I} {is} silent: nothing comes back (");
     fc_sentence_count(out, first->x);
-    fc_buf_printf(out, mute ? " TCP and UDP packets); " : " packets in, ");
+    fc_agree_put(&agree, out, what, strlen(what));
     if (!mute) {
         fc_sentence_count(out, first->n);
         fc_buf_printf(out, " out); ");
@@ -359,7 +365,7 @@ put_traffic(fc_buf *out, const telling *t)
 }
 
 static void
-put_latency(fc_buf *out, const telling *t)
+put_latency(fc_buf *out, telling *t)
 {
     fc_buf text = {0};
     put_template(&text, t, fc_latency_rules[t->first->index].title);
@@ -421,7 +427,7 @@ char *
 fc_sentence_title(const fc_comparer *comparer, const fc_suspicion *const *parts, size_t count)
 {
     fc_buf out = {0};
-    telling t = {comparer, parts, count, parts[0], add_up(parts, count)};
+    telling t = {comparer, parts, count, parts[0], add_up(parts, count), {0}};
     put_title(&out, &t);
     if (parts[0]->because != NULL)
         fc_buf_printf(&out, " (in its configuration: %s)", parts[0]->because);

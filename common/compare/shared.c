@@ -59,6 +59,8 @@ judge_shared_trouble(fc_comparer *comparer, int trouble)
     size_t able = 0, having = 0, severe = 0;
     for (size_t i = 0; i < comparer->count; i++) {
         trouble_rate rate = rate_of(&comparer->features[i], trouble);
+        if (fc_cohort_leaves_out(comparer, i))
+            continue;
         able += comparer->features[i].distrust == 0;
         having += comparer->features[i].distrust == 0 && rate.x >= EVENTS_MIN && rate.rate >= RATE_MIN;
         severe += comparer->features[i].distrust == 0 && rate.x >= EVENTS_MIN && rate.rate >= RATE_SEVERE;
@@ -68,7 +70,8 @@ judge_shared_trouble(fc_comparer *comparer, int trouble)
     bool most = (double)severe >= INSTANCES_PART * (double)able;
     for (size_t i = 0; i < comparer->count; i++) {
         trouble_rate rate = rate_of(&comparer->features[i], trouble);
-        if (comparer->features[i].distrust != 0 || rate.x < EVENTS_MIN || rate.rate < RATE_MIN)
+        if (comparer->features[i].distrust != 0 || rate.x < EVENTS_MIN || rate.rate < RATE_MIN ||
+            fc_cohort_leaves_out(comparer, i))
             continue;
         fc_suspicion *suspicion = suspect(comparer, trouble, i, rate);
         suspicion->shared = true;
@@ -94,7 +97,7 @@ fc_judge_alone(fc_comparer *comparer)
     for (size_t i = 0; i < comparer->count; i++)
         for (int trouble = 0; trouble < FC_TROUBLE_COUNT; trouble++) {
             trouble_rate rate = rate_of(&comparer->features[i], trouble);
-            if (rate.x == 0)
+            if (rate.x == 0 || fc_cohort_leaves_out(comparer, i))
                 continue;
             bool matters = rate.rate >= ALONE_RATE_MIN && (rate.x >= EVENTS_MIN || rate.x == rate.n);
             fc_suspicion *suspicion = suspect(comparer, trouble, i, rate);
@@ -110,7 +113,7 @@ fc_judge_capture(fc_comparer *comparer)
 {
     for (size_t i = 0; i < comparer->count; i++) {
         const fc_instance_features *features = &comparer->features[i];
-        if (features->distrust == 0)
+        if (features->distrust == 0 || fc_cohort_leaves_out(comparer, i))
             continue;
         bool absent = !features->has_profile;
         fc_suspicion *suspicion =

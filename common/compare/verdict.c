@@ -2,6 +2,7 @@
  * whole. */
 #include "common/base/mem.h"
 #include "common/compare/internal.h"
+#include "common/profile/agree.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -45,7 +46,8 @@ put_windows(const fc_comparer *comparer, fc_comparison *comparison)
     for (size_t i = 0; i < comparer->count; i++) {
         int64_t start, end;
         window_of(comparer, i, &start, &end);
-        if (!comparer->features[i].has_profile || start <= 0 || end < start)
+        if (!comparer->features[i].has_profile || start <= 0 || end < start ||
+            fc_cohort_leaves_out(comparer, i))
             continue;
         first_start = first_start == 0 || start < first_start ? start : first_start;
         last_start = start > last_start ? start : last_start;
@@ -61,15 +63,48 @@ put_windows(const fc_comparer *comparer, fc_comparison *comparison)
                               (double)(last_end - first_end) / (double)FC_NS_PER_S));
 }
 
+/* "on 2 of 3 instances ..."; nothing for 0. */
+static void
+put_count(fc_comparison *comparison, size_t count, size_t of, const char *before, const char *after)
+{
+    fc_agree agree = fc_agree_with(count, of);
+    fc_buf text = {0};
+    agree.verb = false; /* it is about something else */
+    fc_buf_printf(&text, "%s%zu of %zu", before, count, of);
+    fc_agree_put(&agree, &text, after, strlen(after));
+    if (count > 0)
+        add_caveat(comparison, fc_buf_take_text(&text));
+    fc_buf_fini(&text);
+}
+
+static void
+put_left_out(const fc_comparer *comparer, fc_comparison *comparison)
+{
+    size_t *which = fc_alloc_array(comparer->count, sizeof *which), count = 0;
+    for (size_t i = 0; i < comparer->count; i++)
+        if (fc_cohort_leaves_out(comparer, i))
+            which[count++] = i;
+    if (count > 0) {
+        char *names = fc_instances_fold(comparer->instances, which, count);
+        add_caveat(comparison, fc_sprintf("%s %s not compared: neither healthy nor suspect by what was named",
+                                          names, count == 1 ? "was" : "were"));
+        free(names);
+    }
+    free(which);
+}
+
 static void
 put_differences(const fc_comparer *comparer, fc_comparison *comparison)
 {
     const fc_profile_subject *first = NULL;
     bool filters = false, snaplens = false;
-    size_t evicted = 0, offline = 0, interfaces = 0;
+    size_t evicted = 0, offline = 0, interfaces = 0, ahead = 0, compared = 0;
     for (size_t i = 0; i < comparer->count; i++) {
         const fc_instance_features *features = &comparer->features[i];
         const fc_profile_subject *subject = &features->subject;
+        if (fc_cohort_leaves_out(comparer, i))
+            continue;
+        compared++;
         if (!features->has_profile) {
             offline++;
             continue;
@@ -81,6 +116,7 @@ put_differences(const fc_comparer *comparer, fc_comparison *comparison)
         snaplens |= first->snaplen_bytes != subject->snaplen_bytes;
         evicted += features->counters[FC_COUNTER_CONVERSATIONS_EVICTED] > 0;
         interfaces += features->counters[FC_COUNTER_CAPTURE_INTERFACE_DROPPED] > 0;
+        ahead += features->counters[FC_COUNTER_PACKETS_AHEAD] > 0;
     }
     if (filters)
         add_caveat(comparison,
@@ -89,16 +125,12 @@ put_differences(const fc_comparer *comparer, fc_comparison *comparison)
         add_caveat(
             comparison,
             fc_strdup("the snap lengths differ between instances: names and alerts need the longer one"));
-    if (evicted > 0)
-        add_caveat(comparison, fc_sprintf("on %zu of %zu instances conversations were summed up early",
-                                          evicted, comparer->count));
-    if (interfaces > 0)
-        add_caveat(
-            comparison,
-            fc_sprintf("on %zu of %zu instances an interface dropped packets before the filter saw them",
-                       interfaces, comparer->count));
-    if (offline > 0)
-        add_caveat(comparison, fc_sprintf("%zu of %zu instances gave no profile", offline, comparer->count));
+    put_count(comparison, evicted, compared, "on ", " instances conversations were summed up early");
+    put_count(comparison, interfaces, compared, "on ",
+              " instances an interface dropped packets before the filter saw them");
+    put_count(comparison, ahead, compared, "on ",
+              " instances packets had times far ahead of those around them, which cannot be right");
+    put_count(comparison, offline, compared, "", " instances gave no profile");
 }
 
 void
@@ -112,9 +144,12 @@ fc_caveats_make(const fc_comparer *comparer, fc_comparison *comparison)
             comparison,
             fc_strdup(
                 "two instances only: that they differ is sure, which of them is the normal one is not"));
-    if (comparison->findings_left_out > 0)
+    if (comparison->findings_left_out > 0) {
+        size_t count = comparison->findings_left_out;
         add_caveat(comparison,
-                   fc_sprintf("%zu milder findings were left out", comparison->findings_left_out));
+                   fc_sprintf("%zu milder finding%s left out", count, count == 1 ? " was" : "s were"));
+    }
+    put_left_out(comparer, comparison);
 }
 
 /* ---- the verdict ---- */
@@ -165,7 +200,7 @@ put_untrusted(fc_buf *out, const fc_comparer *comparer)
 {
     size_t *which = fc_alloc_array(comparer->count, sizeof *which), count = 0;
     for (size_t i = 0; i < comparer->count; i++)
-        if (comparer->features[i].distrust != 0)
+        if (comparer->features[i].distrust != 0 && !fc_cohort_leaves_out(comparer, i))
             which[count++] = i;
     if (count > 0) {
         char *names = fc_instances_fold(comparer->instances, which, count);
@@ -184,7 +219,7 @@ put_nothing(fc_buf *out, const fc_comparer *comparer)
 {
     size_t trusted = 0, last = 0;
     for (size_t i = 0; i < comparer->count; i++)
-        if (comparer->features[i].distrust == 0) {
+        if (comparer->features[i].distrust == 0 && !fc_cohort_leaves_out(comparer, i)) {
             trusted++;
             last = i;
         }
@@ -229,7 +264,7 @@ fc_verdict_make(const fc_comparer *comparer, fc_comparison *comparison)
     } else {
         put_nothing(&out, comparer);
         for (size_t i = 0; i < comparer->count; i++)
-            if (comparer->features[i].distrust != 0)
+            if (comparer->features[i].distrust != 0 && !fc_cohort_leaves_out(comparer, i))
                 comparison->severity = FC_SEVERITY_NOTE;
         put_untrusted(&out, comparer);
     }

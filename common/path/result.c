@@ -80,8 +80,9 @@ put_lost(fc_buf *text, const fc_path_result *result, fc_path_way way)
     put_count(text, total->lost);
     fc_buf_printf(text, " of ");
     put_count(text, examined);
-    fc_buf_printf(text, " packets from %s to %s (%.2g %%)", result->sides[way].name,
-                  result->sides[way ^ 1].name, 100.0 * (double)total->lost / (double)examined);
+    fc_buf_printf(text, " packet%s from %s to %s (%.2g %%)", examined == 1 ? "" : "s",
+                  result->sides[way].name, result->sides[way ^ 1].name,
+                  100.0 * (double)total->lost / (double)examined);
 }
 
 static void
@@ -104,7 +105,7 @@ put_losses(fc_buf *text, const fc_path_result *result)
     } else {
         fc_buf_printf(text, "no loss is proven: ");
         put_count(text, there->arrived);
-        fc_buf_printf(text, " packets from %s to %s and ", a, b);
+        fc_buf_printf(text, " packet%s from %s to %s and ", there->arrived == 1 ? "" : "s", a, b);
         put_count(text, back->arrived);
         fc_buf_printf(text, " back arrived");
     }
