@@ -16,15 +16,16 @@ loop_tear_down(void **state);
 /* What a test waits for anything that must come. */
 enum { PATIENCE_MS = 30000 };
 
-/* Runs it until the condition holds; the test fails when that takes longer. */
-#define RUN_UNTIL(condition)                                                                                 \
+/* Runs the loop until the condition holds; the test fails when that takes longer. */
+#define RUN_LOOP_UNTIL(the_loop, condition)                                                                  \
     do {                                                                                                     \
         fc_timer give_up = {.fire = loop_give_up};                                                           \
-        fc_loop_timer_after_ms(loop, &give_up, PATIENCE_MS);                                                 \
+        fc_loop_timer_after_ms(the_loop, &give_up, PATIENCE_MS);                                             \
         while (!(condition))                                                                                 \
-            fc_loop_step(loop, 100);                                                                         \
-        fc_loop_timer_clear(loop, &give_up);                                                                 \
+            fc_loop_step(the_loop, 5);                                                                       \
+        fc_loop_timer_clear(the_loop, &give_up);                                                             \
     } while (0)
+#define RUN_UNTIL(condition) RUN_LOOP_UNTIL(loop, condition)
 
 void
 loop_give_up(fc_timer *timer);

@@ -1,13 +1,10 @@
 /* Enrolment, renewal and removal over real streams on the loopback: strangers, a node and an operator in this
  * process. */
-#include "../unit/test_coordinator_fixture.h"
+#include "service_rig.h"
 
-#include "common/base/log.h"
 #include "common/base/mem.h"
-#include "common/base/yaml.h"
 #include "common/tls/key.h"
 #include "common/tls/pki.h"
-#include "coordinator/service.h"
 
 #include "fleetcap/v1/coordinator_service.pb-c.h"
 #include "fleetcap/v1/enrol_service.pb-c.h"
@@ -19,48 +16,9 @@
 #include <string.h>
 
 static char dir[64];
-static fc_loop *loop;
-static co_config config;
-static co_store *store;
-static struct co *co;
-static co_service service;
 static fc_issuer *issuer;
-static fc_rpc_client *alice; /* an operator */
-static fc_rpc_server *server;
-static fc_principal next_peer;  /* plain streams have no certificates: the tests say who comes next */
+static fc_rpc_client *alice;    /* an operator */
 static unsigned lists_in_force; /* revocation lists that the server was told of */
-
-static bool
-identify_peer(struct nng_stream *stream, fc_principal *ret_peer)
-{
-    (void)stream;
-    *ret_peer = next_peer;
-    return true;
-}
-
-static bool
-identify_coordinator(struct nng_stream *stream, fc_principal *ret_peer)
-{
-    (void)stream;
-    *ret_peer = (fc_principal){.role = FC_ROLE_COORDINATOR, .fleet = "acme", .name = "main"};
-    return true;
-}
-
-static void
-on_give_up(fc_timer *timer)
-{
-    (void)timer;
-    fail_msg("waited 30 s in vain");
-}
-
-#define RUN_UNTIL(condition)                                                                                 \
-    do {                                                                                                     \
-        fc_timer give_up = {.fire = on_give_up};                                                             \
-        fc_loop_timer_after_ms(loop, &give_up, 30000);                                                       \
-        while (!(condition))                                                                                 \
-            fc_loop_step(loop, 100);                                                                         \
-        fc_loop_timer_clear(loop, &give_up);                                                                 \
-    } while (0)
 
 /* ---- peers ---- */
 
@@ -82,26 +40,13 @@ static const fc_rpc_service node_service = {node_handlers, FC_COUNT(node_handler
 static fc_rpc_client *
 dial(const fc_principal *peer)
 {
-    char address[32];
-    fc_rpc_client *client = NULL;
-    fc_rpc_options options = {
-        .loop = loop, .identify = identify_coordinator, .services = &node_service, .service_count = 1};
-    fc_rpc_backoff backoff = {.once = true};
-    next_peer = *peer;
-    (void)snprintf(address, sizeof address, "127.0.0.1:%u", fc_rpc_server_port(server));
-    uint64_t admitted = fc_rpc_server_counters(server)->connections_admitted;
-    assert_int_equal(fc_rpc_client_new(&options, address, &backoff, &client, NULL), FC_OK);
-    RUN_UNTIL(fc_rpc_client_conn(client) != NULL &&
-              fc_rpc_server_counters(server)->connections_admitted > admitted);
-    return client;
+    return service_dial(peer, &node_service, 1);
 }
 
 static fc_rpc_client *
 dial_as(fc_role role, const char *name)
 {
-    fc_principal peer = {.role = role, .fleet = "acme"};
-    (void)snprintf(peer.name, sizeof peer.name, "%s", name);
-    return dial(&peer);
+    return service_dial_as(role, name, &node_service, 1);
 }
 
 static fc_err
@@ -109,7 +54,7 @@ call(fc_rpc_client *client, fc_method_id method, const ProtobufCMessage *request
      fc_fail *fail)
 {
     ProtobufCMessage *reply = NULL;
-    fc_err err = fc_rpc_unary(client, method, request, 5000, &reply, fail);
+    fc_err err = fc_rpc_unary(client, method, request, PATIENCE_MS, &reply, fail);
     *(ProtobufCMessage **)ret_reply = reply;
     return err;
 }
@@ -155,8 +100,7 @@ create_token(bool approval)
     request.uses = 5;
     request.ttl_ms = 60000;
     request.approval = approval;
-    if (call(alice, FC_METHOD_CREATE_TOKEN, &request.base, &created, &fail) != FC_OK)
-        fail_msg("%s", fail.text);
+    must(call(alice, FC_METHOD_CREATE_TOKEN, &request.base, &created, &fail), &fail);
     assert_int_equal(fc_token_parse(created->text, &token, NULL), FC_OK);
     assert_string_equal(created->token->id, token.id);
     assert_string_equal(created->token->created_by, "operator/alice");
@@ -193,13 +137,12 @@ member(const fc_token *token, const char *id)
     fc_key_certificate certificate;
     Fcpb__EnrolResponse *answer;
     fc_fail fail = {0};
-    if (enrol(stranger, token, id, &key, &answer, &fail) != FC_OK)
-        fail_msg("%s", fail.text);
+    must(enrol(stranger, token, id, &key, &answer, &fail), &fail);
     const Fcpb__IssuedCertificate *issued = answer->issued;
     assert_string_equal(issued->fleet_id, "acme");
-    if (fc_key_check(key, id, (const char *)issued->certificate_pem.data, issued->certificate_pem.len,
-                     (const char *)issued->ca_pem.data, issued->ca_pem.len, &certificate, &fail) != FC_OK)
-        fail_msg("%s", fail.text);
+    must(fc_key_check(key, id, (const char *)issued->certificate_pem.data, issued->certificate_pem.len,
+                      (const char *)issued->ca_pem.data, issued->ca_pem.len, &certificate, &fail),
+         &fail);
     drop(answer);
     fc_key_free(key);
     fc_rpc_client_free(stranger);
@@ -219,41 +162,17 @@ static int
 set_up(void **state)
 {
     (void)state;
-    static fc_rpc_service services[5];
-    json_t *tree = NULL;
-    fc_log_open("test", (fc_log_level)0);
     strcpy(dir, "/tmp/fc-admission-XXXXXX");
     assert_non_null(mkdtemp(dir));
     assert_int_equal(fc_pki_init(dir, "acme", 0, NULL), FC_OK);
     char *yaml = fc_sprintf("{ca: %s/ca.crt, certificate: b, key: c, ca_key: %s/ca.key, state_dir: %s}", dir,
                             dir, dir);
-    memset(&config, 0, sizeof config);
-    assert_int_equal(fc_yaml_parse(yaml, strlen(yaml), &tree, NULL), FC_OK);
-    assert_int_equal(co_config_from_tree(tree, &config, NULL), FC_OK);
-    json_decref(tree);
+    service_open(yaml);
     free(yaml);
     assert_int_equal(fc_issuer_open(config.ca, config.ca_key, &issuer, NULL), FC_OK);
-    assert_int_equal(fc_loop_new(&fc_clock_system, &loop), FC_OK);
-    assert_int_equal(co_store_open(":memory:", &store, NULL), FC_OK);
-    assert_int_equal(co_open(loop, &config, store, &co_rpc_link_ops, &co, NULL), FC_OK);
-    (void)snprintf(co->fleet, sizeof co->fleet, "acme");
     co->enrolment.issuer = issuer;
     co->enrolment.crl_changed = on_crl_changed;
     lists_in_force = 0;
-    service = (co_service){.co = co};
-    services[0] = (fc_rpc_service){co_node_handlers, co_node_handler_count, &service};
-    services[1] = (fc_rpc_service){co_capture_handlers, co_capture_handler_count, &service};
-    services[2] = (fc_rpc_service){co_fleet_handlers, co_fleet_handler_count, &service};
-    services[3] = (fc_rpc_service){co_enrol_handlers, co_enrol_handler_count, &service};
-    services[4] = (fc_rpc_service){co_admission_handlers, co_admission_handler_count, &service};
-    fc_rpc_options options = {.loop = loop,
-                              .identify = identify_peer,
-                              .services = services,
-                              .service_count = FC_COUNT(services),
-                              .ops = &co_conn_ops,
-                              .user = &service};
-    assert_int_equal(fc_rpc_server_new(&options, "127.0.0.1:0", &server, NULL), FC_OK);
-    service.server = server;
     alice = dial_as(FC_ROLE_OPERATOR, "alice");
     return 0;
 }
@@ -263,11 +182,7 @@ tear_down(void **state)
 {
     (void)state;
     fc_rpc_client_free(alice);
-    fc_rpc_server_free(server);
-    co_close(co);
-    co_store_close(store);
-    fc_loop_free(loop);
-    co_config_fini(&config);
+    service_close();
     fc_issuer_close(issuer);
     char command[80];
     (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
@@ -287,8 +202,7 @@ a_stranger_becomes_a_member_of_the_place_its_token_is_for(void **state)
     fc_rpc_client *node = dial(&peer);
     Fcpb__HelloResponse *answer;
     fc_fail fail = {0};
-    if (hello(node, "web-1", "database", &answer, &fail) != FC_OK)
-        fail_msg("%s", fail.text);
+    must(hello(node, "web-1", "database", &answer, &fail), &fail);
     assert_string_equal(answer->scale_set, "web");
     assert_string_equal(answer->region, "eu");
     const co_instance *instance = co_registry_find(&co->registry, "web-1");
@@ -361,9 +275,8 @@ list_enrolments(bool all)
     fc_fail fail = {0};
     Fcpb__ListEnrolmentsRequest request = FCPB__LIST_ENROLMENTS_REQUEST__INIT;
     request.all = all;
-    if (fc_rpc_stream(alice, FC_METHOD_LIST_ENROLMENTS, &request.base, 5000, on_enrolment, &l, &fail) !=
-        FC_OK)
-        fail_msg("%s", fail.text);
+    must(fc_rpc_stream(alice, FC_METHOD_LIST_ENROLMENTS, &request.base, PATIENCE_MS, on_enrolment, &l, &fail),
+         &fail);
     return l;
 }
 
@@ -430,8 +343,7 @@ a_renewed_connection_is_its_new_certificate_s(void **state)
     fc_rpc_client *node = dial(&before);
     fc_fail fail = {0};
     assert_int_equal(renew(node, "web-2", &fail), FC_ERR_INVALID);
-    if (renew(node, "web-1", &fail) != FC_OK)
-        fail_msg("%s", fail.text);
+    must(renew(node, "web-1", &fail), &fail);
     fc_rpc_server_each(server, find_node, &after);
     assert_string_not_equal(after.serial, before.serial);
     assert_true(after.not_after.ns >= before.not_after.ns);
@@ -462,8 +374,7 @@ who_is_removed_is_cut_off_and_stays_out(void **state)
     assert_int_equal(hello(node, "web-1", "web", &answer, &fail), FC_OK);
     drop(answer);
     assert_int_equal(remove_instance(node, false, &removed, &fail), FC_ERR_DENIED);
-    if (remove_instance(alice, false, &removed, &fail) != FC_OK)
-        fail_msg("%s", fail.text);
+    must(remove_instance(alice, false, &removed, &fail), &fail);
     assert_string_equal(removed->id, "web-1");
     assert_int_equal(removed->certificates_revoked, 1);
     assert_true(removed->was_connected);
@@ -546,12 +457,14 @@ a_thousand_tokens_are_listed_and_one_is_revoked(void **state)
     drop(revoked);
     Fcpb__ListTokensRequest list = FCPB__LIST_TOKENS_REQUEST__INIT;
     assert_int_equal(
-        fc_rpc_stream(alice, FC_METHOD_LIST_TOKENS, &list.base, 20000, count_message, &count, &fail), FC_OK);
+        fc_rpc_stream(alice, FC_METHOD_LIST_TOKENS, &list.base, PATIENCE_MS, count_message, &count, &fail),
+        FC_OK);
     assert_int_equal(count, COUNT - 1);
     list.all = true;
     count = 0;
     assert_int_equal(
-        fc_rpc_stream(alice, FC_METHOD_LIST_TOKENS, &list.base, 20000, count_message, &count, &fail), FC_OK);
+        fc_rpc_stream(alice, FC_METHOD_LIST_TOKENS, &list.base, PATIENCE_MS, count_message, &count, &fail),
+        FC_OK);
     assert_int_equal(count, COUNT);
 }
 
@@ -575,7 +488,7 @@ without_the_key_of_the_ca_every_call_says_so(void **state)
         const fc_rpc_method *method = fc_rpc_method_get(id);
         ProtobufCMessage *empty = fc_alloc(method->input->sizeof_message), *reply = NULL;
         protobuf_c_message_init(method->input, empty);
-        fc_err err = is_list ? fc_rpc_stream(alice, id, empty, 5000, count_message, &count, &fail)
+        fc_err err = is_list ? fc_rpc_stream(alice, id, empty, PATIENCE_MS, count_message, &count, &fail)
                              : call(alice, id, empty, &reply, &fail);
         if (err != FC_ERR_STATE || strstr(fail.text, "has no ca_key") == NULL)
             fail_msg("%s: %d %s", method->path, (int)err, fail.text);

@@ -3,6 +3,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "loop_rig.h"
 #include "node/helper_backend.h"
 #include "node/monitor.h"
 
@@ -292,12 +293,7 @@ start(world *w, const char *how, int *ret_lock_fd)
     assert_int_equal(w->backend->ops->start(w->backend, &what, &ops, w, &w->run, &fail), FC_OK);
 }
 
-#define UNTIL(w, condition)                                                                                  \
-    do {                                                                                                     \
-        for (int turns = 0; turns < 1000 && !(condition); turns++)                                           \
-            fc_loop_step((w)->loop, 10);                                                                     \
-        assert_true(condition);                                                                              \
-    } while (0)
+#define UNTIL(w, condition) RUN_LOOP_UNTIL((w)->loop, condition)
 
 static void
 a_helper_arms_starts_and_stops(void **state)
@@ -314,7 +310,7 @@ a_helper_arms_starts_and_stops(void **state)
     w.run->backend->stop(w.run, FC_STOP_LEASE_EXPIRED);
     UNTIL(&w, w.stopped == 1);
     assert_int_equal(w.reason, FC_STOP_LEASE_EXPIRED);
-    for (int i = 0; i < 500 && flock(lock_fd, LOCK_EX | LOCK_NB) != 0; i++)
+    for (int i = 0; i < 3000 && flock(lock_fd, LOCK_EX | LOCK_NB) != 0; i++)
         (void)usleep(10000);
     assert_int_equal(flock(lock_fd, LOCK_EX | LOCK_NB), 0);
     close(lock_fd);

@@ -2,8 +2,9 @@
  */
 #include "common/base/mem.h"
 #include "common/rpc/rpc.h"
-#include "common/tls/pki.h"
 #include "common/tls/tls.h"
+#include "loop_rig.h"
+#include "pki_rig.h"
 
 #include "fleetcap/v1/capture_service.pb-c.h"
 
@@ -21,28 +22,9 @@
 
 #include <cmocka.h>
 
-enum { TRIES = 20, NOTICED_MS = 1000, CHUNK = 60000 };
+enum { TRIES = 20, NOTICED_MS = FC_RPC_KEEPALIVE_MS / 2, CHUNK = 60000 };
 
 static char directory[] = "/tmp/fleetcap-dead-XXXXXX";
-
-static fc_tls *
-credentials(const char *pki, fc_tls_mode mode, const char *leaf)
-{
-    char ca[128], certificate[128], key[128], crl[128];
-    (void)snprintf(ca, sizeof ca, "%s/ca.crt", pki);
-    (void)snprintf(certificate, sizeof certificate, "%s/%s.crt", pki, leaf);
-    (void)snprintf(key, sizeof key, "%s/%s.key", pki, leaf);
-    (void)snprintf(crl, sizeof crl, "%s/crl.pem", pki);
-    const fc_tls_files files = {
-        .ca = ca, .certificate = certificate, .key = key, .crl = crl, .server_name = "localhost"};
-    fc_tls *tls = NULL;
-    fc_fail fail;
-    if (fc_tls_new(mode, &files, &tls, &fail) != FC_OK) {
-        (void)fprintf(stderr, "%s\n", fail.text);
-        abort();
-    }
-    return tls;
-}
 
 /* ---- the server: this program once more, because NNG does not live through a fork ---- */
 
@@ -73,14 +55,15 @@ serve(const char *pki)
 {
     static const fc_rpc_handler handlers[] = {{.method = FC_METHOD_READ_FILE, .request = read_file}};
     static const fc_rpc_service services[] = {{.handlers = handlers, .handler_count = FC_COUNT(handlers)}};
-    fc_loop *loop = NULL;
+
     fc_rpc_server *server = NULL;
     fc_fail fail;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (fc_loop_new(&fc_clock_system, &loop) != FC_OK)
+    if (loop_set_up(NULL) != 0)
         return 1;
     const fc_rpc_options options = {.loop = loop,
-                                    .tls = fc_tls_config(credentials(pki, FC_TLS_SERVER, "coordinator-co")),
+                                    .tls =
+                                        fc_tls_config(pki_credentials(pki, FC_TLS_SERVER, "coordinator-co")),
                                     .identify = fc_tls_identify,
                                     .services = services,
                                     .service_count = 1};
@@ -139,54 +122,44 @@ take_chunk(const ProtobufCMessage *message, void *user)
 }
 
 static void
-a_dead_server_is_noticed_within_a_second(void **state)
+a_dead_server_is_noticed_long_before_the_keep_alive_would(void **state)
 {
     (void)state;
-    fc_tls *tls = credentials(directory, FC_TLS_CLIENT, "operator-olga");
+    fc_tls *tls = pki_credentials(directory, FC_TLS_CLIENT, "operator-olga");
     for (unsigned i = 0; i < TRIES; i++) {
-        fc_loop *loop = NULL;
+
         fc_rpc_client *client = NULL;
         fc_fail fail;
         uint16_t port = 0;
         char address[32];
         victim v = {.chunks_left = 10 + i * 3, .pause_us = i % 4 * 2000};
         v.pid = start_server(&port);
-        assert_int_equal(fc_loop_new(&fc_clock_system, &loop), FC_OK);
+        assert_int_equal(loop_set_up(NULL), 0);
         const fc_rpc_options options = {.loop = loop, .tls = fc_tls_config(tls), .identify = fc_tls_identify};
         const fc_rpc_backoff backoff = {.first_ms = 10, .max_ms = 50, .once = true};
         (void)snprintf(address, sizeof address, "127.0.0.1:%u", port);
         assert_int_equal(fc_rpc_client_new(&options, address, &backoff, &client, &fail), FC_OK);
         Fcpb__ReadFileRequest request = FCPB__READ_FILE_REQUEST__INIT;
-        fc_err err = fc_rpc_stream(client, FC_METHOD_READ_FILE, &request.base, 10000, take_chunk, &v, &fail);
+        fc_err err = fc_rpc_stream(client, FC_METHOD_READ_FILE, &request.base, 2 * FC_RPC_KEEPALIVE_MS,
+                                   take_chunk, &v, &fail);
         int64_t took_ms = (fc_clock_mono(&fc_clock_system).ns - v.died_ns) / FC_NS_PER_MS;
         print_message("try %2u: %lld ms: %s\n", i, (long long)took_ms, fail.text);
         assert_int_equal(err, FC_ERR_UNAVAILABLE);
         assert_true(v.died_ns > 0);
         assert_in_range(took_ms, 0, NOTICED_MS);
         fc_rpc_client_free(client);
-        fc_loop_free(loop);
+        (void)loop_tear_down(NULL);
     }
     fc_tls_free(tls);
-}
-
-static void
-issue(fc_role role, const char *name)
-{
-    static const char *const localhost[] = {"localhost", "127.0.0.1"};
-    const fc_pki_request request = {.role = role, .name = name, .dns_names = localhost, .dns_name_count = 2};
-    fc_fail fail;
-    assert_int_equal(fc_pki_issue(directory, &request, NULL, &fail), FC_OK);
 }
 
 static int
 make_fleet(void **state)
 {
     (void)state;
-    fc_fail fail;
-    if (mkdtemp(directory) == NULL || fc_pki_init(directory, "test", 30, &fail) != FC_OK)
-        return -1;
-    issue(FC_ROLE_COORDINATOR, "co");
-    issue(FC_ROLE_OPERATOR, "olga");
+    pki_make(directory);
+    pki_issue(directory, FC_ROLE_COORDINATOR, "co");
+    pki_issue(directory, FC_ROLE_OPERATOR, "olga");
     return 0;
 }
 
@@ -194,9 +167,8 @@ static int
 remove_fleet(void **state)
 {
     (void)state;
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf %s", directory);
-    return system(command);
+    pki_remove(directory);
+    return 0;
 }
 
 int
@@ -204,6 +176,7 @@ main(int count, char **arguments)
 {
     if (count > 1)
         return serve(arguments[1]);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_dead_server_is_noticed_within_a_second)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_dead_server_is_noticed_long_before_the_keep_alive_would)};
     return cmocka_run_group_tests(tests, make_fleet, remove_fleet);
 }

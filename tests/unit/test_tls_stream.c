@@ -177,8 +177,9 @@ one_that_connects_and_is_silent_holds_up_nobody(void **state)
     pair p;
     pair_start(&p);
     serve_one(&p.server);
+    while (!p.server.accepts)
+        usleep(1000);
     int fd = raw_connect(p.server.port);
-    usleep(50000);
     server waiting = {.tls = p.server.tls, .listener = p.server.listener, .port = p.server.port};
     assert_int_equal(client_once(p.client, &waiting, &p.peer), 0);
     server_drop(&waiting);

@@ -180,6 +180,7 @@ serve(void *context)
     s->status = nng_aio_alloc(&aio, NULL, NULL);
     nng_aio_set_timeout(aio, PATIENCE_MS);
     nng_stream_listener_accept(s->listener, aio);
+    s->accepts = true;
     nng_aio_wait(aio);
     s->status = nng_aio_result(aio);
     if (s->status == 0) {
@@ -202,6 +203,7 @@ serve_one(server *s)
 {
     server_drop(s);
     s->status = -1;
+    s->accepts = false;
     s->identified = false;
     memset(&s->peer, 0, sizeof s->peer);
     assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);

@@ -8,6 +8,7 @@
 
 #include <nng/nng.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,7 +48,8 @@ typedef struct server {
     nng_stream_listener *listener;
     int port;
     pthread_t thread;
-    bool hang_up; /* after the answer */
+    bool hang_up;        /* after the answer */
+    atomic_bool accepts; /* the connection that comes next is this one's */
     /* of the last connection */
     nng_stream *stream;
     int status; /* NNG's, of the first receive, which drives the handshake */

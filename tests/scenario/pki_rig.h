@@ -1,0 +1,25 @@
+/* pki_rig.h: a fleet's CA in a directory of its own, and the credentials of its members, for tests over TLS.
+ */
+#ifndef FC_TESTS_PKI_RIG_H
+#define FC_TESTS_PKI_RIG_H
+
+#include "common/base/principal.h"
+#include "common/tls/tls.h"
+
+/* Makes a directory of this mkdtemp(3) template, with the CA of fleet "test". */
+void
+pki_make(char *directory);
+/* Goes with all that is in it. */
+void
+pki_remove(const char *directory);
+/* A certificate that is good for localhost too: <role>-<name>.crt and .key. */
+void
+pki_issue(const char *directory, fc_role role, const char *name);
+/* The TLS of <role>-<name>, which is `leaf`, with the CA's revocation list; expects a server on localhost. */
+fc_tls *
+pki_credentials(const char *directory, fc_tls_mode mode, const char *leaf);
+/* The same of a server that machines without a certificate may enrol at. */
+fc_tls *
+pki_credentials_enrolling(const char *directory, const char *leaf);
+
+#endif
