@@ -82,8 +82,8 @@ fc_token_parse(const char *text, fc_token *ret_token, fc_fail *fail)
     size_t length = strcspn(at, " \t\r\n");
     bool good = length == FC_TOKEN_TEXT_SIZE - 1 && at[length + strspn(at + length, " \t\r\n")] == '\0' &&
                 strncmp(at, prefix, strlen(prefix)) == 0;
-    at += strlen(prefix);
     if (good) {
+        at += strlen(prefix);
         memcpy(token.id, at, FC_TOKEN_ID_LENGTH);
         at += FC_TOKEN_ID_LENGTH;
         good = fc_hex_parse(token.id, id, sizeof id) == FC_OK && at[0] == '.' && at[1 + PART_LENGTH] == '.' &&
@@ -94,8 +94,9 @@ fc_token_parse(const char *text, fc_token *ret_token, fc_fail *fail)
     fc_token_wipe(&token);
     return good ? FC_OK
                 : fc_fail_set(fail, FC_ERR_INVALID,
-                              "this is no enrolment token (fct1.ID.SECRET.PIN, %d characters on one line)",
-                              FC_TOKEN_TEXT_SIZE - 1);
+                              "this is no enrolment token (fct1.ID.SECRET.PIN, %d characters on one line; "
+                              "here are %zu)",
+                              FC_TOKEN_TEXT_SIZE - 1, length);
 }
 
 void

@@ -205,6 +205,9 @@ what_is_no_token_is_refused_without_repeating_it(void **state)
         fc_token_text(&token, text);
         text[i] = '\0';
         assert_int_equal(fc_token_parse(text, &back, &why), FC_ERR_INVALID);
+        char *length = fc_sprintf("109 characters on one line; here are %zu)", i);
+        assert_non_null(strstr(why.text, length));
+        free(length);
     }
     assert_int_equal(fc_token_parse("", &back, NULL), FC_ERR_INVALID);
     fc_token_text(&token, text);
