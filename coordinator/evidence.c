@@ -122,14 +122,7 @@ store_batch(struct co *co, fc_fail *fail)
         err = write_one(co, end, &bytes, fail);
         end = end->next;
     }
-    if (err == FC_OK)
-        err = co_store_commit(co->store, fail);
-    else
-        co_store_rollback(co->store);
-    if (err == FC_OK)
-        co->counters.store_commits++;
-    else
-        co->counters.store_failures++;
+    err = co_persist_end(co, err, fail);
     while (err == FC_OK && co->evidence.first != end) {
         co_evidence *stored = co->evidence.first;
         leave_queue(co, stored);

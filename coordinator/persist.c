@@ -327,6 +327,21 @@ nothing_waits(const co_persist *persist)
 }
 
 fc_err
+co_persist_end(struct co *co, fc_err so_far, fc_fail *fail)
+{
+    fc_err err = so_far;
+    if (err == FC_OK)
+        err = co_store_commit(co->store, fail);
+    else
+        co_store_rollback(co->store);
+    if (err == FC_OK)
+        co->counters.store_commits++;
+    else
+        co->counters.store_failures++;
+    return err;
+}
+
+fc_err
 co_persist_flush(struct co *co, fc_err (*more)(struct co *co, void *user, fc_fail *fail), void *user,
                  fc_fail *fail)
 {
@@ -339,14 +354,7 @@ co_persist_flush(struct co *co, fc_err (*more)(struct co *co, void *user, fc_fai
             err = write_all(co, &why);
         if (err == FC_OK && more != NULL)
             err = more(co, user, &why);
-        if (err == FC_OK)
-            err = co_store_commit(co->store, &why);
-        else
-            co_store_rollback(co->store);
-        if (err == FC_OK)
-            co->counters.store_commits++;
-        else
-            co->counters.store_failures++;
+        err = co_persist_end(co, err, &why);
     }
     if (err == FC_OK)
         mark_clean(co);

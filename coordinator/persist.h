@@ -84,6 +84,10 @@ co_persist_wait(struct co *co, co_flush_wait *wait);
 void
 co_persist_unwait(struct co *co, co_flush_wait *wait);
 
+/* Ends a transaction: commits it when all went well so far, else undoes it; counts either. Returns how it
+ * ended. */
+FC_MUST_USE fc_err
+co_persist_end(struct co *co, fc_err so_far, fc_fail *fail);
 /* Writes everything that waits, in one transaction with what `more` adds (may be NULL). On failure nothing is
  * written and all of it waits on. */
 FC_MUST_USE fc_err
