@@ -105,27 +105,16 @@ fc_err
 cli_rpc_instances(cli_session *session, const fc_target *target, uint32_t timeout_ms, cli_instances *ret,
                   fc_fail *fail)
 {
-    Fcpb__Target wanted = FCPB__TARGET__INIT;
-    if (target->scale_set != NULL)
-        wanted.scale_set = target->scale_set;
-    if (target->selector != NULL)
-        wanted.selector = target->selector;
-    wanted.regions = target->regions.items;
-    wanted.n_regions = target->regions.count;
-    wanted.zones = target->zones.items;
-    wanted.n_zones = target->zones.count;
-    wanted.include = target->include.items;
-    wanted.n_include = target->include.count;
-    wanted.exclude = target->exclude.items;
-    wanted.n_exclude = target->exclude.count;
     Fcpb__ListInstancesRequest message = FCPB__LIST_INSTANCES_REQUEST__INIT;
-    message.target = &wanted;
+    message.target = fc_target_to_pb(target);
     cli_answers answers = {.into = ret};
     cli_request request = {.method = FC_METHOD_LIST_INSTANCES,
                            .message = &message.base,
                            .timeout_ms = timeout_ms,
                            .each = take_instance};
-    return cli_answers_gather(session, request, &answers, fail);
+    fc_err err = cli_answers_gather(session, request, &answers, fail);
+    protobuf_c_message_free_unpacked(&message.target->base, NULL);
+    return err;
 }
 
 fc_err

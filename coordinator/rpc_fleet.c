@@ -105,22 +105,16 @@ all_instances(const co_registry *registry, co_instance ***ret_instances, size_t 
     *ret_count = count;
 }
 
-/* Only the target of a definition counts here. */
 static fc_err
-target_instances(struct co *co, Fcpb__Target *target, co_instance ***ret_instances, size_t *ret_count,
+target_instances(struct co *co, const Fcpb__Target *message, co_instance ***ret_instances, size_t *ret_count,
                  fc_fail *fail)
 {
-    Fcpb__CaptureSpec spec = FCPB__CAPTURE_SPEC__INIT;
-    Fcpb__Definition message = FCPB__DEFINITION__INIT;
-    message.name = (char *)"target";
-    message.target = target;
-    message.spec = &spec;
-    fc_definition definition;
-    fc_err err = fc_definition_from_pb(&message, &definition, fail);
+    fc_target target;
+    fc_err err = fc_target_from_pb(message, &target, fail);
     if (err != FC_OK)
         return err;
-    err = co_target_resolve(co, &definition.target, ret_instances, ret_count, fail);
-    fc_definition_fini(&definition);
+    err = co_target_resolve(co, &target, ret_instances, ret_count, fail);
+    fc_target_fini(&target);
     return err;
 }
 

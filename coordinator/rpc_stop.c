@@ -137,12 +137,12 @@ start(stopping *s, uint32_t wait_ms)
 }
 
 static fc_err
-read_request(const Fcpb__StopCapturesRequest *request, fc_definition *ret, fc_fail *fail)
+read_request(const Fcpb__StopCapturesRequest *request, fc_target *ret, fc_fail *fail)
 {
     fc_err err = co_request_id_check(request->request_id, fail);
     if (err != FC_OK)
         return err;
-    /* Read as a definition's target, so that the same things are refused. */
+    /* Read as any target, so that the same things are refused. */
     Fcpb__Target target = FCPB__TARGET__INIT;
     target.scale_set = request->scale_set;
     target.regions = request->regions;
@@ -150,12 +150,7 @@ read_request(const Fcpb__StopCapturesRequest *request, fc_definition *ret, fc_fa
     target.selector = request->selector;
     target.include = request->instances;
     target.n_include = request->n_instances;
-    Fcpb__CaptureSpec spec = FCPB__CAPTURE_SPEC__INIT;
-    Fcpb__Definition message = FCPB__DEFINITION__INIT;
-    message.name = (char *)"stop";
-    message.target = &target;
-    message.spec = &spec;
-    return fc_definition_from_pb(&message, ret, fail);
+    return fc_target_from_pb(&target, ret, fail);
 }
 
 void
@@ -165,8 +160,8 @@ co_rpc_stop_captures(fc_rpc_call *call, const ProtobufCMessage *message, void *u
     co_service *service = user;
     char who[FC_PRINCIPAL_TEXT_SIZE];
     fc_fail fail = {0};
-    fc_definition definition;
-    if (read_request(request, &definition, &fail) != FC_OK) {
+    fc_target target;
+    if (read_request(request, &target, &fail) != FC_OK) {
         fc_rpc_call_fail(call, &fail);
         return;
     }
@@ -175,7 +170,7 @@ co_rpc_stop_captures(fc_rpc_call *call, const ProtobufCMessage *message, void *u
         .request_id = request->request_id,
         .names = {request->names, request->n_names},
         .all = request->all,
-        .target = definition.target,
+        .target = target,
     };
     stopping *s = FC_NEW(stopping);
     s->service = service;
@@ -186,5 +181,5 @@ co_rpc_stop_captures(fc_rpc_call *call, const ProtobufCMessage *message, void *u
         free(s);
         fc_rpc_call_fail(call, &fail);
     }
-    fc_definition_fini(&definition);
+    fc_target_fini(&target);
 }

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 typedef struct Fcpb__Definition Fcpb__Definition;
+typedef struct Fcpb__Target Fcpb__Target;
 typedef struct Fcpb__CaptureSpec Fcpb__CaptureSpec;
 
 enum {
@@ -122,10 +123,14 @@ fc_filters_from_json(const json_t *list, fc_spec *spec, fc_fail *fail);
 FC_MUST_USE fc_err
 fc_definition_from_pb(const Fcpb__Definition *message, fc_definition *ret, fc_fail *fail);
 FC_MUST_USE fc_err
+fc_target_from_pb(const Fcpb__Target *message, fc_target *ret, fc_fail *fail);
+FC_MUST_USE fc_err
 fc_spec_from_pb(const Fcpb__CaptureSpec *message, fc_spec *ret, fc_fail *fail);
 /* New message, to be freed with protobuf_c_message_free_unpacked(&m->base, NULL). */
 Fcpb__Definition *
 fc_definition_to_pb(const fc_definition *definition);
+Fcpb__Target *
+fc_target_to_pb(const fc_target *target);
 Fcpb__CaptureSpec *
 fc_spec_to_pb(const fc_spec *spec);
 

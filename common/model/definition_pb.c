@@ -89,26 +89,31 @@ fc_spec_from_pb(const Fcpb__CaptureSpec *message, fc_spec *ret, fc_fail *fail)
     return err;
 }
 
-static fc_err
-target_from_pb(const Fcpb__Target *message, fc_target *ret, fc_fail *fail)
+fc_err
+fc_target_from_pb(const Fcpb__Target *message, fc_target *ret, fc_fail *fail)
 {
     const size_t names = FC_TARGET_NAMES_MAX;
-    fc_err err = fc_text_from_pb(message->scale_set, FC_NAME_MAX, "target.scaleSet", &ret->scale_set, fail);
+    fc_target target = {0};
+    fc_err err = fc_text_from_pb(message->scale_set, FC_NAME_MAX, "target.scaleSet", &target.scale_set, fail);
     if (err == FC_OK)
-        err =
-            fc_text_from_pb(message->selector, FC_SELECTOR_TEXT_MAX, "target.selector", &ret->selector, fail);
+        err = fc_text_from_pb(message->selector, FC_SELECTOR_TEXT_MAX, "target.selector", &target.selector,
+                              fail);
     if (err == FC_OK)
         err = fc_strings_from_pb(message->regions, message->n_regions, FC_REGIONS_MAX, FC_NAME_MAX,
-                                 "target.regions", &ret->regions, fail);
+                                 "target.regions", &target.regions, fail);
     if (err == FC_OK)
         err = fc_strings_from_pb(message->zones, message->n_zones, FC_REGIONS_MAX, FC_NAME_MAX,
-                                 "target.zones", &ret->zones, fail);
+                                 "target.zones", &target.zones, fail);
     if (err == FC_OK)
         err = fc_strings_from_pb(message->include, message->n_include, names, FC_NAME_MAX, "target.include",
-                                 &ret->include, fail);
+                                 &target.include, fail);
     if (err == FC_OK)
         err = fc_strings_from_pb(message->exclude, message->n_exclude, names, FC_NAME_MAX, "target.exclude",
-                                 &ret->exclude, fail);
+                                 &target.exclude, fail);
+    if (err == FC_OK)
+        *ret = target;
+    else
+        fc_target_fini(&target);
     return err;
 }
 
@@ -159,7 +164,7 @@ fc_definition_from_pb(const Fcpb__Definition *message, fc_definition *ret, fc_fa
     if (err == FC_OK)
         err = spec_read(message->spec, &definition.spec, fail);
     if (err == FC_OK && message->target != NULL)
-        err = target_from_pb(message->target, &definition.target, fail);
+        err = fc_target_from_pb(message->target, &definition.target, fail);
     if (err == FC_OK && message->governance != NULL)
         err = governance_from_pb(message->governance, &definition.governance, fail);
     if (err == FC_OK)
@@ -211,8 +216,8 @@ fc_spec_to_pb(const fc_spec *spec)
     return message;
 }
 
-static Fcpb__Target *
-target_to_pb(const fc_target *target)
+Fcpb__Target *
+fc_target_to_pb(const fc_target *target)
 {
     Fcpb__Target *message = FC_NEW(Fcpb__Target);
     fcpb__target__init(message);
@@ -256,7 +261,7 @@ fc_definition_to_pb(const fc_definition *definition)
     Fcpb__Definition *message = FC_NEW(Fcpb__Definition);
     fcpb__definition__init(message);
     message->name = fc_text_to_pb(definition->name);
-    message->target = target_to_pb(&definition->target);
+    message->target = fc_target_to_pb(&definition->target);
     message->spec = fc_spec_to_pb(&definition->spec);
     message->governance = governance_to_pb(&definition->governance);
     return message;
