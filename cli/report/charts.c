@@ -9,7 +9,6 @@
 #include "cli/report/series.h"
 #include "cli/report/view.h"
 #include "common/base/mem.h"
-#include "common/profile/agree.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -309,12 +308,9 @@ cli_report_charts(fc_buf *out, const cli_report_view *view)
     if (any) {
         put_key(out, view);
         draw_instances(out, view, &axis, kinds);
-        if (view->conspicuous_count > view->shown_count) {
-            cli_html(out, "<p class=\"muted\">");
-            fc_agree_count(out, view->conspicuous_count - view->shown_count,
-                           "more stand out; these are the worst");
-            cli_html(out, ".</p>\n");
-        }
+        if (view->conspicuous_count > view->shown_count)
+            cli_html_left_out(out, view->conspicuous_count - view->shown_count,
+                              "more stand out; these are the worst");
         cli_html(out, "</section>\n");
     }
     free(kinds);

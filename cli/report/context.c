@@ -195,11 +195,8 @@ cli_report_context(fc_buf *out, const cli_report_view *view)
         cli_html(out, "</tbody></table></div>\n");
         if (differences > DIFFERENCES_OPEN)
             cli_html(out, "</details>\n");
-        if (differences > DIFFERENCES_MAX) {
-            cli_html(out, "<p class=\"muted\">");
-            fc_agree_count(out, differences - DIFFERENCES_MAX, "more differences are not shown");
-            cli_html(out, ".</p>\n");
-        }
+        if (differences > DIFFERENCES_MAX)
+            cli_html_left_out(out, differences - DIFFERENCES_MAX, "more differences are not shown");
     }
     cli_html(out, "</section>\n");
     fc_buf_fini(&rows);

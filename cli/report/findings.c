@@ -2,7 +2,6 @@
 #include "cli/report/html.h"
 #include "cli/report/view.h"
 #include "common/base/clock.h"
-#include "common/profile/agree.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -111,17 +110,12 @@ cli_report_groups(fc_buf *out, const cli_report_view *view)
     cli_html(out, "<section aria-labelledby=\"groups\">\n<h2 id=\"groups\">Who stands out</h2>\n");
     group_rows(out, view, 0, open);
     if (most > open) {
-        cli_html(out, "<details><summary>");
-        fc_agree_count(out, most - open, "more groups");
-        cli_html(out, "</summary>\n");
+        cli_html_fold(out, most - open, "more groups");
         group_rows(out, view, open, most);
-        cli_html(out, "</details>\n");
+        cli_html_fold_end(out);
     }
-    if (c->group_count > most) {
-        cli_html(out, "<p class=\"muted\">");
-        fc_agree_count(out, c->group_count - most, "groups more are in the JSON output");
-        cli_html(out, ".</p>\n");
-    }
+    if (c->group_count > most)
+        cli_html_left_out(out, c->group_count - most, "groups more are in the JSON output");
     cli_html(out, "</section>\n");
 }
 
@@ -240,17 +234,12 @@ cli_report_findings(fc_buf *out, const cli_report_view *view)
     if (shown == 0)
         cli_html(out, "<p>Nothing differs that is worth naming.</p>\n");
     if (most > shown) {
-        cli_html(out, "<details><summary>");
-        fc_agree_count(out, most - shown, "more findings, ranked lower");
-        cli_html(out, "</summary>\n");
+        cli_html_fold(out, most - shown, "more findings, ranked lower");
         fc_buf_append(out, fc_buf_bytes(&folded), fc_buf_size(&folded));
-        cli_html(out, "</details>\n");
+        cli_html_fold_end(out);
     }
-    if (c->finding_count > most) {
-        cli_html(out, "<p class=\"muted\">");
-        fc_agree_count(out, c->finding_count - most, "more are in the JSON output");
-        cli_html(out, ".</p>\n");
-    }
+    if (c->finding_count > most)
+        cli_html_left_out(out, c->finding_count - most, "more are in the JSON output");
     cli_html(out, "</section>\n");
     fc_buf_fini(&folded);
 }

@@ -1,6 +1,7 @@
 #include "cli/report/html.h"
 
 #include "common/base/clock.h"
+#include "common/profile/agree.h"
 #include "common/profile/clean.h"
 #include "common/profile/profile.h"
 
@@ -176,6 +177,28 @@ cli_report_duration(double ns, char text[CLI_REPORT_TEXT])
     if (ns < 1e9)
         return cli_report_quantity(ns / 1e6, "ms", text);
     return cli_report_quantity(ns / 1e9, "s", text);
+}
+
+void
+cli_html_fold(fc_buf *out, size_t count, const char *what)
+{
+    cli_html(out, "<details><summary>");
+    fc_agree_count(out, count, what);
+    cli_html(out, "</summary>\n");
+}
+
+void
+cli_html_fold_end(fc_buf *out)
+{
+    cli_html(out, "</details>\n");
+}
+
+void
+cli_html_left_out(fc_buf *out, size_t count, const char *what)
+{
+    cli_html(out, "<p class=\"muted\">");
+    fc_agree_count(out, count, what);
+    cli_html(out, ".</p>\n");
 }
 
 void

@@ -7,6 +7,7 @@
 
 #include "common/base/buf.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Appends markup. %s is escaped; %zu, %u, %d and %.1f are numbers; "%%" is "%". No others. */
@@ -36,6 +37,14 @@ cli_report_clock(int64_t unix_s, char text[CLI_REPORT_TEXT]);
 /* "1.5 ms" from nanoseconds, in the unit that suits; "–" for 0 and NAN. */
 const char *
 cli_report_duration(double ns, char text[CLI_REPORT_TEXT]);
+/* What follows is folded up, under "12 more groups" (fc_agree_count), until cli_html_fold_end. */
+void
+cli_html_fold(fc_buf *out, size_t count, const char *what);
+void
+cli_html_fold_end(fc_buf *out);
+/* A line of what is not there: "12 more are in the JSON output". */
+void
+cli_html_left_out(fc_buf *out, size_t count, const char *what);
 /* <time datetime="…">2026-11-21 06:04:12.123 UTC</time>, or "–". */
 void
 cli_html_time(fc_buf *out, int64_t unix_ns);

@@ -6,7 +6,6 @@
 #include "cli/report/html.h"
 #include "cli/report/view.h"
 #include "common/base/mem.h"
-#include "common/profile/agree.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -135,11 +134,8 @@ each_table(fc_buf *out, const fc_comparison *c, size_t to, double *values)
         put_row(out, c, &i, 1, 0, to, values);
     cli_html(out, "</tbody>\n");
     put_median(out, c, 0, to);
-    if (c->instance_count > most) {
-        cli_html(out, "<p class=\"muted\">");
-        fc_agree_count(out, c->instance_count - most, "more are in the JSON output");
-        cli_html(out, ".</p>\n");
-    }
+    if (c->instance_count > most)
+        cli_html_left_out(out, c->instance_count - most, "more are in the JSON output");
     cli_html(out, "</details>\n");
 }
 
@@ -161,23 +157,19 @@ cli_report_matrix(fc_buf *out, const cli_report_view *view)
         "<span class=\"swatch up3\">▲▲▲</span> 12; <span class=\"swatch down1\">▼</span> below.</p>\n");
     groups_table(out, view, 0, open, 0, metrics, values);
     if (most > open) {
-        cli_html(out, "<details><summary>");
-        fc_agree_count(out, most - open, "more groups");
-        cli_html(out, "</summary>\n");
+        cli_html_fold(out, most - open, "more groups");
         groups_table(out, view, open, most, 0, metrics, values);
-        cli_html(out, "</details>\n");
+        cli_html_fold_end(out);
     }
     if (c->group_count < c->instance_count && c->instance_count > 1)
         each_table(out, c, metrics, values);
     if (c->metric_count > metrics) {
-        cli_html(out, "<details><summary>");
-        fc_agree_count(out, c->metric_count - metrics, "more metrics, less unusual");
-        cli_html(out, "</summary>\n");
+        cli_html_fold(out, c->metric_count - metrics, "more metrics, less unusual");
         for (size_t from = metrics; from < c->metric_count; from += CLI_REPORT_METRICS_OPEN) {
             size_t to = from + CLI_REPORT_METRICS_OPEN;
             groups_table(out, view, 0, open, from, to < c->metric_count ? to : c->metric_count, values);
         }
-        cli_html(out, "</details>\n");
+        cli_html_fold_end(out);
     }
     cli_html(out, "</section>\n");
     free(values);

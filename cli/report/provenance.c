@@ -4,7 +4,6 @@
 #include "cli/report/view.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
-#include "common/profile/agree.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -210,17 +209,12 @@ put_files(fc_buf *out, const cli_report *report)
     cli_html(out, "<h3>Files</h3>\n");
     put_file_rows(out, report, 0, open);
     if (most > open) {
-        cli_html(out, "<details><summary>");
-        fc_agree_count(out, most - open, "more files");
-        cli_html(out, "</summary>\n");
+        cli_html_fold(out, most - open, "more files");
         put_file_rows(out, report, open, most);
-        cli_html(out, "</details>\n");
+        cli_html_fold_end(out);
     }
-    if (report->file_count > most) {
-        cli_html(out, "<p class=\"muted\">");
-        fc_agree_count(out, report->file_count - most, "files more are not listed");
-        cli_html(out, ".</p>\n");
-    }
+    if (report->file_count > most)
+        cli_html_left_out(out, report->file_count - most, "files more are not listed");
 }
 
 void
@@ -235,17 +229,12 @@ cli_report_provenance(fc_buf *out, const cli_report_view *view)
     cli_html(out, "<h3>What was seen, and what was lost</h3>\n");
     put_instances(out, c, order, 0, open);
     if (most > open) {
-        cli_html(out, "<details><summary>");
-        fc_agree_count(out, most - open, "more instances");
-        cli_html(out, "</summary>\n");
+        cli_html_fold(out, most - open, "more instances");
         put_instances(out, c, order, open, most);
-        cli_html(out, "</details>\n");
+        cli_html_fold_end(out);
     }
-    if (c->instance_count > most) {
-        cli_html(out, "<p class=\"muted\">");
-        fc_agree_count(out, c->instance_count - most, "more are in the JSON output");
-        cli_html(out, ".</p>\n");
-    }
+    if (c->instance_count > most)
+        cli_html_left_out(out, c->instance_count - most, "more are in the JSON output");
     put_files(out, view->report);
     cli_html(out, "</section>\n");
     free(order);
