@@ -1,6 +1,7 @@
 /* The grammars and containers of common/base. */
 #include "common/base/config.h"
 #include "common/base/file.h"
+#include "common/base/json.h"
 #include "common/base/loop.h"
 #include "common/base/mem.h"
 #include "common/base/principal.h"
@@ -177,6 +178,42 @@ configure(const char *text, settings *ret, fc_fail *fail)
 }
 
 static void
+times_are_exact_to_the_nanosecond(void **state)
+{
+    (void)state;
+    char text[FC_TIME_TEXT_SIZE];
+    const fc_wall wall = {1763693137123456789};
+    assert_string_equal(fc_wall_exact_text(wall, text), "2025-11-21T02:45:37.123456789Z");
+    assert_string_equal(fc_wall_text(wall, text), "2025-11-21T02:45:37.123Z");
+    assert_string_equal(fc_wall_exact_text((fc_wall){INT64_MAX}, text), "2262-04-11T23:47:16.854775807Z");
+    assert_string_equal(fc_wall_exact_text((fc_wall){0}, text), "-");
+    assert_string_equal(fc_wall_exact_text((fc_wall){-1}, text), "-");
+    assert_string_equal(fc_wall_text((fc_wall){-1}, text), "1969-12-31T23:59:59.999Z");
+}
+
+static void
+json_holds_no_more_than_is_known(void **state)
+{
+    (void)state;
+    char *const items[] = {(char *)"a", (char *)"\xff"};
+    json_t *object = json_object();
+    fc_json_set_text(object, "empty", "");
+    fc_json_set_text(object, "none", NULL);
+    fc_json_set_text(object, "noUtf8", "\xff");
+    fc_json_set(object, "noTime", fc_json_time((fc_wall){0}));
+    assert_int_equal(json_object_size(object), 0);
+    fc_json_set(object, "time", fc_json_time((fc_wall){1}));
+    fc_json_set(object, "number", fc_json_number(UINT64_MAX));
+    fc_json_set(object, "texts", fc_json_texts(items, FC_COUNT(items)));
+    fc_json_set_text(object, "text", "ä");
+    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+    assert_string_equal(text, "{\"number\":9223372036854775807,\"text\":\"ä\",\"texts\":[\"a\",null],"
+                              "\"time\":\"1970-01-01T00:00:00.000000001Z\"}");
+    free(text);
+    json_decref(object);
+}
+
+static void
 configuration_names_the_key_it_refuses(void **state)
 {
     (void)state;
@@ -306,6 +343,8 @@ main(void)
         cmocka_unit_test(yaml_and_json_give_the_same_tree),
         cmocka_unit_test(yaml_that_multiplies_itself_is_refused),
         cmocka_unit_test(durations_are_told_as_they_are_written),
+        cmocka_unit_test(times_are_exact_to_the_nanosecond),
+        cmocka_unit_test(json_holds_no_more_than_is_known),
         cmocka_unit_test(configuration_names_the_key_it_refuses),
         cmocka_unit_test(configuration_names_its_bounds_with_their_units),
         cmocka_unit_test(paths_cannot_leave_the_directory),
