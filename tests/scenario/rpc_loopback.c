@@ -194,7 +194,7 @@ lo_ask(fc_rpc_client *client, fc_fail *fail)
 {
     Fcpb__GetFleetRequest request = FCPB__GET_FLEET_REQUEST__INIT;
     ProtobufCMessage *reply = NULL;
-    fc_err err = fc_rpc_unary(client, FC_METHOD_GET_FLEET, &request.base, 5000, &reply, fail);
+    fc_err err = fc_rpc_unary(client, FC_METHOD_GET_FLEET, &request.base, 30000, &reply, fail);
     if (err == FC_OK) {
         assert_string_equal(((Fcpb__Fleet *)(void *)reply)->fleet_id, "test");
         protobuf_c_message_free_unpacked(reply, NULL);

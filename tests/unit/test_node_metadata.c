@@ -189,6 +189,21 @@ stop_server(server *s)
     close(s->fd);
 }
 
+/* Asks such a service; again where a slow machine took all the time that there is for an answer. */
+static fc_err
+ask(server *s, fc_err want, nd_metadata *m, fc_fail *fail)
+{
+    fc_err err;
+    int attempts = 0;
+    do {
+        start_server(s);
+        nd_metadata_places places = {s->base, "/nonexistent"};
+        err = nd_metadata_read(ND_METADATA_AZURE, &places, m, fail);
+        stop_server(s);
+    } while (err == FC_ERR_UNAVAILABLE && err != want && ++attempts < 10);
+    return err;
+}
+
 static void
 the_service_is_asked_as_it_wants_to_be(void **state)
 {
@@ -197,12 +212,9 @@ the_service_is_asked_as_it_wants_to_be(void **state)
                 .body = "{\"compute\": {\"vmId\": \"vm-1\", \"name\": \"web-1\"}}"};
     nd_metadata m = {0};
     fc_fail fail = {0};
-    start_server(&s);
     assert_int_equal(setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
-    nd_metadata_places places = {s.base, "/nonexistent"};
-    assert_int_equal(nd_metadata_read(ND_METADATA_AZURE, &places, &m, &fail), FC_OK);
+    assert_int_equal(ask(&s, FC_OK, &m, &fail), FC_OK);
     assert_int_equal(unsetenv("http_proxy"), 0);
-    stop_server(&s);
     assert_non_null(strstr(s.asked, "GET /metadata/instance?api-version=2021-02-01 HTTP/1.1\r\n"));
     assert_non_null(strstr(s.asked, "\r\nMetadata: true\r\n"));
     assert_string_equal(m.id, "vm-1");
@@ -229,10 +241,7 @@ a_service_that_does_not_answer_well_is_not_believed(void **state)
         server s = {.head = cases[i].head, .body = cases[i].body, .body_bytes = cases[i].bytes};
         nd_metadata m = {0};
         fc_fail fail = {0};
-        start_server(&s);
-        nd_metadata_places places = {s.base, "/nonexistent"};
-        assert_int_equal(nd_metadata_read(ND_METADATA_AZURE, &places, &m, &fail), cases[i].err);
-        stop_server(&s);
+        assert_int_equal(ask(&s, cases[i].err, &m, &fail), cases[i].err);
         nd_metadata_fini(&m);
     }
 }

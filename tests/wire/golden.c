@@ -223,8 +223,8 @@ enum_value(const field_type *field, uint32_t seed, const fc_strings *lines)
     return count > 0 ? values[seed % count] : 0;
 }
 
-static size_t
-size_of(const field_type *field)
+size_t
+golden_number_size(const ProtobufCFieldDescriptor *field)
 {
     switch (field->type) {
     case PROTOBUF_C_TYPE_INT64:
@@ -237,13 +237,21 @@ size_of(const field_type *field)
     case PROTOBUF_C_TYPE_BOOL:
         return sizeof(protobuf_c_boolean);
     case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return sizeof(void *);
     case PROTOBUF_C_TYPE_BYTES:
-        return sizeof(ProtobufCBinaryData);
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return 0;
     default:
         return 4;
     }
+}
+
+static size_t
+size_of(const field_type *field)
+{
+    size_t size = golden_number_size(field);
+    if (size != 0)
+        return size;
+    return field->type == PROTOBUF_C_TYPE_BYTES ? sizeof(ProtobufCBinaryData) : sizeof(void *);
 }
 
 static ProtobufCMessage *

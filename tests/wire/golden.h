@@ -38,6 +38,9 @@ ProtobufCMessage *
 golden_make(const golden_case *which, const fc_strings *lines);
 void
 golden_pack(const ProtobufCMessage *message, fc_buf *ret_bytes);
+/* What a plain number of this field takes in memory; 0 for what is none. */
+size_t
+golden_number_size(const ProtobufCFieldDescriptor *field);
 /* All fields have the same values; what is unknown does not count. The name of the first that differs, or
  * NULL. */
 const char *

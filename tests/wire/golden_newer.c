@@ -49,33 +49,10 @@ same_bytes(const ProtobufCBinaryData *left, const ProtobufCBinaryData *right)
     return left->len == right->len && (left->len == 0 || memcmp(left->data, right->data, left->len) == 0);
 }
 
-/* The size of a plain number; 0 for what is none. */
-static size_t
-number_size(const field_type *field)
-{
-    switch (field->type) {
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return 8;
-    case PROTOBUF_C_TYPE_BOOL:
-        return sizeof(protobuf_c_boolean);
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_BYTES:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return 0;
-    default:
-        return 4;
-    }
-}
-
 static const char *
 value_difference(const field_type *field, values left, values right, size_t i)
 {
-    size_t size = number_size(field);
+    size_t size = golden_number_size(field);
     bool same;
     if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
         if (inner(left, i) == NULL || inner(right, i) == NULL)

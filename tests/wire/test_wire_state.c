@@ -2,6 +2,8 @@
  * directory, as real programs of tests/wire/golden/<release>/state* left them when they were killed
  * (golden_state.sh): capture "finished" with 5 packets on web-1 and 3 on web-2, stopped; capture "going",
  * with 7 packets on web-1 when that died, and web-2 away. */
+#include "../scenario/loop_rig.h"
+#include "../scenario/node_rig.h"
 #include "../unit/test_coordinator_fixture.h"
 
 #include "common/base/file.h"
@@ -290,16 +292,6 @@ copy_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
     return 0;
 }
 
-static fc_err
-one_interface(const fc_strings *asked, const fc_strings *allowed, fc_strings *ret_names, fc_fail *fail)
-{
-    (void)asked;
-    (void)allowed;
-    (void)fail;
-    fc_strings_add(ret_names, "eth0");
-    return FC_OK;
-}
-
 /* A clock that is always later than the captures' windows. */
 static fc_wall
 in_2035(const fc_clock *clock)
@@ -328,15 +320,10 @@ capture_named(const nd_node *node, const char *name)
 }
 
 static void
-until_all_is_over(fc_loop *loop, const nd_node *node)
+until_all_is_over(fc_loop *the_loop, const nd_node *node)
 {
     const nd_instance_capture *going = capture_named(node, "going");
-    for (int turns = 0; turns < 2000; turns++) {
-        if (fc_state_final(going->status.state) && going->status.segments[0].hashed)
-            return;
-        fc_loop_step(loop, 5);
-    }
-    fail_msg("going is %s after 10 s", fc_state_name(going->status.state));
+    RUN_LOOP_UNTIL(the_loop, fc_state_final(going->status.state) && going->status.segments[0].hashed);
 }
 
 static size_t
@@ -369,7 +356,7 @@ static void
 take_up_captures(const char *directory)
 {
     static const nd_fake_options helpers = {.arm_ms = 5, .stop_ms = 5, .drain_ms = 5};
-    fc_loop *loop = NULL;
+    fc_loop *the_loop = NULL;
     nd_storage *storage = NULL;
     fc_fail fail = {0};
     fc_labels labels = {0};
@@ -379,10 +366,10 @@ take_up_captures(const char *directory)
     char *from = fc_sprintf("%s/node", directory), *captures = fc_sprintf("%s/captures", root);
     copy_from = from;
     assert_int_equal(nftw(from, copy_one, 16, FTW_PHYS), 0);
-    assert_int_equal(fc_loop_new(&late_clock, &loop), FC_OK);
-    nd_backend *backend = nd_fake_backend_new(loop, &helpers);
-    assert_int_equal(nd_journal_open(loop, captures, &storage, &fail), FC_OK);
-    nd_node_options options = {.loop = loop,
+    assert_int_equal(fc_loop_new(&late_clock, &the_loop), FC_OK);
+    nd_backend *backend = nd_fake_backend_new(the_loop, &helpers);
+    assert_int_equal(nd_journal_open(the_loop, captures, &storage, &fail), FC_OK);
+    nd_node_options options = {.loop = the_loop,
                                .backend = backend,
                                .storage = storage,
                                .identity = &identity,
@@ -393,12 +380,12 @@ take_up_captures(const char *directory)
     nd_node *node = nd_node_new(&options);
     assert_int_equal(nd_node_start(node, &fail), FC_OK);
     assert_int_equal(nd_node_capture_count(node), 2);
-    until_all_is_over(loop, node);
+    until_all_is_over(the_loop, node);
     profiles += check_captures(node);
     nd_node_free(node);
     nd_journal_close(storage);
     nd_fake_backend_free(backend);
-    fc_loop_free(loop);
+    fc_loop_free(the_loop);
     assert_int_equal(nftw(captures, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
     free(captures);
     free(from);
