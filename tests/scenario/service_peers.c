@@ -6,6 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+int
+peers_set_up(void **state)
+{
+    (void)state;
+    service_open("{ca: a, certificate: b, key: c, arm_timeout: 200ms}");
+    return 0;
+}
+
+int
+peers_tear_down(void **state)
+{
+    (void)state;
+    service_close();
+    return 0;
+}
+
 /* ---- a node ---- */
 
 uint8_t

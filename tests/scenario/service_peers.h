@@ -7,6 +7,12 @@
 #include "fleetcap/v1/coordinator_service.pb-c.h"
 #include "fleetcap/v1/node_service.pb-c.h"
 
+/* cmocka's setup and teardown: the coordinator that they meet. */
+int
+peers_set_up(void **state);
+int
+peers_tear_down(void **state);
+
 /* ---- a node ---- */
 
 enum { FILE_BYTES = 24 << 20, CHUNK_BYTES = 256 << 10 };

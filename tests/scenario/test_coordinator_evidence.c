@@ -7,22 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int
-set_up(void **state)
-{
-    (void)state;
-    service_open("{ca: a, certificate: b, key: c, arm_timeout: 200ms}");
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    service_close();
-    return 0;
-}
-
 /* ---- telling and listing ---- */
 
 static fc_err
@@ -206,7 +190,7 @@ a_slow_reader_of_evidence_costs_no_memory(void **state)
     fc_rpc_client_free(alice);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, peers_set_up, peers_tear_down)
 
 int
 main(void)

@@ -64,22 +64,6 @@ check_location(const ProtobufCMessage *message, void *user)
     return true;
 }
 
-static int
-set_up(void **state)
-{
-    (void)state;
-    service_open("{ca: a, certificate: b, key: c, arm_timeout: 200ms}");
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    service_close();
-    return 0;
-}
-
 /* ---- tests ---- */
 
 static void
@@ -180,7 +164,7 @@ a_node_that_goes_in_the_middle_is_named(void **state)
     fc_rpc_client_free(alice);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, peers_set_up, peers_tear_down)
 
 int
 main(void)

@@ -6,22 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static int
-set_up(void **state)
-{
-    (void)state;
-    service_open("{ca: a, certificate: b, key: c, arm_timeout: 200ms}");
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    service_close();
-    return 0;
-}
-
 /* ---- who is there ---- */
 
 static void
@@ -312,7 +296,7 @@ a_report_that_lies_is_refused_and_the_rest_is_taken(void **state)
     node_leaves(&n);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, peers_set_up, peers_tear_down)
 
 int
 main(void)
