@@ -126,25 +126,44 @@ nd_evidence_put_profile(nd_evidence *evidence, const void *bytes, size_t size, f
     return err;
 }
 
+static fc_err
+save_item(nd_evidence *evidence, nd_evidence_kind kind, nd_storage *storage, const char *directory,
+          fc_fail *fail)
+{
+    nd_evidence_item *item = &evidence->items[kind];
+    if (!item->unsaved)
+        return FC_OK;
+    fc_err err = storage->ops->save_evidence(storage, directory, kind, &item->packed, fail);
+    item->unsaved = err != FC_OK;
+    return err;
+}
+
+/* What a helper left behind counts in the profile, and as soon as another helper has begun in the earlier
+ * ones' sum too. So it goes before that sum is written: a node that dies in between, or whose disk is full,
+ * would add it up twice. And not before the profile has it. */
+static fc_err
+remove_last(nd_evidence *evidence, nd_storage *storage, const char *directory, fc_fail *fail)
+{
+    static const fc_buf nothing;
+    if (!evidence->last_read)
+        return FC_OK;
+    fc_err err = save_item(evidence, ND_EVIDENCE_PROFILE, storage, directory, fail);
+    if (err == FC_OK)
+        err = storage->ops->save_evidence(storage, directory, ND_EVIDENCE_LAST, &nothing, fail);
+    evidence->last_read = err != FC_OK;
+    return err;
+}
+
 fc_err
 nd_evidence_save(nd_evidence *evidence, nd_storage *storage, const char *directory, fc_fail *fail)
 {
-    static const fc_buf nothing;
-    fc_err err = FC_OK;
-    if (evidence->earlier_unsaved)
+    fc_err err = remove_last(evidence, storage, directory, fail);
+    if (err == FC_OK && evidence->earlier_unsaved) {
         err = storage->ops->save_evidence(storage, directory, ND_EVIDENCE_EARLIER, &evidence->earlier, fail);
-    evidence->earlier_unsaved = evidence->earlier_unsaved && err != FC_OK;
-    for (int kind = 0; kind < ND_EVIDENCE_COUNT && err == FC_OK; kind++) {
-        nd_evidence_item *item = &evidence->items[kind];
-        if (!item->unsaved)
-            continue;
-        err = storage->ops->save_evidence(storage, directory, (nd_evidence_kind)kind, &item->packed, fail);
-        item->unsaved = err != FC_OK;
+        evidence->earlier_unsaved = err != FC_OK;
     }
-    if (err == FC_OK && evidence->last_read) {
-        err = storage->ops->save_evidence(storage, directory, ND_EVIDENCE_LAST, &nothing, fail);
-        evidence->last_read = err != FC_OK;
-    }
+    for (int kind = 0; kind < ND_EVIDENCE_COUNT && err == FC_OK; kind++)
+        err = save_item(evidence, (nd_evidence_kind)kind, storage, directory, fail);
     return err;
 }
 

@@ -76,7 +76,7 @@ nd_evidence_account(nd_evidence *evidence, uint64_t written_packets, fc_wall now
  * FC_ERR_LIMIT, FC_ERR_CORRUPT: it is left out. */
 FC_MUST_USE fc_err
 nd_evidence_put_profile(nd_evidence *evidence, const void *bytes, size_t size, fc_wall now, fc_fail *fail);
-/* Writes what is new. */
+/* Writes what is new, in an order in which no packet counts twice, wherever it ends. */
 FC_MUST_USE fc_err
 nd_evidence_save(nd_evidence *evidence, nd_storage *storage, const char *directory, fc_fail *fail);
 /* After a restart: all of it is to be told again. */

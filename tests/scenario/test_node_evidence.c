@@ -253,6 +253,72 @@ what_a_helper_left_behind_takes_the_place_of_its_last_word(void **state)
     world_fini(&w);
 }
 
+/* A disk that takes so many writes, and then none. */
+static struct {
+    const nd_storage_ops *ops; /* of the disk in memory */
+    unsigned writes_left;
+} dying;
+
+static fc_err
+save_while_it_lives(nd_storage *storage, const char *directory, nd_evidence_kind kind, const fc_buf *packed,
+                    fc_fail *fail)
+{
+    if (dying.writes_left == 0)
+        return fc_fail_set(fail, FC_ERR_NO_SPACE, "no space left");
+    dying.writes_left--;
+    return dying.ops->save_evidence(storage, directory, kind, packed, fail);
+}
+
+/* Between a helper's last profile being read and its file being gone, another helper begins. */
+static void
+what_a_helper_left_behind_never_counts_twice_wherever_saving_ends(void **state)
+{
+    (void)state;
+    enum { LEFT = 1000, MORE = 50, WRITES_MAX = 6 };
+    for (unsigned writes = 0; writes <= WRITES_MAX; writes++) {
+        world w;
+        fc_fail fail = {0};
+        nd_instance_capture before = {0}, after = {0};
+        char directory[ND_DIRECTORY_SIZE];
+        begin_world(&w);
+        memcpy(directory, the_capture(&w)->directory, sizeof directory);
+        world_node_down(&w);
+        leave_last(&w, directory, MORE);
+        fc_buf more = {0}, rest = {0};
+        assert_int_equal(w.storage->ops->load_evidence(w.storage, directory, ND_EVIDENCE_LAST, &more, NULL),
+                         FC_OK);
+        leave_last(&w, directory, LEFT);
+        nd_storage_ops ops = *w.storage->ops;
+        dying.ops = w.storage->ops;
+        dying.writes_left = 0;
+        ops.save_evidence = save_while_it_lives;
+        w.storage->ops = &ops;
+        nd_evidence_load(&before.evidence, w.storage, directory, world_wall(&w));
+        assert_int_equal(nd_evidence_save(&before.evidence, w.storage, directory, &fail), FC_ERR_NO_SPACE);
+        nd_evidence_next_run(&before.evidence, LEFT, world_wall(&w));
+        assert_int_equal(nd_evidence_put_profile(&before.evidence, fc_buf_bytes(&more), fc_buf_size(&more),
+                                                 world_wall(&w), &fail),
+                         FC_OK);
+        dying.writes_left = writes;
+        fc_err err = nd_evidence_save(&before.evidence, w.storage, directory, &fail);
+        nd_evidence_load(&after.evidence, w.storage, directory, world_wall(&w));
+        assert_in_range(counter_of(&after, FC_COUNTER_PACKETS_IN), LEFT, LEFT + MORE);
+        w.storage->ops = dying.ops;
+        if (writes == WRITES_MAX) {
+            assert_int_equal(err, FC_OK);
+            assert_int_equal(counter_of(&after, FC_COUNTER_PACKETS_IN), LEFT + MORE);
+            assert_int_equal(
+                w.storage->ops->load_evidence(w.storage, directory, ND_EVIDENCE_LAST, &rest, NULL),
+                FC_ERR_NOT_FOUND);
+        }
+        nd_evidence_fini(&before.evidence);
+        nd_evidence_fini(&after.evidence);
+        fc_buf_fini(&more);
+        fc_buf_fini(&rest);
+        world_fini(&w);
+    }
+}
+
 static void
 packets_of_which_a_dead_helper_made_no_profile_are_counted(void **state)
 {
@@ -330,6 +396,7 @@ main(void)
         cmocka_unit_test(a_capture_that_runs_tells_all_of_it_on_each_connection),
         cmocka_unit_test(over_a_restart_the_profiles_of_all_helpers_add_up),
         cmocka_unit_test(what_a_helper_left_behind_takes_the_place_of_its_last_word),
+        cmocka_unit_test(what_a_helper_left_behind_never_counts_twice_wherever_saving_ends),
         cmocka_unit_test(packets_of_which_a_dead_helper_made_no_profile_are_counted),
         cmocka_unit_test(a_finished_capture_still_has_its_evidence_after_a_restart),
         cmocka_unit_test(a_profile_that_is_none_is_left_out),
