@@ -161,6 +161,7 @@ reload(daemon_state *d)
     else
         fc_log(FC_LOG_ERROR, "the credentials stay as they were: %s", fail.text);
     nd_renewal_look(d->renewal);
+    nd_link_retry(d->link);
     fc_notify_reloaded();
 }
 
@@ -184,8 +185,10 @@ tls_fire(fc_timer *timer)
         fc_log(FC_LOG_ERROR, "the credentials stay as they were: %s", fail.text);
     else if (changed)
         fc_log(FC_LOG_NOTICE, "credentials changed on the disk, read again");
-    if (changed)
+    if (changed) {
         nd_renewal_look(d->renewal);
+        nd_link_retry(d->link);
+    }
 }
 
 static void

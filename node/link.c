@@ -5,6 +5,7 @@
 #include "common/model/protocol.h"
 #include "common/tls/tls.h"
 #include "node/endpoint.h"
+#include "node/refusal.h"
 #include "node/report.h"
 #include "node/service.h"
 #include "node/worker.h"
@@ -35,6 +36,9 @@ struct nd_link {
     fc_task report_task; /* changes of one round of the loop go in one Report */
     fc_mono reported_at;
     bool urgent;
+
+    bool hello_refused; /* on this connection */
+    nd_refusal refusal;
 
     char *host; /* owned */
     uint16_t port;
@@ -262,13 +266,13 @@ heartbeat_fire(fc_timer *timer)
 
 /* ---- hello ---- */
 
-/* Not at once: what refuses us now will refuse us in a second too. Where the versions do not fit, even
- * later: one of the two is being upgraded, and when it is the coordinator, this connection ends by that. */
 static void
-try_later(nd_link *link, bool versions)
+try_later(nd_link *link, fc_code code)
 {
-    uint32_t wait_ms = versions ? ND_HELLO_SKEW_MS : ND_HELLO_RETRY_MS;
-    fc_loop_timer_after_ms(link->loop, &link->refused_timer, wait_ms + random_below(wait_ms));
+    uint32_t random = random_below(UINT32_MAX);
+    link->hello_refused = true;
+    fc_loop_timer_after_ms(link->loop, &link->refused_timer,
+                           nd_refusal_wait_ms(&link->refusal, code, random));
 }
 
 static void
@@ -278,14 +282,16 @@ hello_message(fc_rpc_call *call, const ProtobufCMessage *message)
     const Fcpb__HelloResponse *hello = (const Fcpb__HelloResponse *)message;
     fc_fail fail = {0};
     if (fc_protocol_accept(hello->protocol_version, &fail) != FC_OK) {
-        fc_log(FC_LOG_ERROR, "%s", fail.text);
-        try_later(link, true);
+        if (nd_refusal_is_news(&link->refusal, fail.text))
+            fc_log(FC_LOG_ERROR, "%s", fail.text);
+        try_later(link, FC_CODE_FAILED_PRECONDITION);
         return;
     }
     fc_protocol_meet(hello->protocol_version, hello->features, hello->n_features, &link->peer);
     link->heartbeat_ms = clamp_ms(hello->heartbeat_ms, ND_HEARTBEAT_MS);
     link->report_interval_ms = clamp_ms(hello->report_interval_ms, ND_REPORT_INTERVAL_MS);
     link->ready = true;
+    link->refusal = (nd_refusal){0};
     link->no_evidence = !nd_link_can(link, FC_FEATURE_EVIDENCE);
     link->evidence_from = fc_mono_after_ms(fc_loop_now(link->loop), random_below(ND_EVIDENCE_SPREAD_MS));
     nd_node_renew_lease(link->node, hello->lease_ms);
@@ -307,8 +313,9 @@ hello_closed(fc_rpc_call *call, const fc_rpc_status *status)
     link->hello = NULL;
     if (status->code == FC_CODE_OK || link->conn == NULL || status->code == FC_CODE_UNAVAILABLE)
         return; /* on_close follows, where it was the connection */
-    fc_log(FC_LOG_ERROR, "the coordinator refuses this instance: %s", status->message);
-    try_later(link, status->code == FC_CODE_FAILED_PRECONDITION);
+    if (nd_refusal_is_news(&link->refusal, status->message))
+        fc_log(FC_LOG_ERROR, "the coordinator refuses this instance: %s", status->message);
+    try_later(link, status->code);
 }
 
 static const fc_rpc_call_ops hello_ops = {.on_message = hello_message, .on_closed = hello_closed};
@@ -414,6 +421,7 @@ on_open(fc_rpc_conn *conn, void *user)
 {
     nd_link *link = user;
     link->conn = conn;
+    link->hello_refused = false;
     resolve_then_hello(link);
 }
 
@@ -422,7 +430,8 @@ on_close(fc_rpc_conn *conn, const fc_rpc_status *why, void *user)
 {
     nd_link *link = user;
     (void)conn;
-    fc_log(FC_LOG_NOTICE, "connection to the coordinator lost: %s", why->message);
+    if (link->ready || (!link->hello_refused && nd_refusal_is_news(&link->refusal, why->message)))
+        fc_log(FC_LOG_NOTICE, "connection to the coordinator lost: %s", why->message);
     link->conn = NULL;
     link->peer = (fc_protocol_peer){0};
     link->ready = false;
@@ -440,8 +449,9 @@ on_close(fc_rpc_conn *conn, const fc_rpc_status *why, void *user)
 static void
 on_connect_failed(const fc_fail *why, uint64_t retry_ms, void *user)
 {
-    (void)user;
-    fc_log(FC_LOG_WARNING, "%s; trying again in %" PRIu64 " ms", why->text, retry_ms);
+    nd_link *link = user;
+    fc_log_level level = nd_refusal_is_news(&link->refusal, why->text) ? FC_LOG_WARNING : FC_LOG_DEBUG;
+    fc_log(level, "%s; trying again in %" PRIu64 " ms", why->text, retry_ms);
 }
 
 static const fc_rpc_conn_ops conn_ops = {
@@ -508,6 +518,7 @@ nd_link_new(const nd_link_options *options, nd_link **ret_link, fc_fail *fail)
                           .ops = &conn_ops,
                           .user = link,
                           .explain = options->explain_tls != NULL ? fc_tls_last_failure : NULL,
+                          .refused = options->explain_tls != NULL ? fc_tls_refused : NULL,
                           .explain_tls = options->explain_tls};
     link->backoff = options->backoff;
     if (link->backoff.first_ms == 0)
@@ -556,6 +567,15 @@ nd_link_rest(nd_link *link, bool rest)
 {
     static const fc_rpc_backoff resting = {.first_ms = ND_BACKOFF_REST_MS, .max_ms = ND_BACKOFF_REST_MS};
     fc_rpc_client_set_backoff(link->client, rest ? &resting : &link->backoff);
+}
+
+void
+nd_link_retry(nd_link *link)
+{
+    link->refusal = (nd_refusal){0};
+    if (link->refused_timer.slot != 0)
+        refused_fire(&link->refused_timer);
+    fc_rpc_client_retry(link->client);
 }
 
 fc_rpc_call *

@@ -1,9 +1,10 @@
 /* link.h: the node's one connection to its coordinator.
  *
  * Life of a connection: dialled -> open -> (coordinator's addresses resolved) -> Hello answered -> ready ->
- * closed; then again, with jittered back-off, for ever. While ready: Reports (one at a time; a change of
- * state at once, counters at most every report_interval_ms), Heartbeats, and NodeService for the coordinator.
- * Behind them evidence, one item at a time.
+ * closed; then again, with jittered back-off, for ever: within seconds while the coordinator is not there,
+ * within minutes once it refuses us. A reason that stays the same is logged once. While ready: Reports (one
+ * at a time; a change of state at once, counters at most every report_interval_ms), Heartbeats, and
+ * NodeService for the coordinator. Behind them evidence, one item at a time.
  */
 #ifndef ND_LINK_H
 #define ND_LINK_H
@@ -15,10 +16,8 @@
 typedef struct nd_link nd_link;
 
 enum {
-    ND_HELLO_MS = 10000,      /* for the answer to Hello, to a Report, to a Heartbeat */
-    ND_HELLO_RETRY_MS = 5000, /* after a refused Hello, and as much again at random */
-    ND_HELLO_SKEW_MS = 30000, /* the same when the versions do not fit */
-    ND_HEARTBEAT_MS = 15000,  /* unless Hello says otherwise, as the next */
+    ND_HELLO_MS = 10000,     /* for the answer to Hello, to a Report, to a Heartbeat */
+    ND_HEARTBEAT_MS = 15000, /* unless Hello says otherwise, as the next */
     ND_REPORT_INTERVAL_MS = 1000,
     ND_COALESCE_MS = 100, /* counters wait this long for company */
     ND_EVIDENCE_MS = 500, /* until evidence is looked at again that is not to be told yet, or was refused */
@@ -34,7 +33,8 @@ typedef struct nd_link_options {
     nd_node *node;
     struct nng_tls_config *tls;
     bool (*identify)(struct nng_stream *stream, fc_principal *ret_peer); /* NULL = fc_tls_identify */
-    const struct fc_tls *explain_tls; /* says why a handshake failed; NULL = nobody does */
+    const struct fc_tls *explain_tls; /* says why a handshake failed, and whether we were refused; NULL =
+                                       * nobody does */
     const char *coordinator;          /* "host:port" */
     fc_rpc_backoff backoff;           /* {0} = the above */
 } nd_link_options;
@@ -51,6 +51,9 @@ nd_link_ready(const nd_link *link);
  * it. */
 void
 nd_link_rest(nd_link *link, bool rest);
+/* Other credentials, or somebody's word: whoever refused us is asked again at once. */
+void
+nd_link_retry(nd_link *link);
 /* A call of somebody else's on the connection, as fc_rpc_call_new; NULL when it is not ready. */
 fc_rpc_call *
 nd_link_call(nd_link *link, fc_method_id method, const ProtobufCMessage *message, uint32_t timeout_ms,

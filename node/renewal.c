@@ -25,8 +25,12 @@ struct nd_renewal {
     fc_timer timer;
     fc_key_certificate own;
     nd_renewal_plan plan;
-    bool ended; /* and we have said so */
-    uint64_t renewed_count, failed_count;
+    bool ended;   /* and we have said so */
+    bool missed;  /* it became due without a connection */
+    bool put_off; /* for that, in this plan already, or it is not to be: else who loses connections never asks
+                   */
+    bool told_old; /* that this coordinator renews nothing */
+    uint64_t renewed_count, failed_count, spread_count;
 
     fc_key *key;         /* owned: of the request under way */
     fc_rpc_call *call;   /* weak: cleared by its on_closed */
@@ -60,13 +64,19 @@ tell(const nd_renewal *r)
     fc_notify_status(text);
 }
 
+static bool
+can_ask(const nd_link *link)
+{
+    return nd_link_ready(link) && nd_link_can(link, FC_FEATURE_RENEWAL);
+}
+
 static void
 wait_on(nd_renewal *r)
 {
     bool due = r->call == NULL && nd_renewal_plan_state(&r->plan, now(r)) == ND_RENEWAL_DUE;
-    int64_t max_ms = !due                     ? ND_RENEWAL_LOOK_MS
-                     : nd_link_ready(r->link) ? 1 /* at once */
-                                              : ND_RENEWAL_READY_MS;
+    int64_t max_ms = !due               ? ND_RENEWAL_LOOK_MS
+                     : can_ask(r->link) ? 1 /* at once */
+                                        : ND_RENEWAL_READY_MS;
     fc_loop_timer_after_ms(r->loop, &r->timer, nd_renewal_plan_wait_ms(&r->plan, now(r), max_ms));
 }
 
@@ -103,6 +113,7 @@ static void
 plan_anew(nd_renewal *r)
 {
     set_ended(r, false);
+    r->missed = r->put_off = r->told_old = false;
     r->plan = nd_renewal_plan_make(r->own.not_before, r->own.principal.not_after, now(r), random_number(r));
 }
 
@@ -222,13 +233,42 @@ ask(nd_renewal *r)
 }
 
 static void
+tell_old(nd_renewal *r)
+{
+    char until[FC_TIME_TEXT_SIZE];
+    if (!r->told_old)
+        fc_log(FC_LOG_WARNING,
+               "this coordinator is too old to renew certificates: ours is good until %s; upgrade the "
+               "coordinator",
+               fc_wall_text(r->plan.end, until));
+    r->told_old = true;
+}
+
+/* It is due. What cannot be done now is looked at again soon. */
+static void
+attempt(nd_renewal *r)
+{
+    if (!nd_link_ready(r->link)) {
+        r->missed = true;
+    } else if (!can_ask(r->link)) {
+        tell_old(r);
+    } else if (r->missed && !r->put_off) {
+        r->put_off = true;
+        r->spread_count++;
+        nd_renewal_plan_spread(&r->plan, now(r), random_number(r));
+    } else {
+        ask(r);
+    }
+}
+
+static void
 fire(fc_timer *timer)
 {
     nd_renewal *r = FC_CONTAINER(timer, nd_renewal, timer);
     nd_renewal_state state = nd_renewal_plan_state(&r->plan, now(r));
     set_ended(r, state == ND_RENEWAL_ENDED); /* or no longer: clocks are set */
-    if (state == ND_RENEWAL_DUE && r->call == NULL && nd_link_ready(r->link))
-        ask(r); /* without a connection it is looked at again soon */
+    if (state == ND_RENEWAL_DUE && r->call == NULL)
+        attempt(r);
     tell(r);
     wait_on(r);
 }
@@ -281,6 +321,7 @@ nd_renewal_hasten(nd_renewal *renewal)
     if (renewal == NULL || nd_renewal_plan_state(&renewal->plan, now(renewal)) != ND_RENEWAL_WAITS)
         return;
     renewal->plan.due = now(renewal);
+    renewal->put_off = true; /* somebody waits for it */
     wait_on(renewal);
 }
 
@@ -304,5 +345,6 @@ nd_renewal_get_status(const nd_renewal *renewal)
     return (nd_renewal_status){.end = renewal->plan.end,
                                .due = renewal->plan.due,
                                .renewed = renewal->renewed_count,
-                               .failed = renewal->failed_count};
+                               .failed = renewal->failed_count,
+                               .spread = renewal->spread_count};
 }

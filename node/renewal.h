@@ -3,7 +3,8 @@
  * When renewal_plan.h says so: a new key in memory, Renew on the node's own connection, the answer checked
  * (fc_key_check: ours, of a CA of the fleet, for a client), ca.crt written if it changed, node.pem replaced
  * by one rename, `renewed` called. Whatever ends the process meanwhile, node.pem is the old or the new key
- * with its certificate, and both are good: the old one is not revoked by being renewed.
+ * with its certificate, and both are good: the old one is not revoked by being renewed. A coordinator that
+ * does not announce renewal is not asked: that is logged once, and looked at again with the next connection.
  */
 #ifndef ND_RENEWAL_H
 #define ND_RENEWAL_H
@@ -18,7 +19,7 @@
 enum {
     ND_RENEWAL_CALL_MS = 20000, /* for the coordinator's answer */
     ND_RENEWAL_LOOK_MS = 60000, /* the wall clock is looked at so often: it may be set, and machines sleep */
-    ND_RENEWAL_READY_MS = 500,  /* while it is due and there is no connection */
+    ND_RENEWAL_READY_MS = 500,  /* while it is due and there is no connection, or none that renews */
 };
 
 typedef struct nd_renewal nd_renewal;
@@ -48,7 +49,7 @@ nd_renewal_look(nd_renewal *renewal);
 /* For tests and the status line. */
 typedef struct nd_renewal_status {
     fc_wall end, due;
-    uint64_t renewed, failed; /* since the start */
+    uint64_t renewed, failed, spread; /* since the start; spread: put off when the coordinator was back */
 } nd_renewal_status;
 nd_renewal_status
 nd_renewal_get_status(const nd_renewal *renewal);

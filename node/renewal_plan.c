@@ -42,6 +42,14 @@ nd_renewal_plan_failed(nd_renewal_plan *plan, fc_wall now, uint64_t random)
     plan->due.ns = now.ns + (ceiling / 2 + up_to(ceiling / 2, random)) * FC_NS_PER_MS;
 }
 
+void
+nd_renewal_plan_spread(nd_renewal_plan *plan, fc_wall now, uint64_t random)
+{
+    int64_t left_ms = most(plan->end.ns - now.ns, 0) / FC_NS_PER_MS;
+    int64_t within_ms = least(left_ms / ND_RENEWAL_RETRIES, ND_RENEWAL_SPREAD_MAX_MS);
+    plan->due.ns = now.ns + up_to(within_ms, random) * FC_NS_PER_MS;
+}
+
 nd_renewal_state
 nd_renewal_plan_state(const nd_renewal_plan *plan, fc_wall now)
 {

@@ -2,7 +2,8 @@
  *
  * Life of a certificate: waits -> due, at a random point when between 30 % and 10 % of its life is left, so
  * that a fleet enrolled at once does not come back at once -> renewed, and a new plan begins; or failed, and
- * due again after a back-off, until the end -> ended, once; then only an enrolment helps.
+ * due again after a back-off, until the end -> ended, once; then only an enrolment helps. One that became due
+ * while there was no coordinator is put off once more when there is one: so did all the others.
  */
 #ifndef ND_RENEWAL_PLAN_H
 #define ND_RENEWAL_PLAN_H
@@ -19,6 +20,7 @@ enum {
     ND_RENEWAL_RETRY_MAX_MS = 15 * 60 * 1000,
     ND_RENEWAL_RETRIES = 8, /* at least so many fit into what is left, down to one a second */
     ND_RENEWAL_FLOOR_MS = 1000,
+    ND_RENEWAL_SPREAD_MAX_MS = 10 * 60 * 1000, /* over which those spread that a coordinator finds due */
 };
 
 typedef enum nd_renewal_state { ND_RENEWAL_WAITS, ND_RENEWAL_DUE, ND_RENEWAL_ENDED } nd_renewal_state;
@@ -36,6 +38,11 @@ nd_renewal_plan_make(fc_wall not_before, fc_wall not_after, fc_wall now, uint64_
 /* An attempt failed: when is the next? Half of the wait is random. */
 void
 nd_renewal_plan_failed(nd_renewal_plan *plan, fc_wall now, uint64_t random);
+/* It is due, and the coordinator is back: due again at a random point within what is left of the life,
+ * divided by ND_RENEWAL_RETRIES, and within ND_RENEWAL_SPREAD_MAX_MS. So most of what is left is left for
+ * attempts. */
+void
+nd_renewal_plan_spread(nd_renewal_plan *plan, fc_wall now, uint64_t random);
 nd_renewal_state
 nd_renewal_plan_state(const nd_renewal_plan *plan, fc_wall now);
 /* For how long nothing changes by itself, at least 1 ms and at most `max_ms` (wall clocks are set, and

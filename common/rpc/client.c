@@ -27,7 +27,9 @@ struct fc_rpc_client {
     bool dialling;
     fc_timer retry;
     fc_rpc_backoff backoff;
-    unsigned attempts; /* failed in a row */
+    unsigned attempts; /* failed in a row, but for: */
+    unsigned refusals; /* of our certificate, since a connection that lasted */
+    bool refused;      /* the last attempt */
     fc_mono opened_at;
     fc_rpc_conn *conn; /* weak: cleared by `closing`; not yet open, or open */
     bool over;         /* `once`, and it has failed or ended */
@@ -61,14 +63,16 @@ on_retry(fc_timer *timer)
 static uint64_t
 next_delay_ms(fc_rpc_client *client)
 {
-    uint64_t ceiling = (uint64_t)client->backoff.first_ms << client->attempts;
-    if (ceiling > client->backoff.max_ms)
-        ceiling = client->backoff.max_ms;
+    unsigned *failures = client->refused ? &client->refusals : &client->attempts;
+    uint64_t ceiling = (uint64_t)client->backoff.first_ms << *failures;
+    uint64_t max_ms = client->refused ? client->backoff.refused_max_ms : client->backoff.max_ms;
+    if (ceiling > max_ms)
+        ceiling = max_ms;
     uint64_t number = 0;
     if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
         number = (uint64_t)fc_loop_now(client->endpoint.options.loop).ns;
-    if (client->attempts < ATTEMPTS_MAX)
-        client->attempts++;
+    if (*failures < ATTEMPTS_MAX)
+        ++*failures;
     return 1 + number % ceiling;
 }
 
@@ -108,6 +112,7 @@ dial_run(fc_task *task)
     fc_rpc_client *client = FC_CONTAINER(task, fc_rpc_client, dialled);
     int rc = nng_aio_result(client->aio);
     client->dialling = false;
+    client->refused = false;
     if (rc != 0) {
         (void)fc_fail_set(&client->failure, FC_ERR_UNAVAILABLE, "cannot reach %.128s: %s", client->address,
                           fc_rpc_link_nng_text(rc));
@@ -141,6 +146,8 @@ explain(fc_rpc_client *client, const fc_rpc_status *why)
 {
     const fc_rpc_options *options = &client->endpoint.options;
     fc_fail more;
+    client->refused = why->code == FC_CODE_UNAUTHENTICATED && options->refused != NULL &&
+                      options->refused(options->explain_tls);
     if (why->code == FC_CODE_UNAUTHENTICATED && options->explain != NULL &&
         options->explain(options->explain_tls, &more) != FC_OK) {
         (void)fc_fail_set(&client->failure, FC_ERR_UNAVAILABLE, "no connection to %.60s: %.170s",
@@ -168,7 +175,7 @@ closed(fc_rpc_endpoint *endpoint, fc_rpc_conn *conn, const fc_rpc_status *why)
                       client->address, why->message);
     fc_mono now = fc_loop_now(endpoint->options.loop);
     if (now.ns - client->opened_at.ns >= STEADY_MS * FC_NS_PER_MS)
-        client->attempts = 0;
+        client->attempts = client->refusals = 0;
     (void)schedule(client);
 }
 
@@ -203,10 +210,10 @@ make_dialer(fc_rpc_client *client, fc_fail *fail)
 static void
 take_backoff(fc_rpc_client *client, const fc_rpc_backoff *backoff)
 {
-    uint32_t first_ms = backoff != NULL ? backoff->first_ms : 0,
-             max_ms = backoff != NULL ? backoff->max_ms : 0;
-    client->backoff.first_ms = first_ms > 0 ? first_ms : BACKOFF_FIRST_MS;
-    client->backoff.max_ms = max_ms > 0 ? max_ms : BACKOFF_MAX_MS;
+    fc_rpc_backoff asked = backoff != NULL ? *backoff : (fc_rpc_backoff){0};
+    client->backoff.first_ms = asked.first_ms > 0 ? asked.first_ms : BACKOFF_FIRST_MS;
+    client->backoff.max_ms = asked.max_ms > 0 ? asked.max_ms : BACKOFF_MAX_MS;
+    client->backoff.refused_max_ms = asked.refused_max_ms > 0 ? asked.refused_max_ms : FC_RPC_REFUSED_MAX_MS;
 }
 
 fc_err
@@ -259,9 +266,17 @@ void
 fc_rpc_client_set_backoff(fc_rpc_client *client, const fc_rpc_backoff *backoff)
 {
     take_backoff(client, backoff);
-    client->attempts = 0;
+    client->attempts = client->refusals = 0;
     if (client->retry.slot != 0)
         (void)schedule(client);
+}
+
+void
+fc_rpc_client_retry(fc_rpc_client *client)
+{
+    client->attempts = client->refusals = 0;
+    if (client->retry.slot != 0)
+        fc_loop_timer_after_ms(client->endpoint.options.loop, &client->retry, 0);
 }
 
 fc_rpc_conn *

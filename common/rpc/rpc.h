@@ -39,6 +39,7 @@ enum {
                                   * within FC_RPC_FRAME_BEFORE_ADMISSION */
     FC_RPC_ANONYMOUS_MS = 30000, /* how long one of them lives */
     FC_RPC_KEEPALIVE_MS = 15000, /* a Ping after this much silence; closed after three */
+    FC_RPC_REFUSED_MAX_MS = 5 * 60 * 1000, /* between two attempts of a client that is refused for good */
 };
 
 typedef struct fc_rpc_conn fc_rpc_conn;
@@ -168,7 +169,9 @@ typedef struct fc_rpc_options {
     /* Client, may be NULL: why the last handshake failed (fc_tls_last_failure); FC_OK when it does not know.
      */
     fc_err (*explain)(const struct fc_tls *tls, fc_fail *ret_fail);
-    const struct fc_tls *explain_tls; /* borrowed: for `explain` */
+    /* Client, may be NULL: whether that was the peer's refusal of our certificate (fc_tls_refused). */
+    bool (*refused)(const struct fc_tls *tls);
+    const struct fc_tls *explain_tls; /* borrowed: for `explain` and `refused` */
 } fc_rpc_options;
 
 const fc_principal *
@@ -242,11 +245,16 @@ fc_rpc_server_counters(const fc_rpc_server *server);
 
 /* ---- client endpoint: keeps one connection to a server, with jittered exponential back-off ---- */
 
+/* A server that is not there is looked for within max_ms. One that refuses our certificate will most likely
+ * do so again: then the waits grow up to refused_max_ms, on a count of their own. So a server whose
+ * revocation list or clock was wrong has its clients back after about as long as it was wrong, and at the
+ * latest after refused_max_ms. */
 typedef struct fc_rpc_client fc_rpc_client;
 typedef struct fc_rpc_backoff {
-    uint32_t first_ms; /* 0 = 250 */
-    uint32_t max_ms;   /* 0 = 15000 */
-    bool once;         /* do not try again (a command-line tool) */
+    uint32_t first_ms;       /* 0 = 250 */
+    uint32_t max_ms;         /* 0 = 15000 */
+    uint32_t refused_max_ms; /* 0 = FC_RPC_REFUSED_MAX_MS */
+    bool once;               /* do not try again (a command-line tool) */
 } fc_rpc_backoff;
 /* address: "coordinator.example:7443", "10.77.0.1:7443", "[fd00::1]:7443". Starts connecting at once. */
 FC_MUST_USE fc_err
@@ -256,6 +264,9 @@ fc_rpc_client_new(const fc_rpc_options *options, const char *address, const fc_r
  */
 void
 fc_rpc_client_set_backoff(fc_rpc_client *client, const fc_rpc_backoff *backoff);
+/* What was refused may be welcome now (other credentials): all counts begin anew, and a wait ends at once. */
+void
+fc_rpc_client_retry(fc_rpc_client *client);
 /* NULL while there is none. */
 fc_rpc_conn *
 fc_rpc_client_conn(const fc_rpc_client *client);

@@ -81,15 +81,18 @@ note_alert(nng_tls_engine_conn *conn)
 {
     fc_fail why = {0};
     int alert = fc_compat_alert(&conn->ssl);
-    const char *text = "handshake refused";
+    const char *text = NULL;
     for (size_t i = 0; i < FC_COUNT(alerts); i++)
         if (alerts[i].alert == alert)
             text = alerts[i].text;
+    bool certificate = text != NULL;
+    if (!certificate)
+        text = "handshake refused";
     /* Who has no certificate is refused so, unsaid by Mbed TLS otherwise (handshake_failed). */
     if (conn->credentials->pinned && alert == MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE)
         text = "it wants a certificate, enrolment is switched off there";
     (void)fc_fail_set(&why, FC_ERR_UNAUTHENTICATED, "the peer refused us: %s (TLS alert %d)", text, alert);
-    fc_state_failed(conn->tls, &why);
+    fc_state_failed(conn->tls, &why, certificate);
 }
 
 static void
@@ -160,7 +163,7 @@ handshake_failed(nng_tls_engine_conn *conn, int status)
         count(conn, FC_TLS_COUNTER_handshakes_failed);
     }
     if (why.err != FC_OK)
-        fc_state_failed(conn->tls, &why);
+        fc_state_failed(conn->tls, &why, false);
     return fc_compat_is_refusal(status) ? refuse(conn) : fail_with(conn, nng_error(status));
 }
 
@@ -190,7 +193,7 @@ note_flags(nng_tls_engine_conn *conn, const mbedtls_x509_crt *crt, uint32_t flag
     else
         (void)fc_fail_set(&why, FC_ERR_UNAUTHENTICATED,
                           "the certificate of %s is not acceptable (flags 0x%x)", who, (unsigned int)flags);
-    fc_state_failed(conn->tls, &why);
+    fc_state_failed(conn->tls, &why, false);
 }
 
 /* Mbed TLS calls it for each certificate of the peer's chain, the CA's first and the leaf (depth 0) last. */
@@ -216,10 +219,10 @@ verify(void *context, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
     } else if (err == FC_ERR_DENIED) {
         conn->revoked = true;
         *flags |= MBEDTLS_X509_BADCERT_REVOKED;
-        fc_state_failed(conn->tls, &why);
+        fc_state_failed(conn->tls, &why, false);
     } else if (err != FC_OK) {
         *flags |= MBEDTLS_X509_BADCERT_EXT_KEY_USAGE;
-        fc_state_failed(conn->tls, &why);
+        fc_state_failed(conn->tls, &why, false);
     }
     return 0;
 }
@@ -277,7 +280,7 @@ admit(nng_tls_engine_conn *conn)
     fc_credentials_drop(now);
     if (err != FC_OK) {
         fc_state_session_forget(conn->tls);
-        fc_state_failed(conn->tls, &why);
+        fc_state_failed(conn->tls, &why, false);
         count(conn,
               err == FC_ERR_DENIED ? FC_TLS_COUNTER_refused_revoked : FC_TLS_COUNTER_refused_certificate);
         (void)mbedtls_ssl_send_alert_message(&conn->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
@@ -422,6 +425,10 @@ conn_recv(nng_tls_engine_conn *conn, uint8_t *bytes, size_t *size)
         /* To be answered in kind (RFC 5246, 7.2.1). */
         conn->closing = true;
         notify_close(conn);
+    } else if (status == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE && conn->tls->mode == FC_TLS_CLIENT) {
+        /* A resumed handshake ends with us: a server that looks at our certificate only then says so here. */
+        fc_state_session_forget(conn->tls);
+        note_alert(conn);
     }
     return fail_with(conn, nng_error(status == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : status));
 }

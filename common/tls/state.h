@@ -32,6 +32,7 @@ struct fc_tls {
     mbedtls_ssl_session session; /* client: the last one, to resume */
     bool has_session;
     fc_fail last_failure;
+    bool refused; /* it was the peer that refused our certificate */
 };
 
 void
@@ -43,8 +44,9 @@ fc_credentials *
 fc_state_credentials(fc_tls *tls);
 void
 fc_state_count(fc_tls *tls, fc_tls_counter counter);
+/* refused: by the peer, for our certificate. */
 void
-fc_state_failed(fc_tls *tls, const fc_fail *why);
+fc_state_failed(fc_tls *tls, const fc_fail *why, bool refused);
 /* Gives ssl the session to resume, when there is one that was made under these credentials and whose
  * certificate would still be admitted. */
 void

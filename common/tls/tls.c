@@ -56,10 +56,11 @@ fc_state_count(fc_tls *tls, fc_tls_counter counter)
 }
 
 void
-fc_state_failed(fc_tls *tls, const fc_fail *why)
+fc_state_failed(fc_tls *tls, const fc_fail *why, bool refused)
 {
     pthread_mutex_lock(&tls->mutex);
     tls->last_failure = *why;
+    tls->refused = refused;
     pthread_mutex_unlock(&tls->mutex);
 }
 
@@ -248,6 +249,16 @@ fc_tls_last_failure(const fc_tls *tls, fc_fail *ret_fail)
     *ret_fail = shared->last_failure;
     pthread_mutex_unlock(&shared->mutex);
     return ret_fail->err;
+}
+
+bool
+fc_tls_refused(const fc_tls *tls)
+{
+    fc_tls *shared = (fc_tls *)tls;
+    pthread_mutex_lock(&shared->mutex);
+    bool refused = shared->refused;
+    pthread_mutex_unlock(&shared->mutex);
+    return refused;
 }
 
 void

@@ -91,6 +91,10 @@ fc_tls_check(fc_tls *tls, const fc_principal *peer, fc_fail *fail);
  * (…)". */
 fc_err
 fc_tls_last_failure(const fc_tls *tls, fc_fail *ret_fail);
+/* Whether that was the peer's refusal of our certificate: revoked, expired, of another CA, not for this use.
+ * Not when we refused the peer. */
+bool
+fc_tls_refused(const fc_tls *tls);
 
 /* For main(), before the first connection, of a program with many. Has malloc(3) take every block of 16 KiB
  * and more from mmap(2): of a connection's four record buffers (two of NNG's, two of Mbed TLS's, 16 KiB each)

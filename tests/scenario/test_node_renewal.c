@@ -51,7 +51,9 @@ typedef struct world {
     fc_rpc_service service;
     answer answer;
     bool more_ca; /* the answer's bundle holds the stranger's CA too */
-    size_t asked;
+    bool old;     /* announces no renewal */
+    bool refuse_hello;
+    size_t asked, hellos;
 
     nd_identity identity;
     fc_labels labels;
@@ -93,7 +95,18 @@ static void
 hello(fc_rpc_call *call, const ProtobufCMessage *message, void *service)
 {
     Fcpb__HelloResponse response = FCPB__HELLO_RESPONSE__INIT;
-    (void)message, (void)service;
+    world *w = service;
+    char *features[] = {(char *)"evidence", (char *)"renewal"};
+    (void)message;
+    w->hellos++;
+    if (w->refuse_hello) {
+        fc_fail fail = {0};
+        (void)fc_fail_set(&fail, FC_ERR_DENIED, "instance 'web-1' was removed");
+        fc_rpc_call_fail(call, &fail);
+        return;
+    }
+    response.features = features;
+    response.n_features = w->old ? 1 : 2;
     response.protocol_version = 1;
     response.fleet_id = (char *)"test";
     response.lease_ms = 60000;
@@ -472,18 +485,75 @@ a_renewal_does_not_replace_what_an_enrolment_wrote_meanwhile(void **state)
 }
 
 static void
-a_coordinator_that_comes_back_renews(void **state)
+stop_server(world *w, char ret_address[32])
+{
+    (void)snprintf(ret_address, 32, "127.0.0.1:%u", fc_rpc_server_port(w->server));
+    fc_rpc_server_free(w->server);
+    w->server = NULL;
+    UNTIL(w, !nd_link_ready(w->link));
+}
+
+/* Until the node has seen that it is due. */
+static void
+outlast_due(world *w)
+{
+    UNTIL(w, fc_clock_wall(&fc_clock_system).ns > status(w).due.ns + FC_NS_PER_MS * ND_RENEWAL_READY_MS);
+}
+
+static void
+a_coordinator_that_comes_back_renews_not_all_at_once(void **state)
 {
     world *w = *state;
     char address[32];
     UNTIL(w, nd_link_ready(w->link));
-    (void)snprintf(address, sizeof address, "127.0.0.1:%u", fc_rpc_server_port(w->server));
-    fc_rpc_server_free(w->server);
-    w->server = NULL;
-    UNTIL(w, fc_clock_wall(&fc_clock_system).ns > status(w).due.ns);
-    assert_int_equal(w->renewed, 0);
+    stop_server(w, address);
+    outlast_due(w);
+    start_server(w, address);
+    UNTIL(w, status(w).spread == 1);
+    assert_int_equal(w->asked, 0);
+    stop_server(w, address); /* lost again: but then nothing is put off any more */
+    outlast_due(w);
     start_server(w, address);
     UNTIL(w, w->renewed == 1);
+    assert_int_equal(status(w).spread, 1);
+}
+
+static void
+a_coordinator_that_is_too_old_is_not_asked_but_its_successor(void **state)
+{
+    world *w = *state;
+    char address[32];
+    w->old = true;
+    outlast_due(w);
+    assert_int_equal(w->asked, 0);
+    assert_int_equal(status(w).failed, 0);
+    stop_server(w, address);
+    w->old = false; /* upgraded */
+    start_server(w, address);
+    UNTIL(w, w->renewed == 1);
+    assert_int_equal(w->asked, 1);
+}
+
+/* The waits are those of node/refusal.h, the sixth more than two minutes; other credentials end them. */
+static void
+who_was_refused_says_hello_at_once_when_told(void **state)
+{
+    world *w = *state;
+    w->refuse_hello = true;
+    for (size_t i = 1; i <= 6; i++) {
+        UNTIL(w, w->hellos == i);
+        for (int turns = 0; turns < 20; turns++) /* the answer is there */
+            fc_loop_step(w->loop, 5);
+        nd_link_retry(w->link);
+    }
+    w->refuse_hello = false;
+    UNTIL(w, nd_link_ready(w->link));
+    size_t so_far = w->hellos;
+    nd_link_retry(w->link); /* means nothing to a connection that is well */
+    for (int turns = 0; turns < 20; turns++)
+        fc_loop_step(w->loop, 5);
+    assert_true(nd_link_ready(w->link));
+    assert_int_equal(w->hellos, so_far);
 }
 
 static void
@@ -497,10 +567,7 @@ a_certificate_that_has_ended_is_not_renewed_but_a_new_one_is(void **state)
     assert_int_equal(w->asked, 1); /* one call was under way; no other begins */
     /* It rests: a coordinator that comes back is not asked until there is a new certificate, and then at
      * once. */
-    (void)snprintf(address, sizeof address, "127.0.0.1:%u", fc_rpc_server_port(w->server));
-    fc_rpc_server_free(w->server);
-    w->server = NULL;
-    UNTIL(w, !nd_link_ready(w->link));
+    stop_server(w, address);
     start_server(w, address);
     enrol(w); /* as by hand */
     nd_renewal_look(w->renewal);
@@ -524,7 +591,9 @@ main(void)
         IN_WORLD(a_changed_ca_is_kept_with_the_certificate),
         IN_WORLD(a_renewal_can_be_hastened),
         IN_WORLD(a_renewal_does_not_replace_what_an_enrolment_wrote_meanwhile),
-        IN_WORLD(a_coordinator_that_comes_back_renews),
+        IN_WORLD(a_coordinator_that_comes_back_renews_not_all_at_once),
+        IN_WORLD(a_coordinator_that_is_too_old_is_not_asked_but_its_successor),
+        IN_WORLD(who_was_refused_says_hello_at_once_when_told),
         IN_WORLD(a_certificate_that_has_ended_is_not_renewed_but_a_new_one_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -424,6 +424,124 @@ clients_can_be_freed_at_any_moment(void **state)
     fc_tls_free(tls);
 }
 
+/* ---- who is refused ---- */
+
+/* What a client that keeps trying hears. */
+typedef struct tries {
+    unsigned opened, failed;
+    uint64_t longest_ms, last_ms;
+} tries;
+
+static void
+try_opened(fc_rpc_conn *conn, void *user)
+{
+    (void)conn;
+    ((tries *)user)->opened++;
+}
+
+static void
+try_failed(const fc_fail *why, uint64_t retry_ms, void *user)
+{
+    tries *t = user;
+    (void)why;
+    t->failed++;
+    t->last_ms = retry_ms;
+    t->longest_ms = retry_ms > t->longest_ms ? retry_ms : t->longest_ms;
+}
+
+static fc_rpc_client *
+keep_trying(const fc_tls *tls, uint16_t port, fc_rpc_backoff backoff, tries *t)
+{
+    static const fc_rpc_conn_ops ops = {.on_open = try_opened, .on_connect_failed = try_failed};
+    const fc_rpc_options options = {.loop = loop,
+                                    .tls = fc_tls_config(tls),
+                                    .identify = fc_tls_identify,
+                                    .ops = &ops,
+                                    .user = t,
+                                    .explain = fc_tls_last_failure,
+                                    .refused = fc_tls_refused,
+                                    .explain_tls = tls};
+    char address[32];
+    (void)snprintf(address, sizeof address, "127.0.0.1:%u", port);
+    fc_rpc_client *client = NULL;
+    fc_fail fail;
+    must(fc_rpc_client_new(&options, address, &backoff, &client, &fail), &fail);
+    return client;
+}
+
+#define NEVER_MS UINT32_C(4000000000) /* the random wait is never so short that a test sees its end */
+enum { SHORT_MS = 50, ENOUGH = 12 };
+
+static void
+who_is_refused_for_good_comes_less_and_less_and_who_finds_nobody_soon(void **state)
+{
+    (void)state;
+    const fc_rpc_backoff backoff = {.first_ms = 10, .max_ms = SHORT_MS, .refused_max_ms = 60000};
+    site s;
+    site_open(&s, 0);
+    fc_tls *tls = credentials(directory, FC_TLS_CLIENT, "operator-gone");
+    tries t = {0};
+    fc_rpc_client *client = keep_trying(tls, fc_rpc_server_port(s.server), backoff, &t);
+    RUN_UNTIL(t.longest_ms > SHORT_MS);
+    site_close(&s);
+    fc_rpc_client_retry(client);
+    unsigned so_far = t.failed;
+    RUN_UNTIL(t.failed > so_far);
+    for (unsigned i = 0; i < ENOUGH; i++) { /* nobody is there now */
+        assert_in_range(t.last_ms, 1, SHORT_MS);
+        so_far = t.failed;
+        RUN_UNTIL(t.failed > so_far);
+    }
+    assert_int_equal(t.opened, 0);
+    fc_rpc_client_free(client);
+    fc_tls_free(tls);
+}
+
+/* The coordinator will be another one soon, perhaps: it is we who refuse. */
+static void
+who_refuses_the_server_looks_for_another_one_soon(void **state)
+{
+    (void)state;
+    const fc_rpc_backoff backoff = {.first_ms = 10, .max_ms = SHORT_MS, .refused_max_ms = 60000};
+    site s;
+    site_open(&s, 0);
+    fc_tls *tls = credentials(other, FC_TLS_CLIENT, "operator-mallory");
+    tries t = {0};
+    fc_rpc_client *client = keep_trying(tls, fc_rpc_server_port(s.server), backoff, &t);
+    RUN_UNTIL(t.failed == ENOUGH);
+    assert_in_range(t.longest_ms, 1, SHORT_MS);
+    fc_rpc_client_free(client);
+    fc_tls_free(tls);
+    site_close(&s);
+}
+
+static void
+who_is_refused_and_gets_another_certificate_is_back_at_once(void **state)
+{
+    (void)state;
+    const fc_rpc_backoff backoff = {.first_ms = NEVER_MS, .refused_max_ms = NEVER_MS};
+    uint32_t count;
+    fc_fail fail;
+    issue(directory, FC_ROLE_OPERATOR, "back");
+    must(fc_pki_revoke(directory, "operator/back", &count, &fail), &fail);
+    site s;
+    site_open(&s, 0);
+    fc_tls *tls = credentials(directory, FC_TLS_CLIENT, "operator-back");
+    tries t = {0};
+    fc_rpc_client *client = keep_trying(tls, fc_rpc_server_port(s.server), backoff, &t);
+    RUN_UNTIL(t.failed == 1);
+    fc_rpc_client_retry(client);
+    RUN_UNTIL(t.failed == 2);
+    issue(directory, FC_ROLE_OPERATOR, "back");
+    must(fc_tls_reload(tls, &fail), &fail);
+    fc_rpc_client_retry(client);
+    RUN_UNTIL(t.opened == 1);
+    assert_int_equal(t.failed, 2);
+    fc_rpc_client_free(client);
+    fc_tls_free(tls);
+    site_close(&s);
+}
+
 int
 main(void)
 {
@@ -435,6 +553,9 @@ main(void)
         T(a_long_file_comes_through),
         T(silent_and_resetting_strangers_do_not_keep_good_clients_out),
         T(clients_can_be_freed_at_any_moment),
+        T(who_is_refused_for_good_comes_less_and_less_and_who_finds_nobody_soon),
+        T(who_refuses_the_server_looks_for_another_one_soon),
+        T(who_is_refused_and_gets_another_certificate_is_back_at_once),
     };
     return cmocka_run_group_tests(tests, make_fleets, remove_fleets);
 }

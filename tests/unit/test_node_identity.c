@@ -333,6 +333,31 @@ a_certificate_that_is_late_is_renewed_at_once_but_not_in_a_loop(void **state)
     assert_true(plan.due.ns > START.ns);
 }
 
+static void
+after_an_outage_those_that_are_due_spread_without_losing_their_time(void **state)
+{
+    (void)state;
+    enum { SEEDS = 10000, TENTHS = 10 };
+    static const struct {
+        int64_t left_s, within_s;
+    } cases[] = {{10 * 86400, ND_RENEWAL_SPREAD_MAX_MS / 1000}, {800, 100}, {8, 1}, {1, 0}, {0, 0}, {-5, 0}};
+    for (size_t i = 0; i < FC_COUNT(cases); i++) {
+        unsigned tenths[TENTHS + 1] = {0};
+        fc_wall end = after_s(cases[i].left_s);
+        int64_t within_ns = cases[i].within_s * FC_NS_PER_S;
+        for (uint64_t seed = 0; seed < SEEDS; seed++) {
+            nd_renewal_plan plan = {.end = end, .due = after_s(-1)};
+            nd_renewal_plan_spread(&plan, START, mixed(seed));
+            int64_t wait_ns = plan.due.ns - START.ns;
+            assert_in_range(wait_ns, 0, cases[i].left_s == 1 ? FC_NS_PER_S / ND_RENEWAL_RETRIES : within_ns);
+            tenths[within_ns > 0 ? wait_ns * TENTHS / within_ns : 0]++;
+        }
+        for (size_t tenth = 0; tenth < TENTHS && within_ns > 0;
+             tenth++) /* 1000 each, 5 standard deviations */
+            assert_in_range(tenths[tenth], 850, 1150);
+    }
+}
+
 /* A coordinator that is away from the first attempt to the end. */
 static void
 failed_renewals_go_on_until_the_end_and_end(void **state)
@@ -469,6 +494,7 @@ main(void)
         IN_PLACE(a_state_directory_is_made_for_its_owner),
         cmocka_unit_test(renewal_is_between_30_and_10_percent_of_life_left),
         cmocka_unit_test(a_certificate_that_is_late_is_renewed_at_once_but_not_in_a_loop),
+        cmocka_unit_test(after_an_outage_those_that_are_due_spread_without_losing_their_time),
         IN_PLACE(failed_renewals_go_on_until_the_end_and_end),
         cmocka_unit_test(a_clock_that_is_set_is_noticed),
         cmocka_unit_test(options_of_an_enrolment_are_checked),
