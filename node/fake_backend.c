@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAKE_RING_BYTES = 64 << 20, FAKE_PACKET_BYTES = 100, FAKE_BLOCK_BYTES = 144 };
+enum {
+    FAKE_RING_BYTES = 64 << 20,
+    FAKE_PACKET_BYTES = 100,
+    FAKE_BLOCK_BYTES = 144,
+    FAKE_HEARTBEAT_MS = 5000, /* as the real one: also when there is nothing to say */
+};
 
 typedef struct fake_backend fake_backend;
 
@@ -136,6 +141,13 @@ say_stopped(fake_run *run)
     run->run.ops->stopped(run->run.user, run->reason, NULL, &run->progress, now(run));
 }
 
+/* Until its next word. */
+static int64_t
+word_ms(const nd_fake_options *options)
+{
+    return options->progress_ms > 0 ? options->progress_ms : FAKE_HEARTBEAT_MS;
+}
+
 static void
 tick(fake_run *run)
 {
@@ -146,13 +158,26 @@ tick(fake_run *run)
         return;
     }
     int64_t left_ms = (run->window_end.ns - now(run).ns + FC_NS_PER_MS - 1) / FC_NS_PER_MS;
-    after(run, options->progress_ms > 0 && options->progress_ms < left_ms ? options->progress_ms : left_ms);
+    after(run, word_ms(options) < left_ms ? word_ms(options) : left_ms);
+    if (options->progress_ms == 0) {
+        run->run.ops->progress(run->run.user, &run->progress);
+        return;
+    }
     capture_some(run);
     say_profile(run);
     if (options->rotate_packets > 0 && run->segment_packets >= options->rotate_packets)
         seal(run);
     else
         run->run.ops->progress(run->run.user, &run->progress);
+}
+
+/* A window that ends before the first word is seen in time. */
+static int64_t
+first_ms(const fake_run *run)
+{
+    const nd_fake_options *options = &run->backend->options;
+    int64_t window_ms = (run->window_end.ns - run->start.ns) / FC_NS_PER_MS;
+    return options->progress_ms > 0 || window_ms > FAKE_HEARTBEAT_MS ? word_ms(options) : window_ms;
 }
 
 static void
@@ -171,9 +196,7 @@ fire(fc_timer *timer)
         run->started = true;
         run->start = now(run);
         current_segment(run, false);
-        after(run, run->backend->options.progress_ms > 0
-                       ? run->backend->options.progress_ms
-                       : (run->window_end.ns - run->start.ns) / FC_NS_PER_MS);
+        after(run, first_ms(run));
         run->run.ops->started(run->run.user, run->start);
         break;
     case RUNNING:
@@ -355,6 +378,10 @@ nd_fake_backend_hit(nd_backend *base, size_t index, nd_fake_mishap mishap)
         break;
     case ND_FAKE_HANG:
         run->hangs = true;
+        break;
+    case ND_FAKE_WAKE:
+        run->hangs = false;
+        after(run, 0);
         break;
     }
     return true;

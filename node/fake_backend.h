@@ -16,7 +16,7 @@ typedef struct nd_fake_options {
     uint32_t arm_ms;  /* from start to armed */
     uint32_t stop_ms; /* from stop to stopped */
     uint32_t drain_ms;
-    uint32_t progress_ms; /* 0 = none */
+    uint32_t progress_ms; /* 0 = no packets, and only the heartbeat */
     uint64_t packets_per_progress;
     uint32_t rotate_packets; /* a segment is sealed after that many; 0 = never */
     bool profiles; /* one with each progress, and the last one: its packetsIn are what was written */
@@ -44,6 +44,7 @@ typedef enum nd_fake_mishap {
     ND_FAKE_FAIL, /* says why it cannot go on */
     ND_FAKE_END,  /* ends by itself, with SESSION_BYTES */
     ND_FAKE_HANG, /* answers nothing any more */
+    ND_FAKE_WAKE, /* one that hangs goes on */
 } nd_fake_mishap;
 /* To the index-th helper that is not draining (modulo their number); false when there is none. */
 bool

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void
-nd_instance_capture_event(nd_instance_capture *capture, nd_event event);
 static const nd_run_ops run_ops;
 
 static fc_wall
@@ -21,6 +19,7 @@ wall_now(const nd_instance_capture *capture)
 static void
 set_error(nd_instance_capture *capture, const char *text)
 {
+    capture->silent = false;
     free(capture->status.error);
     capture->status.error = text != NULL && *text != '\0' ? fc_strndup(text, FC_ERROR_TEXT - 1) : NULL;
 }
@@ -271,6 +270,7 @@ nd_instance_capture_event(nd_instance_capture *capture, nd_event event)
         capture->status.state = nd_state_reported(next.to);
         capture->status.armed = next.to == ND_STATE_ARMED || next.to == ND_STATE_RUNNING;
         set_timer(capture);
+        nd_instance_capture_listen(capture);
         if (next.to == ND_STATE_RUNNING || nd_state_final(next.to))
             read_context_later = true;
     }
@@ -364,6 +364,7 @@ static void
 run_progress(void *user, const nd_progress *progress)
 {
     nd_instance_capture *capture = user;
+    nd_instance_capture_heard(capture);
     if (!fold_progress(capture, progress))
         return;
     save_within(capture, ND_SAVE_PROGRESS_MS);
@@ -375,6 +376,7 @@ run_segment(void *user, const fc_segment *segment)
 {
     nd_instance_capture *capture = user;
     bool changed = false;
+    nd_instance_capture_heard(capture);
     if (!take_segment(capture, segment, &changed)) {
         fc_log(FC_LOG_WARNING, "capture %s: the helper names a file '%.64s' that cannot be",
                capture->want.name, segment->path);
@@ -391,6 +393,7 @@ static void
 run_stopped(void *user, fc_stop_reason reason, const char *error, const nd_progress *final, fc_wall stop)
 {
     nd_instance_capture *capture = user;
+    nd_instance_capture_heard(capture);
     if (final != NULL)
         (void)fold_progress(capture, final);
     /* The helper knows best why it ended: a limit may have come before our word. */
@@ -406,6 +409,7 @@ static void
 run_failed(void *user, fc_stop_reason reason, const char *error)
 {
     nd_instance_capture *capture = user;
+    nd_instance_capture_heard(capture);
     capture->status.stop_reason = reason != FC_STOP_NONE ? reason : FC_STOP_INTERNAL;
     set_error(capture,
               error != NULL && *error != '\0' ? error : "the capture helper failed and did not say why");
@@ -418,7 +422,7 @@ run_died(void *user, const char *how)
     nd_instance_capture *capture = user;
     capture->status.stop_reason = FC_STOP_HELPER_DIED;
     capture->gap_from.ns = 0;
-    if (capture->status.error == NULL) {
+    if (capture->status.error == NULL || capture->silent) {
         char text[FC_ERROR_TEXT];
         (void)snprintf(text, sizeof text, "the capture helper %s", how);
         set_error(capture, text);
@@ -465,7 +469,7 @@ timer_fire(fc_timer *timer)
         nd_instance_capture_event(capture, ND_EVENT_TIMEOUT);
         break;
     case ND_STATE_STOPPING:
-        if (capture->status.error == NULL)
+        if (capture->status.error == NULL || capture->silent)
             set_error(capture, "the capture helper did not stop within 15 s, and was killed");
         nd_instance_capture_event(capture, ND_EVENT_TIMEOUT);
         set_timer(capture);
@@ -485,6 +489,7 @@ nd_instance_capture_new(nd_env *env, nd_desired_capture *want)
     nd_desired_capture_take(&capture->want, want);
     capture->timer.fire = timer_fire;
     capture->save_timer.fire = save_fire;
+    capture->silence_timer.fire = nd_instance_capture_silence_fire;
     capture->context_task.run = nd_instance_capture_context_run;
     capture->next_sequence = 1;
     capture->state = ND_STATE_PENDING;
@@ -506,6 +511,7 @@ nd_instance_capture_free(nd_instance_capture *capture)
         return;
     fc_loop_timer_clear(capture->env->loop, &capture->timer);
     fc_loop_timer_clear(capture->env->loop, &capture->save_timer);
+    fc_loop_timer_clear(capture->env->loop, &capture->silence_timer);
     fc_loop_withdraw(capture->env->loop, &capture->context_task);
     release(capture);
     nd_evidence_fini(&capture->evidence);

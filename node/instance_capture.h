@@ -21,6 +21,8 @@ enum {
     ND_ARM_MS = 10000,         /* a helper that has not armed by then is killed */
     ND_START_MS = 10000,       /* nor started so long after its instant */
     ND_STOP_MS = 15000,        /* nor stopped: a full buffer on a slow disk takes seconds to drain */
+    ND_SILENCE_MS = 30000,     /* of a helper that runs; it speaks every CAP_HEARTBEAT_MS (5 s) at least */
+    ND_SILENCE_LATE_MS = 1000, /* a timer so late says that it was we who did not listen */
     ND_WINDOW_GRACE_MS = 500,  /* the helper ends its window itself; this is the node's own hand on it */
     ND_RESTORE_RETRY_MS = 100, /* while the helper of a dead node still seals */
     ND_RESTORE_MS = 15000,
@@ -85,6 +87,10 @@ typedef struct nd_instance_capture {
     fc_task context_task;    /* reads the context, after the change of state was told */
     fc_timer timer;          /* of the state */
     fc_timer save_timer;
+    fc_timer silence_timer; /* while it runs */
+    fc_mono heard_at;       /* the helper's last word */
+    bool silent;            /* status.error says so */
+    uint64_t silences;      /* how often that was */
 } nd_instance_capture;
 
 /* Takes *want. PENDING. */
@@ -137,6 +143,15 @@ nd_instance_capture_profile(void *user, const void *bytes, size_t size);
 /* Of context_task: reads the context, once when the capture runs and once when it is over. */
 void
 nd_instance_capture_context_run(fc_task *task);
+/* silence.c: the state has changed; a helper is listened for while it runs. */
+void
+nd_instance_capture_listen(nd_instance_capture *capture);
+/* The helper has said something. */
+void
+nd_instance_capture_heard(nd_instance_capture *capture);
+/* Of silence_timer. */
+void
+nd_instance_capture_silence_fire(fc_timer *timer);
 /* Adds or replaces by sequence, and marks it. */
 void
 nd_instance_capture_put_segment(nd_instance_capture *capture, const fc_segment *segment);

@@ -115,6 +115,10 @@ adopt(nd_instance_capture *capture, fc_status *status, fc_wall lease_end)
     memset(status, 0, sizeof *status);
     if (capture->status.directory == NULL)
         capture->status.directory = fc_sprintf("%s/%s", capture->env->captures_dir, capture->directory);
+    if (capture->status.state == FC_STATE_RUNNING) { /* that its helper was silent, at most */
+        free(capture->status.error);
+        capture->status.error = NULL;
+    }
     capture->status.armed = false;
     nd_instance_capture_remark(capture);
     capture->restoring = true;

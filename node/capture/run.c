@@ -53,6 +53,7 @@ typedef struct cap_runner {
     char error[FC_ERROR_TEXT];
     int64_t stop_ns;
     cap_progress told; /* the last progress that the node got */
+    fc_mono heartbeat; /* when it gets one although nothing has changed */
 } cap_runner;
 
 static fc_mono
@@ -189,10 +190,13 @@ report_progress(cap_runner *run)
     cap_progress progress;
     cap_writer_get_status(run->writer, &status);
     fill_progress(run, &status, &progress);
-    if (memcmp(&progress.counters, &run->told.counters, sizeof progress.counters) == 0)
+    fc_mono now = mono_now();
+    if (memcmp(&progress.counters, &run->told.counters, sizeof progress.counters) == 0 &&
+        now.ns < run->heartbeat.ns)
         return;
     cap_event_progress(&run->channel, &progress);
     run->told = progress;
+    run->heartbeat = fc_mono_after_ms(now, CAP_HEARTBEAT_MS);
 }
 
 /* The newest profile, when the node has taken what it was told before: an older one is worth nothing. */
@@ -439,6 +443,7 @@ wait_for_writer(cap_runner *run)
         (void)poll(&poller, 1, TICK_MS);
         cap_writer_clear_event(run->writer);
         report_segments(run);
+        report_progress(run); /* a slow disk is no silence */
     }
     report_segments(run);
 }

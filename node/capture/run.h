@@ -13,6 +13,9 @@
 
 #include <stdbool.h>
 
+/* While it runs the node hears of it at least so often, packets or not (ND_SILENCE_MS is the other side). */
+enum { CAP_HEARTBEAT_MS = 5000 };
+
 /* From the first command to the last event. profile: with the profile thread; off only to measure its cost.
  * The exit status for the process. */
 fc_exit

@@ -165,6 +165,98 @@ a_helper_that_hangs_is_killed(void **state)
     world_fini(&w);
 }
 
+static bool
+is_said_silent(const nd_instance_capture *capture)
+{
+    return capture->status.error != NULL &&
+           strstr(capture->status.error, "has said nothing for 30 s") != NULL;
+}
+
+static void
+a_helper_that_says_nothing_is_told_of_and_not_killed(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w, 1);
+    nd_instance_capture *capture = begin(&w, 600);
+    assert_true(nd_fake_backend_hit(w.backend, 0, ND_FAKE_HANG));
+    for (uint64_t times = 1; times <= 2; times++) {
+        world_advance(&w, ND_SILENCE_MS - 1500); /* it spoke in the last second */
+        assert_null(capture->status.error);
+        world_advance(&w, 2000);
+        assert_true(is_said_silent(capture));
+        assert_int_equal(capture->silences, times);
+        assert_true(nd_report_pending(w.node));
+        world_advance(&w, 2 * ND_SILENCE_MS);
+        assert_int_equal(capture->silences, times); /* once */
+        assert_int_equal(capture->state, ND_STATE_RUNNING);
+        assert_true(nd_fake_backend_hit(w.backend, 0, ND_FAKE_WAKE));
+        world_advance(&w, 1500);
+        assert_null(capture->status.error);
+        assert_true(nd_fake_backend_hit(w.backend, 0, ND_FAKE_HANG));
+    }
+    world_advance(&w, ND_SILENCE_MS + 1500);
+    assert_true(is_said_silent(capture));
+    w.wants[0].action = ND_ACTION_STOP;
+    world_push(&w);
+    world_advance(&w, ND_STOP_MS + 1000);
+    assert_int_equal(capture->state, ND_STATE_FAILED); /* the sentence is that of its end */
+    assert_non_null(strstr(capture->status.error, "did not stop within 15 s, and was killed"));
+    world_fini(&w);
+}
+
+static void
+a_helper_without_packets_is_not_silent(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w, 1);
+    nd_fake_backend_options(w.backend)->progress_ms = 0;
+    nd_instance_capture *capture = begin(&w, 600);
+    world_advance(&w, 5 * ND_SILENCE_MS);
+    assert_int_equal(capture->state, ND_STATE_RUNNING);
+    assert_int_equal(capture->silences, 0);
+    world_fini(&w);
+}
+
+static void
+a_node_that_did_not_listen_takes_no_helper_for_silent(void **state)
+{
+    (void)state;
+    world w;
+    world_init(&w, 1);
+    const nd_instance_capture *capture = begin(&w, 600);
+    assert_true(nd_fake_backend_hit(w.backend, 0, ND_FAKE_HANG));
+    w.clock.ns += 2 * ND_SILENCE_MS * FC_NS_PER_MS; /* its own disk has blocked it so long */
+    world_settle(&w);
+    assert_int_equal(capture->silences, 0);
+    world_advance(&w, ND_SILENCE_MS + 1000);
+    assert_int_equal(capture->silences, 1);
+    world_fini(&w);
+}
+
+static void
+a_silence_is_forgotten_by_a_restart(void **state)
+{
+    (void)state;
+    char uid[FC_UID_LENGTH + 1];
+    world w;
+    world_init(&w, 1);
+    const nd_instance_capture *capture = begin(&w, 600);
+    world_advance(&w, 1500);
+    assert_true(nd_fake_backend_hit(w.backend, 0, ND_FAKE_HANG));
+    world_advance(&w, ND_SILENCE_MS + ND_SAVE_PROGRESS_MS + 1000);
+    assert_true(is_said_silent(capture));
+    world_node_down(&w);
+    world_advance(&w, 1000);
+    world_node_up(&w);
+    world_advance(&w, 1000);
+    capture = nd_node_find(w.node, world_uid(&w, 0, uid));
+    assert_int_equal(capture->state, ND_STATE_RUNNING);
+    assert_null(capture->status.error);
+    world_fini(&w);
+}
+
 static void
 a_refusal_survives_a_restart(void **state)
 {
@@ -240,6 +332,10 @@ const struct CMUnitTest test_node_stories[] = {
     cmocka_unit_test(a_restart_does_not_renew_a_lease),
     cmocka_unit_test(a_killed_helper_leaves_its_packets_and_says_so),
     cmocka_unit_test(a_helper_that_hangs_is_killed),
+    cmocka_unit_test(a_helper_that_says_nothing_is_told_of_and_not_killed),
+    cmocka_unit_test(a_helper_without_packets_is_not_silent),
+    cmocka_unit_test(a_node_that_did_not_listen_takes_no_helper_for_silent),
+    cmocka_unit_test(a_silence_is_forgotten_by_a_restart),
     cmocka_unit_test(a_refusal_survives_a_restart),
     cmocka_unit_test(a_large_ring_is_reported_in_frames_that_fit),
 };
