@@ -104,6 +104,21 @@ fc_file_write_all(int fd, const void *data, size_t size)
     return FC_OK;
 }
 
+/* "cannot WHAT DIRECTORY/NAME: why". A directory that is held open has its name from the kernel; without
+ * /proc, or when it is long, the sentence goes without. */
+static fc_err
+cannot(const char *what, int dir_fd, const char *name, fc_fail *fail)
+{
+    char link[32], directory[160] = "";
+    int why = errno;
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", dir_fd);
+    ssize_t size = dir_fd != AT_FDCWD && name[0] != '/' ? readlink(link, directory, sizeof directory - 1) : 0;
+    if (size >= (ssize_t)sizeof directory - 1)
+        size = 0;
+    directory[size > 0 ? size : 0] = '\0';
+    return fc_fail_errno(fail, why, "cannot %s %s%s%s", what, directory, size > 0 ? "/" : "", name);
+}
+
 fc_err
 fc_file_write_atomic(int dir_fd, const char *name, const void *data, size_t size, mode_t mode, fc_fail *fail)
 {
@@ -111,12 +126,12 @@ fc_file_write_atomic(int dir_fd, const char *name, const void *data, size_t size
     fc_err err = FC_OK;
     int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd < 0) {
-        err = fc_fail_errno(fail, errno, "cannot create %s", temporary);
+        err = cannot("create", dir_fd, temporary, fail);
         goto out;
     }
     if (fchmod(fd, mode) != 0 || fc_file_write_all(fd, data, size) != FC_OK || fsync(fd) != 0 ||
         renameat(dir_fd, temporary, dir_fd, name) != 0) {
-        err = fc_fail_errno(fail, errno, "cannot write %s", name);
+        err = cannot("write", dir_fd, name, fail);
         (void)unlinkat(dir_fd, temporary, 0);
         goto out;
     }

@@ -270,6 +270,11 @@ paths_cannot_leave_the_directory(void **state)
     assert_int_equal(fc_file_open_beneath(dir_fd, "a/../../x", O_RDONLY, 0, &fd), FC_ERR_DENIED);
     assert_int_equal(fc_file_open_beneath(dir_fd, "link/passwd", O_RDONLY, 0, &fd), FC_ERR_DENIED);
     assert_int_equal(fc_file_write_atomic(dir_fd, "f", "abc", 3, 0600, NULL), FC_OK);
+    fc_fail fail = {0};
+    assert_int_equal(fc_file_write_atomic(dir_fd, "none/f", "abc", 3, 0600, &fail), FC_ERR_NOT_FOUND);
+    char *said = fc_sprintf("cannot create %s/none/f.tmp: No such file or directory", dir);
+    assert_string_equal(fail.text, said);
+    free(said);
     fc_buf text = {0};
     assert_int_equal(fc_file_read(dir_fd, "f", 2, &text, NULL), FC_ERR_LIMIT);
     fc_buf_clear(&text);
