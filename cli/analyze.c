@@ -1,15 +1,8 @@
 /* fleetcap analyze: what captures hold, without a fleet. */
 #include "cli/analyze_view.h"
 #include "cli/evidence.h"
+#include "cli/replace.h"
 #include "cli/run.h"
-#include "common/base/file.h"
-#include "common/base/mem.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 enum { ADDRESSES_MAX = 64 };
 
@@ -30,7 +23,6 @@ read_local(const cli_args *args, fc_address *addresses, size_t *ret_count, fc_fa
     return err;
 }
 
-/* Beneath the directory of `path`, so that there is the old file or the whole new one. */
 static fc_err
 save_profile(const cli_evidence_set *evidence, const char *path, fc_fail *fail)
 {
@@ -38,21 +30,12 @@ save_profile(const cli_evidence_set *evidence, const char *path, fc_fail *fail)
         return fc_fail_set(fail, FC_ERR_INVALID,
                            "--save-profile: these files are of %zu instances, and a profile is of one",
                            evidence->count);
-    const char *slash = strrchr(path, '/');
-    char *directory = slash == NULL ? fc_strdup(".") : fc_strndup(path, (size_t)(slash - path) + 1);
     fc_buf whole = {0};
-    int dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    fc_err err = dir_fd < 0 ? fc_fail_errno(fail, errno, "--save-profile %.150s", path) : FC_OK;
     const fc_buf *packed = &evidence->items[0].profile;
     fc_buf_append(&whole, CLI_PROFILE_MAGIC, CLI_PROFILE_MAGIC_SIZE);
     fc_buf_append(&whole, fc_buf_bytes(packed), fc_buf_size(packed));
-    if (err == FC_OK)
-        err = fc_file_write_atomic(dir_fd, slash == NULL ? path : slash + 1, fc_buf_bytes(&whole),
-                                   fc_buf_size(&whole), 0644, fail);
-    if (dir_fd >= 0)
-        close(dir_fd);
+    fc_err err = cli_replace_file("--save-profile", path, &whole, fail);
     fc_buf_fini(&whole);
-    free(directory);
     return err;
 }
 
@@ -129,6 +112,8 @@ cli_analyze(cli_run *run, fc_fail *fail)
         print_text(&run->out, &evidence);
         if (run->out.format == CLI_TABLE)
             print_rest(&run->out, &evidence);
+        else
+            cli_aside(&run->out, &evidence.notes);
     }
     if (err == FC_OK)
         err = cli_evidence_verdict(&evidence, fail);

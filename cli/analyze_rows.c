@@ -63,22 +63,46 @@ outcome_of(const json_t *row)
     return owned;
 }
 
+/* "a.pcapng", "a.pcapng +2" where it goes on into the second file after that. Owned. */
+static char *
+files_of(const json_t *row)
+{
+    json_int_t more = json_integer_value(json_object_get(row, "moreFiles"));
+    const char *first = text_of(row, "file");
+    return more > 0 ? fc_sprintf("%s +%" JSON_INTEGER_FORMAT, first, more) : fc_strdup(first);
+}
+
+/* Is there more than one file in all of them? Else it goes without saying. */
+static bool
+are_of_several_files(const json_t *rows)
+{
+    const char *first = text_of(json_array_get(rows, 0), "file");
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        if (json_integer_value(json_object_get(row, "moreFiles")) > 0 ||
+            strcmp(text_of(row, "file"), first) != 0)
+            return true;
+    }
+    return false;
+}
+
 static void
 put_conversations(const cli_out *out, const json_t *rows, fc_buf *text)
 {
     static const cli_column columns[] = {
-        {"INSTANCE", 0, 4},    {"FRAME", CLI_RIGHT, 3}, {"PROTOCOL", 0, 0},
-        {"LOCAL", 0, 0},       {"REMOTE", 0, 0},        {"IN", CLI_RIGHT, 0},
-        {"OUT", CLI_RIGHT, 0}, {"AGAIN", CLI_RIGHT, 2}, {"HANDSHAKE", CLI_RIGHT, 1},
-        {"OUTCOME", 0, 0},
+        {"INSTANCE", 0, 4},    {"FRAME", CLI_RIGHT, 3},   {"PROTOCOL", 0, 0},
+        {"LOCAL", 0, 0},       {"REMOTE", 0, 0},          {"IN", CLI_RIGHT, 0},
+        {"OUT", CLI_RIGHT, 0}, {"AGAIN", CLI_RIGHT, 2},   {"HANDSHAKE", CLI_RIGHT, 1},
+        {"OUTCOME", 0, 0},     {"FILE", CLI_WHEN_SET, 5},
     };
     cli_table *table = cli_table_new(columns, FC_COUNT(columns));
+    const bool several = are_of_several_files(rows);
     size_t i;
     json_t *row;
     json_array_foreach (rows, i, row) {
         char *local = endpoint_of(json_object_get(row, "local")),
              *remote = endpoint_of(json_object_get(row, "remote"));
-        char *outcome = outcome_of(row);
+        char *outcome = outcome_of(row), *files = several ? files_of(row) : fc_strdup("-");
         cli_table_row(table);
         cli_table_cell(table, 0, "%s", text_of(row, "instance"));
         cli_table_cell(table, 1, "%lld", (long long)json_integer_value(json_object_get(row, "firstFrame")));
@@ -91,6 +115,8 @@ put_conversations(const cli_out *out, const json_t *rows, fc_buf *text)
                        count_of(row, "in", "retransmitted") + count_of(row, "out", "retransmitted"));
         duration_cell(table, 8, json_object_get(json_object_get(row, "tcp"), "handshakeNs"));
         cli_table_cell(table, 9, "%s", outcome);
+        cli_table_cell(table, 10, "%s", files);
+        free(files);
         free(outcome);
         free(remote);
         free(local);

@@ -2,6 +2,7 @@
 #include "cli/analyze_view.h"
 #include "cli/compare_view.h"
 #include "cli/evidence.h"
+#include "cli/replace.h"
 #include "cli/report/report.h"
 #include "cli/run.h"
 #include "common/base/mem.h"
@@ -118,15 +119,10 @@ write_report(const cli_args *args, const cli_evidence_set *evidence, const fc_co
         .files = files,
         .file_count = evidence->file_count,
     };
-    fc_err err = FC_OK;
-    FILE *out = fopen(path, "we");
-    if (out == NULL)
-        err = fc_fail_errno(fail, errno, "--html %.150s", path);
-    else {
-        err = cli_report_write(out, &report, fail);
-        if (fclose(out) != 0 && err == FC_OK)
-            err = fc_fail_errno(fail, errno, "--html %.150s", path);
-    }
+    fc_buf page = {0};
+    cli_report_make(&page, &report);
+    fc_err err = cli_replace_file("--html", path, &page, fail);
+    fc_buf_fini(&page);
     free(files);
     free(command);
     return err;
@@ -145,7 +141,10 @@ print_comparison(const cli_run *run, const cli_evidence_set *evidence, const fc_
         return;
     }
     if (run->out.format == CLI_TSV) {
+        const fc_strings caveats = {.items = comparison->caveats, .count = comparison->caveat_count};
         cli_out_table(&run->out, cli_compare_table(comparison, everything, true));
+        cli_aside(&run->out, &caveats);
+        cli_aside(&run->out, &evidence->notes);
         return;
     }
     cli_compare_text(&run->out, comparison, everything, &text);

@@ -120,6 +120,16 @@ cli_note(const cli_out *out, const char *format, ...)
     free(text);
 }
 
+void
+cli_aside(const cli_out *out, const fc_strings *notes)
+{
+    for (size_t i = 0; i < notes->count && !out->quiet; i++) {
+        char *safe = cli_safe_text(notes->items[i]);
+        (void)fprintf(stderr, "Note: %s\n", safe);
+        free(safe);
+    }
+}
+
 fc_err
 cli_out_finish(fc_fail *fail)
 {

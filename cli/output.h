@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/json.h"
+#include "common/model/definition.h"
 #include "common/model/status.h"
 
 #include <jansson.h>
@@ -53,6 +54,10 @@ cli_note_text(const cli_out *out, const char *format, va_list list) __attribute_
 /* Writes such a line, if somebody reads it. */
 void
 cli_note(const cli_out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What a result must not be read without, where its format has no room for it (-o tsv): lines on standard
+ * error, whether or not that is a terminal; not when quiet. */
+void
+cli_aside(const cli_out *out, const fc_strings *notes);
 /* Flushes standard output: FC_ERR_IO when something could not be written. */
 FC_MUST_USE fc_err
 cli_out_finish(fc_fail *fail);

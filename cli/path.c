@@ -110,6 +110,7 @@ print_text(const cli_run *run, const json_t *result, const fc_strings *notes)
     fc_buf text = {0};
     if (run->out.format == CLI_TSV) {
         cli_out_table(&run->out, cli_path_table(result, everything, true));
+        cli_aside(&run->out, notes);
         return;
     }
     cli_path_head(&run->out, result, cli_args_has(&run->args, CLI_LOSSLESS), &text);

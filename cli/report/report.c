@@ -74,11 +74,11 @@ put_header(fc_buf *out, const cli_report *report)
     cli_html(out, "</span></header>\n");
 }
 
-fc_err
-cli_report_write(FILE *out, const cli_report *report, fc_fail *fail)
+void
+cli_report_make(fc_buf *page, const cli_report *report)
 {
     cli_report_view view;
-    fc_buf page = {0}, body = {0};
+    fc_buf body = {0};
     cli_report_view_init(&view, report);
     cli_report_groups(&body, &view);
     cli_report_findings(&body, &view);
@@ -88,22 +88,16 @@ cli_report_write(FILE *out, const cli_report *report, fc_fail *fail)
     cli_report_context(&body, &view);
     cli_report_provenance(&body, &view);
 
-    put_head(&page, report);
-    put_header(&page, report);
-    cli_html(&page, "<main id=\"main\">\n");
-    cli_report_verdict(&page, &view);
-    put_navigation(&page, &body);
-    fc_buf_append(&page, fc_buf_bytes(&body), fc_buf_size(&body));
-    cli_html(&page, "</main>\n<p class=\"status\" role=\"status\" aria-live=\"polite\"></p>\n<script>");
-    fc_buf_append(&page, cli_report_js, cli_report_js_size);
-    cli_html(&page, "</script>\n</body>\n</html>\n");
+    put_head(page, report);
+    put_header(page, report);
+    cli_html(page, "<main id=\"main\">\n");
+    cli_report_verdict(page, &view);
+    put_navigation(page, &body);
+    fc_buf_append(page, fc_buf_bytes(&body), fc_buf_size(&body));
+    cli_html(page, "</main>\n<p class=\"status\" role=\"status\" aria-live=\"polite\"></p>\n<script>");
+    fc_buf_append(page, cli_report_js, cli_report_js_size);
+    cli_html(page, "</script>\n</body>\n</html>\n");
 
-    errno = 0;
-    bool written =
-        fwrite(fc_buf_bytes(&page), 1, fc_buf_size(&page), out) == fc_buf_size(&page) && fflush(out) == 0;
-    int os_errno = errno;
-    fc_buf_fini(&page);
     fc_buf_fini(&body);
     cli_report_view_fini(&view);
-    return written ? FC_OK : fc_fail_errno(fail, os_errno, "the report cannot be written");
 }

@@ -11,12 +11,11 @@
 #ifndef CLI_REPORT_H
 #define CLI_REPORT_H
 
-#include "common/base/err.h"
+#include "common/base/buf.h"
 #include "common/compare/compare.h"
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 enum { CLI_REPORT_SIZE_MAX = 5 << 20 };
 
@@ -42,8 +41,8 @@ typedef struct cli_report {
     size_t file_count;
 } cli_report;
 
-/* Writes the page. FC_ERR_IO with errno when the file cannot be written. */
-FC_MUST_USE fc_err
-cli_report_write(FILE *out, const cli_report *report, fc_fail *fail);
+/* Appends the page. */
+void
+cli_report_make(fc_buf *page, const cli_report *report);
 
 #endif

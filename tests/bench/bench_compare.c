@@ -104,18 +104,10 @@ add_packed(fc_comparer *comparer, const packed_instance *packed)
 static size_t
 report_size(const fc_comparison *comparison)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    fc_fail fail = {0};
-    if (out == NULL ||
-        cli_report_write(out, &(cli_report){.comparison = comparison, .generated_ns = FLEET_START_NS},
-                         &fail) != FC_OK) {
-        fprintf(stderr, "bench-compare: the report: %s\n", fail.text);
-        exit(1);
-    }
-    (void)fclose(out);
-    free(text);
+    fc_buf page = {0};
+    cli_report_make(&page, &(cli_report){.comparison = comparison, .generated_ns = FLEET_START_NS});
+    size_t size = fc_buf_size(&page);
+    fc_buf_fini(&page);
     return size;
 }
 

@@ -42,6 +42,16 @@ for part in first second; do
 done
 equal "two segments are one instance" '["web-7",["own-first.pcapng","own-second.pcapng"],40]' \
     "$(fleetcap analyze ng/own-second.pcapng ng/own-first.pcapng -o json | jq -c '.profiles | map([.subject.instanceName, .subject.files, .counters.dnsQueries])[0]')"
+mkdir halves # the question in one file, its answer in the next
+editcap -F pcapng -r plain/web-1.pcap halves/1.pcapng 1-29
+editcap -F pcapng -r plain/web-1.pcap halves/2.pcapng 30-81
+for part in 1 2; do
+    editcap -F pcapng --capture-comment "$identity" halves/$part.pcapng ng/half-$part.pcapng
+done
+equal "a conversation over two files names the first and the last, and how many more" '["half-1.pcapng","half-2.pcapng",1]' \
+    "$(fleetcap analyze ng/half-?.pcapng --conversations -o json | jq -c '.conversations | map([.file, .lastFile, .moreFiles]) | map(select(.[2] == 1))[0]')"
+that "the table says it too" grep -qF 'half-1.pcapng +1' <<<"$(fleetcap analyze ng/half-?.pcapng --conversations)"
+that "of one file it goes without saying" grep -qvF FILE <<<"$(fleetcap analyze plain/web-1.pcap --conversations | grep OUTCOME)"
 
 # ---- side by side
 mkdir fleet fleet/eu fleet/us
@@ -64,6 +74,16 @@ that "whom one suspects is compared with the healthy" grep -q web-4 <<<"$(verdic
 that "a healthy one that is suspected is no outlier" grep -qv "^web-2" <<<"$(verdict fleet --suspect web-2 --healthy 'web-[1,3]')"
 refused "a page that cannot be written" 3 'no/where.html' fleetcap compare fleet --html no/where.html
 that "does not cost the answer" grep -qF "$(<said)" <(fleetcap compare fleet --html no/where.html 2>/dev/null || true)
+fleetcap compare fleet --html whole.html >/dev/null
+cp whole.html before.html
+mkdir whole.html.tmp # nothing can be made beside it
+refused "a page that cannot be replaced" 1 'whole.html.*the old one stays as it was' fleetcap compare fleet --html whole.html
+that "stays as it was" cmp whole.html before.html
+fleetcap compare fleet --suspect web-4 --healthy web-1 >said-of-two
+that "whom nobody named is not compared" grep -qE '^ *web-\[2,3\]: not compared$' said-of-two
+equal "in JSON too" '["web-2","web-3"]' "$(fleetcap compare fleet --suspect web-4 --healthy web-1 -o json | jq -c '[.instances[] | select(.standing == "not compared") | .name]')"
+fleetcap compare fleet --suspect web-4 --healthy web-1 -o tsv 2>aside >/dev/null
+that "and beside tab-separated findings" grep -q '^Note: web-\[2,3\] were not compared' aside
 refused "a finding can be a failure" 1 'severity' fleetcap compare fleet --fail-on warning
 mkdir everywhere
 for i in 1 2 3 4; do capture everywhere/web-$i.pcap 10.0.0.1$i $STALE:unanswered 40 10.0.0.2 4; done
@@ -95,6 +115,14 @@ refused "a profile of two" 2 'of 2 instances' fleetcap analyze plain/web-1.pcap 
 refused "a length that lies" 4 'lies.pcap: byte 24' fleetcap analyze lies.pcap
 refused "one of two" 4 'words.txt' fleetcap compare words.txt plain/web-1.pcap
 that "a file that was cut says so" grep -q 'cut.pcap was cut off' <<<"$(fleetcap analyze cut.pcap)"
+status=0
+fleetcap analyze cut.pcap -o tsv >table 2>aside || status=$?
+equal "tab-separated, the status is the same" 0 $status
+that "and what was cut is said beside it" grep -q '^Note: cut.pcap was cut off' aside
+that "not in it" grep -qv 'Note' table
+fleetcap analyze cut.pcap -o tsv -q >table 2>aside
+equal "nor when it shall be quiet" "" "$(<aside)"
+refused "a length that lies, tab-separated" 4 'lies.pcap: byte 24' fleetcap analyze lies.pcap -o tsv
 printf 'FCPROF1\nnonsense' >bad.fcprofile
 refused "a saved profile that is none" 1 'bad.fcprofile' fleetcap analyze bad.fcprofile
 
