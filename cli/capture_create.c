@@ -56,8 +56,7 @@ regions_of(const cli_created *created)
 {
     fc_strings regions = {0};
     for (size_t i = 0; i < created->instance_count; i++)
-        if (!fc_strings_have(&regions, created->instances[i].region))
-            fc_strings_add(&regions, created->instances[i].region);
+        fc_strings_add_new(&regions, created->instances[i].region);
     size_t count = regions.count;
     fc_strings_fini(&regions);
     return count;

@@ -354,8 +354,7 @@ missing_files(const evidence *e, const cli_download *download, fc_fail *fail)
             continue;
         missing++;
         why = why == NULL && fetch->why.err != FC_OK ? fetch->why.text : why;
-        if (!fc_strings_have(&instances, fetch->file->instance_name))
-            fc_strings_add(&instances, fetch->file->instance_name);
+        fc_strings_add_new(&instances, fetch->file->instance_name);
     }
     fc_err err = FC_OK;
     if (missing > 0) {

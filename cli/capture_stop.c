@@ -73,8 +73,7 @@ regions_of(const cli_statuses *statuses)
 {
     fc_strings regions = {0};
     for (size_t i = 0; i < statuses->count; i++)
-        if (!fc_strings_have(&regions, statuses->items[i].region))
-            fc_strings_add(&regions, statuses->items[i].region);
+        fc_strings_add_new(&regions, statuses->items[i].region);
     size_t count = regions.count;
     fc_strings_fini(&regions);
     return count;

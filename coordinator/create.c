@@ -40,8 +40,7 @@ count_regions(co_instance *const *instances, size_t count)
 {
     fc_strings regions = {0};
     for (size_t i = 0; i < count; i++)
-        if (!fc_strings_have(&regions, instances[i]->region))
-            fc_strings_add(&regions, instances[i]->region);
+        fc_strings_add_new(&regions, instances[i]->region);
     size_t regions_count = regions.count;
     fc_strings_fini(&regions);
     return regions_count;

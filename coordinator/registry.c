@@ -380,7 +380,7 @@ co_registry_distinct(const co_registry *registry, co_field field, fc_strings *re
 {
     for (const co_instance *i = registry->by_id; i != NULL; i = i->hh.next) {
         const char *value = field == CO_FIELD_REGION ? i->region : i->scale_set;
-        if (value[0] != '\0' && !fc_strings_have(ret_values, value))
-            fc_strings_add(ret_values, value);
+        if (value[0] != '\0')
+            fc_strings_add_new(ret_values, value);
     }
 }

@@ -148,10 +148,8 @@ co_quota_check(struct co *co, co_instance *const *instances, size_t count, fc_fa
     }
     for (size_t i = 0; i < count && err == FC_OK; i++) {
         err = check_instance(co, instances[i], fail);
-        if (err != FC_OK || fc_strings_have(&regions, instances[i]->region))
-            continue;
-        fc_strings_add(&regions, instances[i]->region);
-        err = check_region(co, instances[i]->region, fail);
+        if (err == FC_OK && fc_strings_add_new(&regions, instances[i]->region))
+            err = check_region(co, instances[i]->region, fail);
     }
     fc_strings_fini(&regions);
     return err;

@@ -30,6 +30,15 @@ fc_strings_have(const fc_strings *strings, const char *text)
     return false;
 }
 
+bool
+fc_strings_add_new(fc_strings *strings, const char *text)
+{
+    if (fc_strings_have(strings, text))
+        return false;
+    fc_strings_add(strings, text);
+    return true;
+}
+
 static fc_label *
 find_label(const fc_labels *labels, const char *key)
 {

@@ -44,6 +44,9 @@ void
 fc_strings_fini(fc_strings *strings);
 bool
 fc_strings_have(const fc_strings *strings, const char *text);
+/* Adds it unless it is there; true when it was not. */
+bool
+fc_strings_add_new(fc_strings *strings, const char *text);
 
 typedef struct fc_label {
     char *key, *value; /* owned */
