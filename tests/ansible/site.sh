@@ -129,7 +129,7 @@ installs() {
 nothing_is_installed() {
     local name
     for name in "${!address[@]}"; do
-        on "$name" sh -c 'dpkg -l | grep fleetcap; ls -d /etc/fleetcap* /run/fleetcap* /var/lib/fleetcap* /var/captures /root/.config 2>/dev/null'
+        on "$name" sh -c 'dpkg -l | grep fleetcap; ls -d /etc/fleetcap* /run/fleetcap* /var/lib/fleetcap* /var/captures /root/.config 2>/dev/null; true'
     done | diff - /dev/null
 }
 
