@@ -116,7 +116,7 @@ missed_text(const fc_profile *profile)
         {FC_COUNTER_PACKETS_UNDECODED, "packets could not be taken apart"},
         {FC_COUNTER_CONVERSATIONS_EVICTED, "conversations were summed up early"},
         {FC_COUNTER_PACKETS_AHEAD,
-         "packets had times far ahead of those around them, and count at the time before"},
+         "packets claimed a time far ahead of the others, and count at the time before"},
     };
     fc_buf text = {0};
     for (size_t i = 0; i < FC_COUNT(causes); i++)

@@ -92,6 +92,10 @@ refused "one of the whole fleet, too" 1 'severity warning' fleetcap compare ever
 refused "a suspect that is not there" 3 'web-9.*web-\[1-4\]' fleetcap compare fleet --suspect web-9
 refused "one that is healthy and suspect" 2 'web-4' fleetcap compare fleet --suspect web-4 --healthy 'web-*'
 refused "labels of files" 2 'role=web' fleetcap compare fleet --suspect role=web
+editcap -r plain/web-1.pcap near.pcap 1
+cp near.pcap far.pcap
+equal "one packet is told in the singular" "Between near and far no loss is proven: 1 packet from near to far and 0 back arrived." \
+    "$(fleetcap path near.pcap far.pcap --lossless | head -n 1)"
 that "one alone is allowed" grep -q web-4 <<<"$(verdict fleet/us)"
 
 # ---- what is broken is named

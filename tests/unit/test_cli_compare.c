@@ -140,6 +140,37 @@ tab_separated_findings_have_a_column_for_everything(void **state)
 }
 
 static void
+a_profile_of_one_packet_is_told_in_the_singular(void **state)
+{
+    (void)state;
+    fc_profile *profile = fc_profile_new();
+    fc_exemplar shown = {.at_ns = start_ns, .protocol = 17, .remote_port = 53, .frame = 1};
+    (void)strcpy(profile->subject.instance_name, "web-1");
+    static const fc_counter ones[] = {FC_COUNTER_PACKETS_OUT, FC_COUNTER_DNS_QUERIES,
+                                      FC_COUNTER_CAPTURE_DROPPED, FC_COUNTER_TCP_CONVERSATIONS,
+                                      FC_COUNTER_PACKETS_AHEAD};
+    for (size_t i = 0; i < FC_COUNT(ones); i++)
+        profile->counters[ones[i]] = 1;
+    fc_profile_trouble(profile, FC_TROUBLE_DNS_SERVFAIL, &shown);
+    static const char *const said[] = {
+        " 1 packet, 0 B",
+        " 1 packet matched but is not in the file",
+        " 1 packet claimed a time far ahead of the others",
+        " 1 conversation\n",
+        " 1 question, 0 answered",
+        "1 of 1 DNS question was answered with SERVFAIL",
+    };
+    fc_buf text = {0};
+    const cli_out out = {0};
+    cli_analyze_profile(&out, profile, &text);
+    for (size_t i = 0; i < FC_COUNT(said); i++)
+        if (strstr(fc_buf_text(&text), said[i]) == NULL)
+            fail_msg("\"%s\" is not in \"%s\"", said[i], fc_buf_text(&text));
+    fc_buf_fini(&text);
+    fc_profile_free(profile);
+}
+
+static void
 a_profile_fits_80_columns_with_its_troubles_and_nothing_a_packet_says_moves_the_cursor(void **state)
 {
     (void)state;
@@ -164,6 +195,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_profile_of_one_packet_is_told_in_the_singular),
         cmocka_unit_test(the_verdict_is_the_first_line_and_80_columns_are_enough),
         cmocka_unit_test(what_is_only_information_is_shown_when_asked_for),
         cmocka_unit_test(tab_separated_findings_have_a_column_for_everything),
