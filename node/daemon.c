@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -306,12 +307,23 @@ fini(daemon_state *d)
     fc_loop_free(d->loop);
 }
 
+static fc_err
+check_helper(const nd_config *config, fc_fail *fail)
+{
+    if (access(config->helper, X_OK) != 0)
+        return fc_fail_errno(fail, errno, "the capture helper %.120s cannot be executed", config->helper);
+    return FC_OK;
+}
+
 fc_err
 nd_daemon_run(const nd_config *config, int monitor_fd, fc_fail *fail)
 {
     daemon_state d = {.config = config, .signals.fd = -1};
+    fc_fail helper;
     fc_err err = start(&d, &monitor_fd, fail);
     if (err == FC_OK) {
+        if (check_helper(config, &helper) != FC_OK)
+            fc_log(FC_LOG_ERROR, "no capture can begin: %s", helper.text);
         fc_log(FC_LOG_NOTICE, "instance %s (%s) of scale set %s in %s, fleetcap %s", d.identity.id,
                d.identity.name, d.identity.scale_set, d.identity.region, FC_VERSION);
         fc_notify notify;
@@ -370,8 +382,10 @@ nd_daemon_check(const nd_config *config, fc_fail *fail)
         err = check_state_dir(config, fail);
     if (err != FC_OK)
         return err;
-    if (access(config->helper, X_OK) != 0)
-        return fc_fail_errno(fail, errno, "the capture helper %s cannot be executed", config->helper);
+    if (config->user != NULL && getpwnam(config->user) == NULL)
+        return fc_fail_field(fail, FC_ERR_NOT_FOUND, "user", "there is no user %.60s here", config->user);
+    if ((err = check_helper(config, fail)) != FC_OK)
+        return err;
     if (stat(config->captures_dir, &st) == 0 && !S_ISDIR(st.st_mode))
         return fc_fail_set(fail, FC_ERR_INVALID, "captures_dir %s is no directory", config->captures_dir);
     return FC_OK;

@@ -62,6 +62,41 @@ refused "an unknown role" 2 'king' fleetcap pki issue king x --dir "$FLEET_DIR/p
 refused "no PKI" 3 'nopki' fleetcap pki issue node x --dir "$TEST_DIR/nopki"
 refused "nothing to revoke" 3 'node/web-77' fleetcap pki revoke node/web-77 --dir "$FLEET_DIR/pki"
 
+# Configuration files with one thing changed: a member's, through sed.
+changed() { # member expression
+    local file
+    file=$(mktemp "$TEST_DIR/changed.XXXXXX")
+    sed "$2" "$FLEET_DIR/members/$1/config.yaml" >"$file"
+    printf '%s' "$file"
+}
+node() { refused "$1" "$2" "$3" fleetcap-node --check --config "$(changed web-1 "$4")"; }                     # sentence status pattern expression
+coordinator() { refused "$1" "$2" "$3" fleetcap-coordinator --check --config "$(changed coordinator "$4")"; } # likewise
+that "a node's configuration that is in order" fleetcap-node --check --config "$(changed web-1 '')"
+that "and a coordinator's" fleetcap-coordinator --check --config "$(changed coordinator '')"
+node "a key that is misspelt" 2 "unknown key 'regoin'" 's/^region:/regoin:/'
+node "an address without a port" 2 "'fc.example' is not host:port" 's/^coordinator:.*/coordinator: fc.example/'
+node "too small a ring" 2 "'1' is not between 1.0 MiB and 4.0 GiB" '$a ring_bytes: 1'
+node "an interface that is none" 2 "item 1, 'a/b', is no interface's name" '$a interfaces: [a/b]'
+node "no interface at all" 2 'interfaces: the list is empty' '$a interfaces: []'
+node "a user who is not there" 3 'there is no user nosuch here' 's/^user:.*/user: nosuch/'
+node "a helper that is not there" 3 'the capture helper /nonexistent cannot be executed' 's|^helper:.*|helper: /nonexistent|'
+node "a certificate that is not there" 3 'cannot open /nonexistent.crt' 's|^certificate:.*|certificate: /nonexistent.crt|'
+node "a key that all can read" 6 'open.key has mode 0644' "s|^key:.*|key: $TEST_DIR/open.key|"
+coordinator "a key that stands twice" 2 'the same key stands twice' '$a log_level: info\nlog_level: info'
+coordinator "a port that is none" 2 "'0.0.0.0:77443' is not ADDRESS:PORT" 's/^listen:.*/listen: 0.0.0.0:77443/'
+coordinator "certificates for too long" 2 "'91d' is not between 10s and 90d" '$a certificate_life: 91d'
+coordinator "a heartbeat that is too rare" 2 'heartbeat: 10m is not shorter than the lease of 5m' '$a heartbeat: 10m\nlease: 5m'
+coordinator "an operator's certificate" 6 'operator/admin may not be the server' \
+    "s|^certificate:.*|certificate: $FLEETCAP_CERT|; s|^key:.*|key: $FLEETCAP_KEY|"
+
+that "stop on one instance" fleetcap capture stop --instance web-2
+fleet kill web-2
+fleet exec web-2 -- fleetcap-node --config "$(changed web-2 's|^helper:.*|helper: /nonexistent|')" 2>"$TEST_DIR/helpless" &
+helpless=$!
+within 30 "a daemon without its helper says so when it starts" \
+    grep -q 'no capture can begin: the capture helper /nonexistent cannot be executed' "$TEST_DIR/helpless"
+kill $helpless
+
 that "stop all" fleetcap capture stop --all
 fleet kill coordinator
 refused "the coordinator is down" 5 "$FLEETCAP_COORDINATOR" fleetcap instance list
