@@ -93,7 +93,7 @@ END
 play() { # playbook option...
     # Nothing of this machine's own configuration or environment.
     ip netns exec "$control" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$work" LC_ALL=C.UTF-8 PYTHONUNBUFFERED=1 \
-        ANSIBLE_CONFIG="$work/ansible.cfg" timeout 300 ansible-playbook "$work/collections/ansible_collections/fleetcap/fleet/playbooks/$1" "${@:2}" >"$work/play" 2>&1 </dev/null
+        ANSIBLE_CONFIG="$work/ansible.cfg" timeout 900 ansible-playbook "$work/collections/ansible_collections/fleetcap/fleet/playbooks/$1" "${@:2}" >"$work/play" 2>&1 </dev/null
 }
 # What the last play changed, on all machines.
 changed() { grep -oE 'changed=[0-9]+' "$work/play" | awk -F= '{ sum += $2 } END { print sum + 0 }'; }
