@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What a job takes is far below: the analyzer's bound, and 128 MiB of zstd's window. */
@@ -46,6 +47,37 @@ close_others(const int *fds, size_t count, int out, fc_fail *fail)
         failed = close_range(from, ~0u, 0);
     free(keep);
     return failed == 0 ? FC_OK : fc_fail_errno(fail, errno, "cannot close the descriptors");
+}
+
+rlim_t
+cli_worker_cpu_s(const int *fds, size_t count)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct stat st;
+        if (fds[i] < 0)
+            continue;
+        if (fstat(fds[i], &st) != 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size > UINT64_MAX / 2 - bytes)
+            return RLIM_INFINITY;
+        bytes += (uint64_t)st.st_size;
+    }
+    return CLI_WORKER_CPU_FIRST_S + bytes / CLI_WORKER_CPU_BYTES_PER_S;
+}
+
+/* A child that turns in circles over a file would never end, and its parent waits for it. */
+static fc_err
+set_deadline(const int *fds, size_t count, fc_fail *fail)
+{
+    struct rlimit limit;
+    rlim_t most_s = cli_worker_cpu_s(fds, count);
+    if (getrlimit(RLIMIT_CPU, &limit) != 0)
+        return fc_fail_errno(fail, errno, "cannot ask for a limit");
+    if (most_s == RLIM_INFINITY || limit.rlim_cur <= most_s)
+        return FC_OK;
+    limit.rlim_cur = most_s; /* SIGXCPU; the parent says that */
+    if (setrlimit(RLIMIT_CPU, &limit) != 0)
+        return fc_fail_errno(fail, errno, "cannot set a limit");
+    return FC_OK;
 }
 
 static fc_err
@@ -98,6 +130,8 @@ fc_err
 cli_worker_sandbox(const int *fds, size_t count, int out, fc_fail *fail)
 {
     fc_err err = close_others(fds, count, out, fail);
+    if (err == FC_OK)
+        err = set_deadline(fds, count, fail);
     if (err == FC_OK)
         err = set_limits(fail);
     return err == FC_OK ? enter_filter(out, fail) : err;

@@ -5,6 +5,8 @@
 
 #include "cli/worker.h"
 
+#include <sys/resource.h>
+
 enum {
     CLI_WIRE_SIZE_MAX = 1 << 16,  /* of a message */
     CLI_WIRE_TOTAL_MAX = 1 << 30, /* of all messages of a job: who lists more conversations takes a filter */
@@ -40,6 +42,16 @@ typedef struct cli_wire_reader {
  */
 FC_MUST_USE fc_err
 cli_wire_take(cli_wire_reader *reader, const void *bytes, size_t size);
+
+enum {
+    CLI_WORKER_CPU_FIRST_S = 60,
+    CLI_WORKER_CPU_BYTES_PER_S = 256 << 10, /* of the files: so slow that compressed ones and slow machines
+                                             * have time enough, and only who turns in circles has not */
+};
+/* In the child: how many seconds of processor time these files (-1: none) may cost, after which the kernel
+ * kills it. RLIM_INFINITY when one is no regular file: nobody knows how long a pipe is. */
+rlim_t
+cli_worker_cpu_s(const int *fds, size_t count);
 
 /* In the child: only what is needed to read these descriptors and to write to `out`. */
 FC_MUST_USE fc_err

@@ -209,6 +209,24 @@ a_node_that_dies_leaves_a_sealed_file(void **state)
     rig_helper_fini(&helper);
 }
 
+/* By which its node knows that it does not hang. */
+static void
+without_a_packet_it_says_that_it_lives(void **state)
+{
+    (void)state;
+    const bool never = false;
+    rig_helper helper;
+    rig_helper_start(&helper, &net, NULL, &(rig_spec){.filter = "udp port 9"});
+    rig_helper_run(&helper, 0);
+    for (int word = 0; word < 100 && helper.progress_count < 3; word++) /* the third after 10 s */
+        (void)rig_helper_wait(&helper, &never, 300);
+    assert_true(helper.progress_count >= 3);
+    assert_int_equal(helper.counters.matched_packets, 0);
+    rig_helper_command_stop(&helper, FC_STOP_STOP_REQUESTED);
+    (void)rig_check_end(&helper);
+    rig_helper_fini(&helper);
+}
+
 static void
 stopped_before_the_start_it_leaves_nothing(void **state)
 {
@@ -273,6 +291,7 @@ main(void)
         RIG_TEST(a_vanished_interface_ends_it_with_everything_seen),
         RIG_TEST(an_interface_that_goes_down_and_up_again_is_still_captured),
         RIG_TEST(a_node_that_dies_leaves_a_sealed_file),
+        RIG_TEST(without_a_packet_it_says_that_it_lives),
         RIG_TEST(stopped_before_the_start_it_leaves_nothing),
         RIG_TEST(what_cannot_be_captured_is_refused_with_a_sentence),
     };
