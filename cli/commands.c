@@ -236,7 +236,7 @@ const cli_command cli_commands[] = {
      "Prints the token, and nothing else, on standard output: it is shown this once and stored nowhere. Whoever has it\n"
      "can put machines into that scale set and region, as often as --uses says, until --ttl is over.\n"
      "With --approval each of them waits for `fleetcap enrolment approve`. A scale set or region that no instance has\n"
-     "yet is noted on standard error, with those that are known.",
+     "yet is noted on a terminal, with those that are known.",
      "fleetcap token create --scale-set web --region eu --uses 50 --ttl 1h\n"
      "fleetcap token create --scale-set db --region us --approval -o json",
      LIST(CLI_BIND_SCALE_SET, CLI_BIND_REGION, CLI_USES, CLI_TTL, CLI_APPROVAL), cli_token_create},

@@ -7,7 +7,6 @@
 #include "common/base/mem.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,34 +108,32 @@ cli_token_place_note(const fc_strings *known, const char *what, const char *name
     if (known->count == 0 || fc_strings_have(known, name))
         return NULL;
     char *names = cli_names_text(known->items, known->count, NAMES_SHOWN);
-    char *note = fc_sprintf("note: no instance of %s '%s' is known yet; known: %s", what, name, names);
+    char *note = fc_sprintf("no instance of %s '%s' is known yet; known: %s", what, name, names);
     free(names);
     return note;
 }
 
 static void
-note_place(const fc_strings *known, const char *what, const char *name)
+note_place(const cli_run *run, const fc_strings *known, const char *what, const char *name)
 {
     char *note = cli_token_place_note(known, what, name);
-    if (note != NULL) {
-        char *safe = cli_safe_text(note);
-        (void)fprintf(stderr, "%s\n", safe);
-        free(safe);
-    }
+    if (note != NULL)
+        cli_note(&run->out, "%s", note);
     free(note);
 }
 
 /* With a misspelt scale set instances would join one of that name. It may be a new one as well: only a note,
- * for scripts too, and none when the fleet cannot be asked. */
+ * and none when the fleet cannot be asked. */
 static void
 note_unknown_place(const cli_run *run, const cli_token_wish *wish)
 {
     enum { ASK_TIMEOUT_MS = 5000 };
     cli_fleet fleet = {0};
     fc_fail unused = {0};
-    if (!run->out.quiet && cli_rpc_fleet(run->session, ASK_TIMEOUT_MS, &fleet, &unused) == FC_OK) {
-        note_place(&fleet.scale_sets, "scale set", wish->scale_set);
-        note_place(&fleet.regions, "region", wish->region);
+    if (!run->out.quiet && run->out.err_is_tty &&
+        cli_rpc_fleet(run->session, ASK_TIMEOUT_MS, &fleet, &unused) == FC_OK) {
+        note_place(run, &fleet.scale_sets, "scale set", wish->scale_set);
+        note_place(run, &fleet.regions, "region", wish->region);
     }
     cli_fleet_fini(&fleet);
 }

@@ -131,7 +131,7 @@ a_place_that_no_instance_has_is_noted_with_those_that_are_known(void **state)
     char *names[] = {(char *)"app", (char *)"web"};
     const fc_strings known = {.items = names, .count = FC_COUNT(names)}, none = {0};
     char *note = cli_token_place_note(&known, "scale set", "wbe");
-    assert_string_equal(note, "note: no instance of scale set 'wbe' is known yet; known: app and web");
+    assert_string_equal(note, "no instance of scale set 'wbe' is known yet; known: app and web");
     free(note);
     assert_null(cli_token_place_note(&known, "scale set", "web"));
     assert_null(cli_token_place_note(&none, "region", "eu")); /* the first instance of a fleet */
