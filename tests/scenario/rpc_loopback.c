@@ -150,13 +150,6 @@ lo_connect(lo_heard *h, uint16_t port, bool once)
     return client;
 }
 
-void
-lo_give_up(fc_timer *timer)
-{
-    (void)timer;
-    fail_msg("waited 20 s in vain");
-}
-
 static void
 on_quiet(fc_timer *timer)
 {
@@ -194,7 +187,7 @@ lo_ask(fc_rpc_client *client, fc_fail *fail)
 {
     Fcpb__GetFleetRequest request = FCPB__GET_FLEET_REQUEST__INIT;
     ProtobufCMessage *reply = NULL;
-    fc_err err = fc_rpc_unary(client, FC_METHOD_GET_FLEET, &request.base, 30000, &reply, fail);
+    fc_err err = fc_rpc_unary(client, FC_METHOD_GET_FLEET, &request.base, PATIENCE_MS, &reply, fail);
     if (err == FC_OK) {
         assert_string_equal(((Fcpb__Fleet *)(void *)reply)->fleet_id, "test");
         protobuf_c_message_free_unpacked(reply, NULL);

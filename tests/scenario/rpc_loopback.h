@@ -7,6 +7,7 @@
 
 #include "common/base/mem.h"
 #include "common/rpc/rpc.h"
+#include "loop_rig.h"
 
 extern fc_loop *lo_loop;
 extern fc_role lo_client_role; /* for whom the server takes its clients; NONE: strangers */
@@ -41,17 +42,8 @@ lo_ask(fc_rpc_client *client, fc_fail *fail);
 /* Runs the loop for so long. True, so that it can stand in a condition. */
 bool
 lo_quiet_ms(int64_t ms);
-void
-lo_give_up(fc_timer *timer);
 
-#define LO_RUN_UNTIL(condition)                                                                              \
-    do {                                                                                                     \
-        fc_timer give_up = {.fire = lo_give_up};                                                             \
-        fc_loop_timer_after_ms(lo_loop, &give_up, 20000);                                                    \
-        while (!(condition))                                                                                 \
-            fc_loop_step(lo_loop, -1);                                                                       \
-        fc_loop_timer_clear(lo_loop, &give_up);                                                              \
-    } while (0)
+#define LO_RUN_UNTIL(condition) RUN_LOOP_UNTIL(lo_loop, condition)
 
 /* cmocka's set-up and tear-down of each test. */
 int

@@ -4,6 +4,8 @@
 #include "common/rpc/rpc.h"
 #include "common/tls/pki.h"
 #include "common/tls/tls.h"
+#include "loop_rig.h"
+#include "pki_rig.h"
 
 #include "fleetcap/v1/coordinator_service.pb-c.h"
 #include "fleetcap/v1/fleet_service.pb-c.h"
@@ -21,59 +23,24 @@
 
 #include <cmocka.h>
 
-static fc_loop *loop;
 static char directory[] = "/tmp/fleetcap-rpc-XXXXXX";
 static char other[] = "/tmp/fleetcap-rpc-other-XXXXXX";
 
 /* ---- credentials ---- */
-
-static void
-must(fc_err err, const fc_fail *fail)
-{
-    if (err != FC_OK)
-        fail_msg("%s", fail->text);
-}
-
-static void
-issue(const char *pki, fc_role role, const char *name)
-{
-    static const char *const localhost[] = {"localhost", "127.0.0.1"};
-    const fc_pki_request request = {.role = role, .name = name, .dns_names = localhost, .dns_name_count = 2};
-    fc_fail fail;
-    must(fc_pki_issue(pki, &request, NULL, &fail), &fail);
-}
-
-static fc_tls *
-credentials(const char *pki, fc_tls_mode mode, const char *leaf)
-{
-    char ca[128], certificate[128], key[128], crl[128];
-    (void)snprintf(ca, sizeof ca, "%s/ca.crt", pki);
-    (void)snprintf(certificate, sizeof certificate, "%s/%s.crt", pki, leaf);
-    (void)snprintf(key, sizeof key, "%s/%s.key", pki, leaf);
-    (void)snprintf(crl, sizeof crl, "%s/crl.pem", pki);
-    const fc_tls_files files = {
-        .ca = ca, .certificate = certificate, .key = key, .crl = crl, .server_name = "localhost"};
-    fc_tls *tls = NULL;
-    fc_fail fail;
-    must(fc_tls_new(mode, &files, &tls, &fail), &fail);
-    return tls;
-}
 
 static int
 make_fleets(void **state)
 {
     (void)state;
     fc_fail fail;
-    if (mkdtemp(directory) == NULL || mkdtemp(other) == NULL)
-        return -1;
-    must(fc_pki_init(directory, "test", 30, &fail), &fail);
-    must(fc_pki_init(other, "test", 30, &fail), &fail);
-    issue(directory, FC_ROLE_COORDINATOR, "co");
-    issue(directory, FC_ROLE_OPERATOR, "olga");
-    issue(directory, FC_ROLE_OPERATOR, "gone");
-    issue(directory, FC_ROLE_NODE, "web-1");
-    issue(other, FC_ROLE_OPERATOR, "mallory");
     uint32_t count;
+    pki_make(directory);
+    pki_make(other);
+    pki_issue(directory, FC_ROLE_COORDINATOR, "co");
+    pki_issue(directory, FC_ROLE_OPERATOR, "olga");
+    pki_issue(directory, FC_ROLE_OPERATOR, "gone");
+    pki_issue(directory, FC_ROLE_NODE, "web-1");
+    pki_issue(other, FC_ROLE_OPERATOR, "mallory");
     must(fc_pki_revoke(directory, "operator/gone", &count, &fail), &fail);
     return 0;
 }
@@ -82,9 +49,9 @@ static int
 remove_fleets(void **state)
 {
     (void)state;
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf %s %s", directory, other);
-    return system(command);
+    pki_remove(directory);
+    pki_remove(other);
+    return 0;
 }
 
 /* ---- the server ---- */
@@ -176,7 +143,7 @@ typedef struct site {
 static void
 site_open(site *s, uint32_t admission_ms)
 {
-    *s = (site){.tls = credentials(directory, FC_TLS_SERVER, "coordinator-co")};
+    *s = (site){.tls = pki_credentials(directory, FC_TLS_SERVER, "coordinator-co")};
     const fc_rpc_options options = {.loop = loop,
                                     .tls = fc_tls_config(s->tls),
                                     .identify = fc_tls_identify,
@@ -218,44 +185,13 @@ ask_fleet(fc_rpc_client *client, char *ret_name, fc_fail *fail)
 {
     Fcpb__GetFleetRequest request = FCPB__GET_FLEET_REQUEST__INIT;
     ProtobufCMessage *reply = NULL;
-    fc_err err = fc_rpc_unary(client, FC_METHOD_GET_FLEET, &request.base, 10000, &reply, fail);
+    fc_err err = fc_rpc_unary(client, FC_METHOD_GET_FLEET, &request.base, PATIENCE_MS, &reply, fail);
     if (err == FC_OK) {
         (void)snprintf(ret_name, 64, "%s", ((Fcpb__Fleet *)(void *)reply)->fleet_id);
         protobuf_c_message_free_unpacked(reply, NULL);
     }
     return err;
 }
-
-static int
-set_up(void **state)
-{
-    (void)state;
-    return fc_loop_new(&fc_clock_system, &loop) == FC_OK ? 0 : -1;
-}
-
-static int
-tear_down(void **state)
-{
-    (void)state;
-    fc_loop_free(loop);
-    return 0;
-}
-
-static void
-on_give_up(fc_timer *timer)
-{
-    (void)timer;
-    fail_msg("waited 30 s in vain");
-}
-
-#define RUN_UNTIL(condition)                                                                                 \
-    do {                                                                                                     \
-        fc_timer give_up = {.fire = on_give_up};                                                             \
-        fc_loop_timer_after_ms(loop, &give_up, 30000);                                                       \
-        while (!(condition))                                                                                 \
-            fc_loop_step(loop, -1);                                                                          \
-        fc_loop_timer_clear(loop, &give_up);                                                                 \
-    } while (0)
 
 /* ---- tests ---- */
 
@@ -265,7 +201,7 @@ the_certificate_says_who_is_calling(void **state)
     (void)state;
     site s;
     site_open(&s, 0);
-    fc_tls *tls = credentials(directory, FC_TLS_CLIENT, "operator-olga");
+    fc_tls *tls = pki_credentials(directory, FC_TLS_CLIENT, "operator-olga");
     fc_rpc_client *client = connect_as(tls, fc_rpc_server_port(s.server), true);
     char name[64];
     fc_fail fail;
@@ -283,7 +219,7 @@ a_node_may_not_ask_what_operators_ask(void **state)
     (void)state;
     site s;
     site_open(&s, 0);
-    fc_tls *tls = credentials(directory, FC_TLS_CLIENT, "node-web-1");
+    fc_tls *tls = pki_credentials(directory, FC_TLS_CLIENT, "node-web-1");
     fc_rpc_client *client = connect_as(tls, fc_rpc_server_port(s.server), true);
     char name[64];
     fc_fail fail;
@@ -310,7 +246,7 @@ a_certificate_that_is_not_welcome_never_opens(void **state)
     site s;
     site_open(&s, 0);
     for (size_t i = 0; i < FC_COUNT(cases); i++) {
-        fc_tls *tls = credentials(cases[i].pki, FC_TLS_CLIENT, cases[i].leaf);
+        fc_tls *tls = pki_credentials(cases[i].pki, FC_TLS_CLIENT, cases[i].leaf);
         fc_rpc_client *client = connect_as(tls, fc_rpc_server_port(s.server), true);
         char name[64];
         fc_fail fail;
@@ -337,7 +273,7 @@ a_long_file_comes_through(void **state)
     (void)state;
     site s;
     site_open(&s, 0);
-    fc_tls *tls = credentials(directory, FC_TLS_CLIENT, "operator-olga");
+    fc_tls *tls = pki_credentials(directory, FC_TLS_CLIENT, "operator-olga");
     fc_rpc_client *client = connect_as(tls, fc_rpc_server_port(s.server), true);
     Fcpb__GetFleetRequest request = FCPB__GET_FLEET_REQUEST__INIT;
     size_t total = 0;
@@ -371,7 +307,7 @@ silent_and_resetting_strangers_do_not_keep_good_clients_out(void **state)
     site s;
     site_open(&s, 3000);
     const fc_rpc_counters *counters = fc_rpc_server_counters(s.server);
-    fc_tls *tls = credentials(directory, FC_TLS_CLIENT, "operator-olga");
+    fc_tls *tls = pki_credentials(directory, FC_TLS_CLIENT, "operator-olga");
     static int silent[SILENT];
     static fc_rpc_client *good[GOOD];
     uint64_t made = 0;
@@ -412,7 +348,7 @@ clients_can_be_freed_at_any_moment(void **state)
     (void)state;
     site s;
     site_open(&s, 0);
-    fc_tls *tls = credentials(directory, FC_TLS_CLIENT, "operator-olga");
+    fc_tls *tls = pki_credentials(directory, FC_TLS_CLIENT, "operator-olga");
     for (int steps = 0; steps < 40; steps++) {
         fc_rpc_client *client = connect_as(tls, fc_rpc_server_port(s.server), false);
         for (int i = 0; i < steps; i++)
@@ -479,7 +415,7 @@ who_is_refused_for_good_comes_less_and_less_and_who_finds_nobody_soon(void **sta
     const fc_rpc_backoff backoff = {.first_ms = 10, .max_ms = SHORT_MS, .refused_max_ms = 60000};
     site s;
     site_open(&s, 0);
-    fc_tls *tls = credentials(directory, FC_TLS_CLIENT, "operator-gone");
+    fc_tls *tls = pki_credentials(directory, FC_TLS_CLIENT, "operator-gone");
     tries t = {0};
     fc_rpc_client *client = keep_trying(tls, fc_rpc_server_port(s.server), backoff, &t);
     RUN_UNTIL(t.longest_ms > SHORT_MS);
@@ -505,7 +441,7 @@ who_refuses_the_server_looks_for_another_one_soon(void **state)
     const fc_rpc_backoff backoff = {.first_ms = 10, .max_ms = SHORT_MS, .refused_max_ms = 60000};
     site s;
     site_open(&s, 0);
-    fc_tls *tls = credentials(other, FC_TLS_CLIENT, "operator-mallory");
+    fc_tls *tls = pki_credentials(other, FC_TLS_CLIENT, "operator-mallory");
     tries t = {0};
     fc_rpc_client *client = keep_trying(tls, fc_rpc_server_port(s.server), backoff, &t);
     RUN_UNTIL(t.failed == ENOUGH);
@@ -522,17 +458,17 @@ who_is_refused_and_gets_another_certificate_is_back_at_once(void **state)
     const fc_rpc_backoff backoff = {.first_ms = NEVER_MS, .refused_max_ms = NEVER_MS};
     uint32_t count;
     fc_fail fail;
-    issue(directory, FC_ROLE_OPERATOR, "back");
+    pki_issue(directory, FC_ROLE_OPERATOR, "back");
     must(fc_pki_revoke(directory, "operator/back", &count, &fail), &fail);
     site s;
     site_open(&s, 0);
-    fc_tls *tls = credentials(directory, FC_TLS_CLIENT, "operator-back");
+    fc_tls *tls = pki_credentials(directory, FC_TLS_CLIENT, "operator-back");
     tries t = {0};
     fc_rpc_client *client = keep_trying(tls, fc_rpc_server_port(s.server), backoff, &t);
     RUN_UNTIL(t.failed == 1);
     fc_rpc_client_retry(client);
     RUN_UNTIL(t.failed == 2);
-    issue(directory, FC_ROLE_OPERATOR, "back");
+    pki_issue(directory, FC_ROLE_OPERATOR, "back");
     must(fc_tls_reload(tls, &fail), &fail);
     fc_rpc_client_retry(client);
     RUN_UNTIL(t.opened == 1);
@@ -545,7 +481,7 @@ who_is_refused_and_gets_another_certificate_is_back_at_once(void **state)
 int
 main(void)
 {
-#define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define T(test) cmocka_unit_test_setup_teardown(test, loop_set_up, loop_tear_down)
     const struct CMUnitTest tests[] = {
         T(the_certificate_says_who_is_calling),
         T(a_node_may_not_ask_what_operators_ask),

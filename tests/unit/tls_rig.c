@@ -313,23 +313,35 @@ openssl_client(server *s, const char *options)
     return status;
 }
 
-/* A server that does not mind whose certificate it shows, and our client that meets it. */
+int
+openssl_serve(const char *options)
+{
+    assert_int_equal(run("timeout 60 openssl s_server -accept 127.0.0.1:0 -tls1_2 %s > s_server.log 2>&1 & "
+                         "echo $! > s_server.pid; "
+                         "for i in $(seq 400); do grep -q ACCEPT s_server.log && break; sleep 0.05; done; "
+                         "sed -n 's/^ACCEPT .*:\\([0-9]*\\).*/\\1/p' s_server.log",
+                         options),
+                     0);
+    int port = atoi(output);
+    assert_in_range(port, 1, 65535);
+    return port;
+}
+
+void
+openssl_serve_end(void)
+{
+    assert_int_equal(run("kill $(cat s_server.pid)"), 0);
+}
+
 int
 meet_impostor(const char *who, fc_tls *client)
 {
-    assert_int_equal(
-        run("timeout 60 openssl s_server -accept 127.0.0.1:0 -tls1_2 -www -cert %s.crt -key %s.key "
-            "-CAfile ca.crt -Verify 1 > s_server.log 2>&1 & echo $! > s_server.pid; "
-            "for i in $(seq 400); do grep -q ACCEPT s_server.log && break; sleep 0.05; done; "
-            "sed -n 's/^ACCEPT .*:\\([0-9]*\\).*/\\1/p' s_server.log",
-            who, who),
-        0);
-    int port = atoi(output);
-    assert_in_range(port, 1, 65535);
-    nng_stream *stream = dial(client, port);
+    char *options = fc_sprintf("-www -cert %s.crt -key %s.key -CAfile ca.crt -Verify 1", who, who);
+    nng_stream *stream = dial(client, openssl_serve(options));
+    free(options);
     char byte = 'x';
     int status = transfer(stream, true, &byte, 1, NULL);
     nng_stream_free(stream);
-    assert_int_equal(run("kill $(cat s_server.pid)"), 0);
+    openssl_serve_end();
     return status;
 }

@@ -100,6 +100,11 @@ void
 pair_stop(pair *p);
 int
 openssl_client(server *s, const char *options);
+/* openssl(1) as a server with these options, on a port that it chooses and this returns; then its end. */
+int
+openssl_serve(const char *options);
+void
+openssl_serve_end(void);
 /* A server that does not mind whose certificate it shows, and our client that meets it. */
 int
 meet_impostor(const char *who, fc_tls *client);
