@@ -10,7 +10,7 @@
 enum {
     PUSHES_PER_TURN = 256, /* then the loop does something else first */
     SWEEP_MS = 1000,
-    PRUNE_EVERY_SWEEPS = 3600,
+    PRUNE_EVERY_SWEEPS = 3600, /* and with the first one */
     REQUESTS_KEPT_S = 7 * 24 * 3600,
 };
 
@@ -353,7 +353,7 @@ on_sweep(fc_timer *timer)
         if (i->link != NULL && !i->pushing && i->acked < i->generation)
             queue(c, i);
     sweep_captures(c);
-    if (++c->reconcile.sweeps % PRUNE_EVERY_SWEEPS == 0 &&
+    if (c->reconcile.sweeps++ % PRUNE_EVERY_SWEEPS == 0 &&
         co_store_prune_requests(c->store, co_wall(c).ns - REQUESTS_KEPT_S * FC_NS_PER_S, NULL) != FC_OK)
         c->counters.store_failures++;
     fc_loop_timer_after_ms(c->loop, timer, SWEEP_MS);

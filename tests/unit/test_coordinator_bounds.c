@@ -92,6 +92,28 @@ of_removed_instances_the_newest_are_remembered(void **state)
     }
 }
 
+static void
+request_ids_go_after_a_week_also_those_of_a_coordinator_that_starts_often(void **state)
+{
+    (void)state;
+    enum { WEEK_MS = 7 * 24 * HOUR_MS };
+    char object[CO_REQUEST_OBJECT_SIZE];
+    int64_t now = co_wall(f.co).ns;
+    co_request_row old = {"operator/alice", "old", "CreateToken", "x", now - (WEEK_MS + 1) * FC_NS_PER_MS};
+    co_request_row young = {"operator/alice", "young", "CreateToken", "x",
+                            now - (WEEK_MS - HOUR_MS) * FC_NS_PER_MS};
+    assert_int_equal(co_store_begin(f.store, NULL), FC_OK);
+    assert_int_equal(co_store_add_request(f.store, &old, NULL), FC_OK);
+    assert_int_equal(co_store_add_request(f.store, &young, NULL), FC_OK);
+    assert_int_equal(co_store_commit(f.store, NULL), FC_OK);
+    fixture_kill(&f, &fake_link_ops);
+    fixture_run_ms(&f, 1500);
+    assert_int_equal(co_persist_find_request(f.co, "operator/alice", "old", "CreateToken", object, NULL),
+                     FC_ERR_NOT_FOUND);
+    assert_int_equal(co_persist_find_request(f.co, "operator/alice", "young", "CreateToken", object, NULL),
+                     FC_OK);
+}
+
 /* ---- the log ---- */
 
 /* How many lines with `word` are logged while `act` runs. */
@@ -187,6 +209,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_over_goes_when_the_coordinator_starts_a_part_at_a_time),
         TEST(of_removed_instances_the_newest_are_remembered),
+        TEST(request_ids_go_after_a_week_also_those_of_a_coordinator_that_starts_often),
         TEST(a_crowd_that_is_refused_does_not_fill_the_log_and_is_told_as_a_number),
     };
 #undef TEST
