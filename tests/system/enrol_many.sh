@@ -16,7 +16,7 @@ enrol_all() { # name count token: every exit status, one a line, in $TEST_DIR/NA
             {
                 status=0
                 "$4/bin/fleetcap-node" enroll --coordinator "$5" --token-file "$3/$1.token" --id "$1-$i" --name "$1-$i" \
-                    --metadata none --state-dir "$3/$1/$i" --wait 60s >"$3/$1/$i.log" 2>&1 || status=$?
+                    --metadata none --state-dir "$3/$1/$i" --wait 180s >"$3/$1/$i.log" 2>&1 || status=$?
                 echo $status >"$3/$1/$i.status"
             } &
         done
