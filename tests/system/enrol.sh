@@ -44,8 +44,9 @@ within 10 "a machine whose configuration claims another scale set comes back" on
 equal "and is in the one of its certificate" "app us" "$(instance_field app-1 '"\(.scaleSet) \(.region)"')"
 
 that "it is captured from" fleetcap capture create job --scale-set app --filter protocol=UDP,remotePort=9999 --time-limit 5m
+within 10 "it runs" is RUNNING state job app-1 # "online" may have been of before the restart
 send app-1 200
-within 5 "its packets are counted" is 200 written job app-1
+within 15 "its packets are counted" is 200 written job app-1
 refused "removal asks first, which it cannot without a terminal" 2 'needs --yes' fleetcap instance remove app-1
 refused "an instance with a capture is not removed by mistake" 7 'job|capture|force' fleetcap instance remove app-1 --yes
 serial=$(serial_of "$pem")

@@ -117,6 +117,8 @@ state() { of "$1" "$2" .state; }
 reason() { of "$1" "$2" .stopReason; }
 written() { of "$1" "$2" .counters.writtenPackets; }
 is() { [[ $("${@:2}") == "$1" ]]; }                               # value command...
+# By a new helper, after that many gaps in all: what the coordinator knew before a daemon died does not count.
+resumed() { [[ $(of "$1" "$2" '"\(.state) \(.gaps | length)"') == "RUNNING $3" ]]; } # capture instance gaps
 all_are() { [[ $(show "$2" | jq -r '[.instances[].state] | unique | join(" ")') == "$1" ]]; } # state capture
 
 # matched = written + drops by cause, on every instance of the capture.

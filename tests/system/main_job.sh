@@ -28,7 +28,7 @@ for instance in web-1 web-2 web-3 web-4; do
     send "$instance" 50 9998
 done
 for instance in web-1 web-2 web-3 web-4; do
-    within 5 "the status of $instance counts while it runs" is 500 written job "$instance"
+    within 15 "the status of $instance counts while it runs" is 500 written job "$instance"
 done
 that "stop is acknowledged by all" fleetcap capture stop job
 that "all are STOPPED" all_are STOPPED job
@@ -65,4 +65,4 @@ that "the files stay" test -f "${original[0]}"
 that "a second capture of the same name" fleetcap capture create -f "$TEST_DIR/definition.yaml" --include web-1
 send web-1 10
 that "deleted with its files while it runs" fleetcap capture delete job --yes --stop --delete-files
-within 5 "its files are gone and the first capture's are not" is 1 eval 'files_of web-1 | wc -l'
+within 15 "its files are gone and the first capture's are not" is 1 eval 'files_of web-1 | wc -l'

@@ -14,7 +14,7 @@ equal "web-3 is PENDING" PENDING "$(state wait web-3)"
 fleet start web-3
 within 20 "web-3 starts when it returns" is RUNNING state wait web-3
 send web-3 20
-within 5 "and counts" is 20 written wait web-3
+within 15 "and counts" is 20 written wait web-3
 that "stop" fleetcap capture stop wait
 that "all STOPPED" all_are STOPPED wait
 that "every packet is accounted for" accounted wait

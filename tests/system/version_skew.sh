@@ -39,7 +39,7 @@ capture_runs() { # name instance...
     within 10 "it runs everywhere" all_are RUNNING "$name"
     for instance; do
         send "$instance" 20
-        within 5 "$instance counts" is 20 written "$name" "$instance"
+        within 15 "$instance counts" is 20 written "$name" "$instance"
     done
     that "it is stopped" fleetcap capture stop "$name"
     that "everywhere" all_are STOPPED "$name"
@@ -56,17 +56,16 @@ eval "$(fleet env)"
 that "a capture that runs through two upgrades" fleetcap capture create -n through --scale-set web --include web-1,web-2 \
     --filters '[{"protocol":"UDP","remotePort":"9998"}]' --time-limit 5m
 send web-2 20 9998
-within 5 "it counts" is 20 written through web-2
+within 15 "it counts" is 20 written through web-2
 
 # A node of the next release. The daemon before it dies, its helper seals: as in a restart.
 install fleetcap-node-newer
 fleet kill web-2 -KILL
 fleet start web-2
 within 10 "a node that is one release newer is online" is true online web-2
-within 10 "and goes on, after a gap, with what the older one was capturing" is RUNNING of through web-2 \
-    'if (.gaps | length) == 1 then .state else "before the gap" end'
+within 10 "and goes on, after a gap, with what the older one was capturing" resumed through web-2 1
 send web-2 20 9998
-within 5 "in the same account" is 40 written through web-2
+within 15 "in the same account" is 40 written through web-2
 capture_runs newer-node web-1 web-2 web-3
 
 # A node that has given up the version we speak.
@@ -80,14 +79,14 @@ equal "it is not online" false "$(online web-3)"
 equal "and the list of instances has the three it had" "web-1 web-2 web-3" \
     "$(fleetcap instance list -o json | jq -r '[.[].id] | sort | join(" ")')"
 that "it is counted" eval "fleetcap fleet show -o json | jq -e '.counters.coordinator_hellos_version >= 1'"
-within 5 "it is in the audit log" eval "[[ \$(audit \"SELECT count(*) FROM audit WHERE principal = 'node/web-3' AND
+within 15 "it is in the audit log" eval "[[ \$(audit \"SELECT count(*) FROM audit WHERE principal = 'node/web-3' AND
     action = 'hello' AND detail = '$sentence'\") -ge 1 ]]"
 sleep 3
 equal "it does not hammer" 1 "$(times coordinator "$sentence")"
 send web-1 20
 send web-2 20
-within 5 "the others go on" is 20 written meanwhile web-1
-within 5 "both of them" is 20 written meanwhile web-2
+within 15 "the others go on" is 20 written meanwhile web-1
+within 15 "both of them" is 20 written meanwhile web-2
 that "and stop" fleetcap capture stop meanwhile
 
 # The coordinator of the next release: it speaks to both ages.
