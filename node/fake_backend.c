@@ -116,7 +116,7 @@ say_profile(const fake_run *run)
     fc_buf_fini(&packed);
 }
 
-/* Each of these may release the run: nothing touches it after the op. */
+/* Each of these may release the run, which frees one that is DONE: nothing touches that after the op. */
 static void
 seal(fake_run *run)
 {
@@ -165,10 +165,12 @@ tick(fake_run *run)
     }
     capture_some(run);
     say_profile(run);
+    nd_progress progress = run->progress;
     if (options->rotate_packets > 0 && run->segment_packets >= options->rotate_packets)
         seal(run);
-    else
-        run->run.ops->progress(run->run.user, &run->progress);
+    /* A real one's two threads speak: what one has seen may be told after the other has sealed the file. */
+    if (run->run.ops != NULL)
+        run->run.ops->progress(run->run.user, &progress);
 }
 
 /* A window that ends before the first word is seen in time. */

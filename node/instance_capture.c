@@ -327,6 +327,8 @@ take_segment(nd_instance_capture *capture, const fc_segment *said, bool *ret_new
         const fc_segment *known = &capture->status.segments[i];
         if (known->sequence != said->sequence)
             continue;
+        if (known->sealed && !said->sealed)
+            return true; /* the helper's writer said so before its other thread told what it had seen */
         segment.hashed = known->hashed; /* the helper knows no hashes */
         memcpy(segment.sha256, known->sha256, sizeof segment.sha256);
         segment.removed = segment.removed || known->removed;
