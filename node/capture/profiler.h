@@ -16,7 +16,7 @@
 enum {
     CAP_PROFILE_INTERVAL_MS = 3000, /* between two profiles, when packets came */
     CAP_PROFILE_SHARE = 3,          /* this part of the pool may wait */
-    CAP_PROFILE_LAST_MS = 2000,     /* after the stop; what waits longer is not profiled */
+    CAP_PROFILE_LAST_MS = 5000,     /* after the stop; what a starved machine leaves then is not profiled */
     CAP_PROFILE_NICE = 10,
 };
 
