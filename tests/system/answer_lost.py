@@ -15,7 +15,7 @@ import threading
 
 
 def number(database, query):
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5) as store:
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=60) as store:
         return store.execute(query).fetchone()[0]
 
 

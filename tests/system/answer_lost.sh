@@ -14,7 +14,7 @@ losing() {
     rm -f "$TEST_DIR/way"
     "$HERE/answer_lost.py" "$FLEETCAP_COORDINATOR" "$database" "$1" >"$TEST_DIR/way" 2>"$TEST_DIR/way.err" &
     local way=$!
-    within 10 "a way is open" test -s "$TEST_DIR/way"
+    within 60 "a way is open" test -s "$TEST_DIR/way"
     read -r port <"$TEST_DIR/way"
     FLEETCAP_COORDINATOR=127.0.0.1:$port FLEETCAP_SERVER_NAME=$name "${@:2}" || status=$?
     kill "$way"
@@ -29,7 +29,7 @@ equal "one token was made" 1 "$(from_store 'SELECT count(*) FROM token')"
 token=$(jq -r .token "$TEST_DIR/created")
 that "it is the one that was told" test "$(from_store 'SELECT id FROM token')" = "$(token_id "$token")"
 that "and it lets a machine in" fleet enrol app-1 -- --token "$token"
-within 10 "which is online" online app-1
+within 60 "which is online" online app-1
 
 that "a capture" fleetcap capture create job --scale-set web --time-limit 5m
 losing "SELECT count(*) FROM audit WHERE action = 'delete'" fleetcap capture delete job --stop --yes -o json >"$TEST_DIR/out"
@@ -41,6 +41,6 @@ that "so was the removal" grep -q '"doneBefore": true' "$TEST_DIR/out"
 that "of that instance" grep -q '"id": "app-1"' "$TEST_DIR/out"
 equal "which was removed once" 1 "$(from_store "SELECT count(*) FROM audit WHERE action = 'instance-remove' AND outcome = 'ok'")"
 
-noted=$(timeout 20 script -qec 'fleetcap token create --scale-set wbe --region eu' /dev/null)
+noted=$(timeout 60 script -qec 'fleetcap token create --scale-set wbe --region eu' /dev/null)
 that "a scale set that no instance has is noted on a terminal" grep -q "no instance of scale set 'wbe' is known yet; known: web" <<<"$noted"
 that "and the token is made" grep -q 'fct1\.' <<<"$noted"

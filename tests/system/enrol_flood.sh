@@ -10,14 +10,17 @@ token=$(token_for app us --uses 50)
 counter() { fleetcap fleet show -o json | jq ".counters.$1"; }
 
 peer - strangers 400 15 >"$TEST_DIR/strangers" &
-within 40 "400 strangers come and stay" grep -q 'strangers 400' "$TEST_DIR/strangers"
-that "no more than 256 of them at once: others were sent away" test "$(counter rpc_refused_anonymous)" -ge 144
-that "an operator is served" bash -c 'timeout 8 fleetcap instance list >/dev/null'
+within 150 "400 strangers come and stay" grep -q 'strangers 400' "$TEST_DIR/strangers"
+# Where the handshakes of 400 take half a minute, the time of the first is over before the last has come.
+that "no more than 256 of them at once: others were sent away" \
+    test $(($(counter rpc_refused_anonymous) + $(counter rpc_expired_anonymous))) -ge 144
+that "an operator is served" bash -c 'timeout 30 fleetcap instance list >/dev/null'
 fleet kill web-2
+within 60 "a node is away" not online web-2
 fleet start web-2
-within 10 "a node comes back" online web-2
-that "an honest machine enrols" fleet enrol app-1 -- --token "$token" --wait 60s
-within 10 "and is online" online app-1
+within 60 "a node comes back" online web-2
+that "an honest machine enrols" fleet enrol app-1 -- --token "$token" --wait 180s
+within 60 "and is online" online app-1
 wait
 equal "the rest of the strangers is no node" 0 "$(fleetcap instance list -o json | jq '[.[] | select(.id | test("^(web|app)-") | not)] | length')"
 
@@ -29,7 +32,7 @@ on crowd bash -c '
         {
             status=0
             "$2/bin/fleetcap-node" enroll --coordinator "$3" --token-file "$1/token" --id same --name same --metadata none \
-                --state-dir "$1/same/$i" --wait 60s >"$1/same/$i.log" 2>&1 || status=$?
+                --state-dir "$1/same/$i" --wait 180s >"$1/same/$i.log" 2>&1 || status=$?
             echo $status >"$1/same/$i.status"
         } &
     done

@@ -26,8 +26,8 @@ export -f serve
 impostor() { # sentence certificate key chain
     local said status=0
     on coordinator bash -c 'serve "$@"' impostor "${@:2}" &
-    within 10 "somebody listens in the coordinator's place" on coordinator bash -c 'ss -Hltn | grep -q 7443'
-    said=$(timeout 20 "$HERE/../fleet/fleet" enrol app-1 -- --token "$token" --wait 2s 2>&1) || status=$?
+    within 60 "somebody listens in the coordinator's place" on coordinator bash -c 'ss -Hltn | grep -q 7443'
+    said=$(timeout 60 "$HERE/../fleet/fleet" enrol app-1 -- --token "$token" --wait 2s 2>&1) || status=$?
     # shellcheck disable=SC2046 # one word per process
     kill $(on coordinator ss -Hltnp 'sport = :7443' | grep -o 'pid=[0-9]*' | cut -d = -f 2)
     wait || true
@@ -47,4 +47,4 @@ impostor "a coordinator of ours that does not show its CA" "$pki/coordinator-oth
 fleet start coordinator
 equal "the token has not been used" 0 "$(token_field "$token" .used)"
 that "with the real coordinator the machine enrols" fleet enrol app-1 -- --token "$token"
-within 10 "and is online" online app-1
+within 60 "and is online" online app-1

@@ -31,7 +31,7 @@ certificate_field() { # file option of openssl x509: what openssl says of the fi
 }
 serial_of() { openssl x509 -in "$1" -noout -serial | sed 's/^serial=//'; }
 revoked_serials() { openssl crl -in "$MEMBERS/coordinator/state/crl.pem" -noout -text | sed -n 's/^ *Serial Number: //p'; }
-is_revoked() { revoked_serials | grep -qix "$1"; } # serial
+is_revoked() { revoked_serials | grep -ix -- "$1" >/dev/null; } # serial
 
 # ---- a machine made by hand: openssl makes key and request, peer.py asks
 

@@ -44,7 +44,7 @@ http.server.HTTPServer(("169.254.169.254", 80), Handler).serve_forever()
 PYTHON
 on azure ip address add 169.254.169.254/32 dev lo
 on azure timeout 300 python3 "$TEST_DIR/service/serve.py" "$TEST_DIR/service/compute" >"$TEST_DIR/service/log" 2>&1 &
-within 10 "there is a metadata service" on azure bash -c 'exec 3<>/dev/tcp/169.254.169.254/80'
+within 60 "there is a metadata service" on azure bash -c 'exec 3<>/dev/tcp/169.254.169.254/80'
 
 that "a machine of a cloud needs no flags" enrol azure --label tier=1 --label role=flag
 id=02aab8a4-74ef-476e-8182-f6d2ba4166a6
@@ -54,9 +54,9 @@ for line in 'name: "web_17"' 'zone: "2"' '  "Cost-centre": "4711"' '  "tier": "1
     that "it keeps $line" says azure "$line"
 done
 that "a tag that is no plain text is no label" not grep -q evil "$TEST_DIR/azure/state/identity.yaml"
-on azure timeout 60 fleetcap-node --config "$TEST_DIR/azure/node.yaml" >"$TEST_DIR/azure/log" 2>&1 &
-within 10 "operators see it by that name" is web_17 instance_field "$id" .name
-equal "with its labels" 4711 "$(instance_field "$id" '.labels["Cost-centre"]')"
+on azure timeout 150 fleetcap-node --config "$TEST_DIR/azure/node.yaml" >"$TEST_DIR/azure/log" 2>&1 &
+within 60 "operators see it by that name" is web_17 instance_field "$id" .name
+within 60 "with its labels" is 4711 instance_field "$id" '.labels["Cost-centre"]'
 equal "in the scale set of the token, not of the cloud" web "$(instance_field "$id" .scaleSet)"
 
 # ---- more tags than there is room for
@@ -69,11 +69,11 @@ printf 'labels: {file-1: a, tag-1: file}\n' >>"$TEST_DIR/many/node.yaml"
 jq -n '{compute: {vmId: "many-1", name: "many", tagsList: [range(64) | {name: "tag-\(.)", value: ""}]}}' >"$TEST_DIR/service/many"
 on many ip address add 169.254.169.254/32 dev lo
 on many timeout 300 python3 "$TEST_DIR/service/serve.py" "$TEST_DIR/service/many" >"$TEST_DIR/service/log" 2>&1 &
-within 10 "there is a metadata service with many tags" on many bash -c 'exec 3<>/dev/tcp/169.254.169.254/80'
+within 60 "there is a metadata service with many tags" on many bash -c 'exec 3<>/dev/tcp/169.254.169.254/80'
 said=$(enrol many --label flag-1=a --label tag-2=flag 2>&1) || no "a machine with many tags enrols: $said"
 that "and is told how many are left out ($said)" grep -q '2 tags .* left out' <<<"$said"
-on many timeout 60 fleetcap-node --config "$TEST_DIR/many/node.yaml" >"$TEST_DIR/many/log" 2>&1 &
-within 10 "its daemon starts" is 64 instance_field many-1 '.labels | length'
+on many timeout 150 fleetcap-node --config "$TEST_DIR/many/node.yaml" >"$TEST_DIR/many/log" 2>&1 &
+within 60 "its daemon starts" is 64 instance_field many-1 '.labels | length'
 equal "a tag may say nothing" '"" "file" "flag"' "$(instance_field many-1 '.labels | @json "\(.["tag-0"]) \(.["tag-1"]) \(.["tag-2"])"')"
 
 # ---- cloud-init, and nothing

@@ -87,7 +87,7 @@ within() { # seconds sentence command...: the command succeeds sooner or later
 refused() { # sentence status pattern command...
     local sentence=$1 want=$2 pattern=$3 got=0 said
     shift 3
-    said=$(timeout 30 "$@" 2>&1 >/dev/null) || got=$?
+    said=$(timeout 60 "$@" 2>&1 >/dev/null) || got=$?
     [[ $got -eq $want ]] || no "$sentence: expected exit status $want, got $got and \"$said\""
     [[ $said =~ $pattern ]] || no "$sentence: \"$said\" does not say \"$pattern\""
     [[ $(wc -l <<<"$said") -eq 1 ]] || no "$sentence: more than one sentence: \"$said\""
@@ -102,11 +102,11 @@ peer() {
     local -a credentials=()
     shift
     [[ $who == - ]] || credentials=(--cert "$(credential "$who" crt)" --key "$(credential "$who" key)")
-    timeout 60 "$HERE/peer.py" "${credentials[@]}" "$FLEETCAP_COORDINATOR" "$@"
+    timeout 180 "$HERE/peer.py" "${credentials[@]}" "$FLEETCAP_COORDINATOR" "$@"
 }
 
 credential() { # ROLE-NAME crt|key
-    find "$TEST_DIR" "$FLEET_DIR/pki" "$FLEET_DIR/members" -maxdepth 2 -name "$1.$2" | head -n 1
+    find "$TEST_DIR" "$FLEET_DIR/pki" "$FLEET_DIR/members" -maxdepth 2 -name "$1.$2" -print -quit
 }
 
 # ---- captures
