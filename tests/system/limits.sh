@@ -19,9 +19,9 @@ that "IPv6, both directions" fleetcap capture create --scale-set web -n six --ti
     --filters '[{"protocol":"ICMP","remoteIPAddress":"fd77::/16"}]'
 
 send web-1 200
-within 10 "the packet limit stops it" is PACKET_COUNT reason packets web-1
-within 10 "the byte limit stops it" is SESSION_BYTES reason bytes web-1
-that "wait says when the time is over" fleetcap capture wait time --for stopped --timeout 20s
+within 30 "the packet limit stops it" is PACKET_COUNT reason packets web-1
+within 30 "the byte limit stops it" is SESSION_BYTES reason bytes web-1
+that "wait says when the time is over" fleetcap capture wait time --for stopped --timeout 60s
 equal "that was the time limit" TIME_LIMIT "$(reason time web-1)"
 equal "exactly 50 packets are written" 50 "$(written packets web-1)"
 that "no more bytes are written than allowed" test "$(of bytes web-1 .counters.writtenBytes)" -le 2000
