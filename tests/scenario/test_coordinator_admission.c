@@ -1,5 +1,6 @@
 /* Enrolment, renewal and removal over real streams on the loopback: strangers, a node and an operator in this
  * process. */
+#include "quiet_rig.h"
 #include "service_rig.h"
 
 #include "common/base/mem.h"
@@ -165,8 +166,9 @@ set_up(void **state)
     strcpy(dir, "/tmp/fc-admission-XXXXXX");
     assert_non_null(mkdtemp(dir));
     assert_int_equal(fc_pki_init(dir, "acme", 0, NULL), FC_OK);
-    char *yaml = fc_sprintf("{ca: %s/ca.crt, certificate: b, key: c, ca_key: %s/ca.key, state_dir: %s}", dir,
-                            dir, dir);
+    char *yaml = fc_sprintf("{ca: %s/ca.crt, certificate: b, key: c, ca_key: %s/ca.key, state_dir: %s,"
+                            " arm_timeout: 1m}",
+                            dir, dir, dir);
     service_open(yaml);
     free(yaml);
     assert_int_equal(fc_issuer_open(config.ca, config.ca_key, &issuer, NULL), FC_OK);
@@ -429,7 +431,8 @@ a_removed_node_hears_that_nothing_is_wanted_any_more(void **state)
     /* Nothing else is on its way to the node: a connection that closes takes no more than the frame under
      * way. */
     const co_instance *instance = co_registry_find(&co->registry, "web-1");
-    RUN_UNTIL(last_told == 1 && instance->acked == instance->generation);
+    RUN_UNTIL(last_told == 1 && instance->acked == instance->generation && server_is_quiet(server) &&
+              is_quiet(fc_rpc_client_conn(node)));
     assert_int_equal(remove_instance(alice, false, &removed, &fail), FC_ERR_STATE);
     assert_int_equal(remove_instance(alice, true, &removed, &fail), FC_OK);
     assert_int_equal(removed->captures_ended, 1);

@@ -6,6 +6,7 @@
 #include "common/tls/pki.h"
 #include "common/tls/tls.h"
 #include "node/enrolment.h"
+#include "port_rig.h"
 
 #include <fleetcap/v1/enrol_service.pb-c.h>
 #include <ftw.h>
@@ -387,6 +388,7 @@ a_coordinator_without_enrolment_lets_nobody_in(void **state)
 typedef struct late {
     world *w;
     char address[32];
+    int held; /* its port, until it listens there */
 } late;
 
 static void *
@@ -396,6 +398,7 @@ start_late(void *user)
     while (told == 0) /* it has tried in vain */
         (void)usleep(1000);
     start_server(l->w, l->address, true);
+    close(l->held);
     return NULL;
 }
 
@@ -406,7 +409,9 @@ a_coordinator_that_comes_later_is_waited_for(void **state)
     late l = {.w = w};
     pthread_t thread;
     memcpy(l.address, w->address, sizeof l.address);
+    uint16_t port = fc_rpc_server_port(w->server);
     stop_server(w);
+    l.held = port_hold(port);
     assert_int_equal(run(w, 0), FC_ERR_UNAVAILABLE); /* one attempt */
     assert_int_equal(told, 0);
     assert_int_equal(pthread_create(&thread, NULL, start_late, &l), 0);

@@ -12,6 +12,7 @@
 #include "node/link.h"
 #include "node/renewal.h"
 #include "node_rig.h"
+#include "port_rig.h"
 
 #include <fcntl.h>
 #include <fleetcap/v1/coordinator_service.pb-c.h>
@@ -52,6 +53,7 @@ typedef struct world {
     fc_issuer *issuer, *stranger;
 
     fc_rpc_server *server;
+    int held; /* the server's port while there is none; else -1 */
     fc_rpc_service service;
     answer answer;
     bool more_ca; /* the answer's bundle holds the stranger's CA too */
@@ -204,6 +206,9 @@ start_server(world *w, const char *address)
         .loop = w->loop, .identify = is_node, .services = &w->service, .service_count = 1, .user = w};
     if (fc_rpc_server_new(&options, address, &w->server, &fail) != FC_OK)
         fail_msg("%s", fail.text);
+    if (w->held >= 0)
+        close(w->held);
+    w->held = -1;
 }
 
 /* ---- the world ---- */
@@ -289,6 +294,7 @@ begin(void **state, int64_t certificates_left_s)
 {
     world *w = FC_NEW(world);
     left_s = certificates_left_s;
+    w->held = -1;
     (void)snprintf(w->root, sizeof w->root, "/tmp/fleetcap-renewal.XXXXXX");
     assert_non_null(mkdtemp(w->root));
     (void)snprintf(w->state_dir, sizeof w->state_dir, "%s/state", w->root);
@@ -476,9 +482,11 @@ a_renewal_does_not_replace_what_an_enrolment_wrote_meanwhile(void **state)
 static void
 stop_server(world *w, char ret_address[32])
 {
-    (void)snprintf(ret_address, 32, "127.0.0.1:%u", fc_rpc_server_port(w->server));
+    uint16_t port = fc_rpc_server_port(w->server);
+    (void)snprintf(ret_address, 32, "127.0.0.1:%u", port);
     fc_rpc_server_free(w->server);
     w->server = NULL;
+    w->held = port_hold(port);
     UNTIL(w, !nd_link_ready(w->link));
 }
 

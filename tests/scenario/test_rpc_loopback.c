@@ -1,4 +1,6 @@
 /* Calls over real NNG streams on the loopback: answering, streaming, reconnecting, teardown. */
+#include "port_rig.h"
+#include "quiet_rig.h"
 #include "rpc_loopback.h"
 
 #include "fleetcap/v1/capture_service.pb-c.h"
@@ -10,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -29,6 +32,8 @@ a_unary_call_is_answered(void **state)
     assert_true(strncmp(fc_rpc_conn_address(at_server.conn), "127.0.0.1:", 10) == 0);
     LO_RUN_UNTIL(fc_rpc_conn_clock(at_server.conn).bound_ns > 0 &&
                  fc_rpc_conn_clock(at_client.conn).bound_ns > 0);
+    /* Nothing is on its way that could get between the goodbye and its reader. */
+    LO_RUN_UNTIL(is_quiet(at_server.conn) && is_quiet(at_client.conn));
     /* The same clock at both ends: the offset is within its own bound. */
     fc_rpc_clock clock = fc_rpc_conn_clock(at_server.conn);
     assert_true(llabs(clock.offset_ns) <= clock.bound_ns);
@@ -118,7 +123,7 @@ a_failure_arrives_with_its_sentence_and_field(void **state)
     fc_rpc_server *server = lo_serve(&at_server, "127.0.0.1:0", (fc_rpc_options){0});
     fc_rpc_client *client = lo_connect(&at_client, fc_rpc_server_port(server), true);
     fc_fail fail;
-    assert_int_equal(ask_capture(client, "nine", 5000, &fail), FC_ERR_NOT_FOUND);
+    assert_int_equal(ask_capture(client, "nine", PATIENCE_MS, &fail), FC_ERR_NOT_FOUND);
     assert_string_equal(fail.text, "no capture is named nine");
     assert_string_equal(fail.field, "name");
     fc_rpc_client_free(client);
@@ -143,10 +148,9 @@ static void
 nobody_listening_is_said_with_address_and_reason(void **state)
 {
     (void)state;
-    lo_heard at_server = {0}, at_client = {0};
-    fc_rpc_server *server = lo_serve(&at_server, "127.0.0.1:0", (fc_rpc_options){0});
-    uint16_t port = fc_rpc_server_port(server);
-    fc_rpc_server_free(server);
+    lo_heard at_client = {0};
+    int held = port_hold(0);
+    uint16_t port = port_held(held);
     fc_rpc_client *client = lo_connect(&at_client, port, true);
     fc_fail fail;
     char expected[128];
@@ -156,6 +160,7 @@ nobody_listening_is_said_with_address_and_reason(void **state)
     assert_int_equal(at_client.failed, 1);
     assert_int_equal(at_client.retry_ms, 0);
     fc_rpc_client_free(client);
+    close(held);
 }
 
 static void
@@ -172,10 +177,9 @@ a_client_comes_back_when_its_server_does(void **state)
         fc_fail fail;
         assert_int_equal(lo_ask(client, &fail), FC_OK);
         assert_int_equal(at_client.opened, round);
-        /* The first pings are over: nothing is on its way that could get between the goodbye and its reader.
-         */
-        LO_RUN_UNTIL(lo_quiet_ms(50));
+        LO_RUN_UNTIL(is_quiet(at_server.conn) && is_quiet(at_client.conn));
         fc_rpc_server_free(server);
+        int held = port_hold(port);
         assert_int_equal(at_server.closed, round);
         LO_RUN_UNTIL(at_client.closed == round && at_client.failed > 0);
         assert_non_null(strstr(at_client.why.message, "the server is shutting down"));
@@ -183,6 +187,7 @@ a_client_comes_back_when_its_server_does(void **state)
         assert_null(fc_rpc_client_conn(client));
         at_client.failed = 0;
         server = lo_serve(&at_server, address, (fc_rpc_options){0});
+        close(held);
     }
     fc_rpc_client_free(client);
     fc_rpc_server_free(server);
@@ -266,6 +271,15 @@ close_it(fc_rpc_conn *conn, void *user)
     fc_rpc_conn_close(conn, FC_CODE_PERMISSION_DENIED, "not welcome any more");
 }
 
+static bool
+all_quiet(fc_rpc_client *const *clients, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!is_quiet(fc_rpc_client_conn(clients[i])))
+            return false;
+    return true;
+}
+
 static void
 a_server_can_visit_and_close_its_connections(void **state)
 {
@@ -275,7 +289,8 @@ a_server_can_visit_and_close_its_connections(void **state)
     fc_rpc_client *clients[5];
     for (size_t i = 0; i < FC_COUNT(clients); i++)
         clients[i] = lo_connect(&at_clients, fc_rpc_server_port(server), true);
-    LO_RUN_UNTIL(at_clients.opened == FC_COUNT(clients) && lo_quiet_ms(50));
+    LO_RUN_UNTIL(at_clients.opened == FC_COUNT(clients) && all_quiet(clients, FC_COUNT(clients)) &&
+                 server_is_quiet(server));
     unsigned visited = 0;
     fc_rpc_server_each(server, close_it, &visited);
     fc_rpc_server_each(server, close_it, &visited); /* those that are closing are not visited */
@@ -314,8 +329,8 @@ a_connection_that_did_not_last_does_not_reset_the_back_off(void **state)
     (void)snprintf(address, sizeof address, "127.0.0.1:%u", fc_rpc_server_port(server));
     const fc_rpc_backoff backoff = {.first_ms = 1, .max_ms = 100000};
     assert_int_equal(fc_rpc_client_new(&options, address, &backoff, &client, &fail), FC_OK);
+    LO_RUN_UNTIL(at_server.opened >= 2);
     (void)lo_quiet_ms(1500);
-    assert_true(at_server.opened >= 2);
     assert_true(at_server.opened < 60); /* hundreds, if every delay were a millisecond */
     fc_rpc_client_free(client);
     fc_rpc_server_free(server);

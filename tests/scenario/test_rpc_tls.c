@@ -6,6 +6,7 @@
 #include "common/tls/tls.h"
 #include "loop_rig.h"
 #include "pki_rig.h"
+#include "port_rig.h"
 
 #include "fleetcap/v1/coordinator_service.pb-c.h"
 #include "fleetcap/v1/fleet_service.pb-c.h"
@@ -419,7 +420,9 @@ who_is_refused_for_good_comes_less_and_less_and_who_finds_nobody_soon(void **sta
     tries t = {0};
     fc_rpc_client *client = keep_trying(tls, fc_rpc_server_port(s.server), backoff, &t);
     RUN_UNTIL(t.longest_ms > SHORT_MS);
+    uint16_t port = fc_rpc_server_port(s.server);
     site_close(&s);
+    int held = port_hold(port);
     fc_rpc_client_retry(client);
     unsigned so_far = t.failed;
     RUN_UNTIL(t.failed > so_far);
@@ -431,6 +434,7 @@ who_is_refused_for_good_comes_less_and_less_and_who_finds_nobody_soon(void **sta
     assert_int_equal(t.opened, 0);
     fc_rpc_client_free(client);
     fc_tls_free(tls);
+    close(held);
 }
 
 /* The coordinator will be another one soon, perhaps: it is we who refuse. */
