@@ -206,7 +206,7 @@ a_capture_is_created_watched_and_stopped(void **state)
         fc_rpc_stream(alice, FC_METHOD_STOP_CAPTURES, &stop.base, PATIENCE_MS, count_ack, counts, &fail),
         FC_OK);
     assert_int_equal(counts[1], 1);
-    assert_int_equal(n.desired->captures[0]->action, FCPB__DESIRED_ACTION__DESIRED_ACTION_STOP);
+    RUN_UNTIL(n.desired->captures[0]->action == FCPB__DESIRED_ACTION__DESIRED_ACTION_STOP);
     uint64_t commits = co->counters.store_commits;
     assert_int_equal(node_reports(&n, job_uid(), FC_STATE_STOPPED, 3, true, &fail), FC_OK);
     assert_true(co->counters.store_commits > commits);
