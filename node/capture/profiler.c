@@ -306,6 +306,7 @@ make_profile(cap_profiler *profiler)
     profiler->newest = profiler->packed;
     profiler->packed = other;
     profiler->revision++;
+    profiler->behind = profiler->behind && profiler->first != NULL; /* who has the profile may count on it */
     pthread_mutex_unlock(&profiler->lock);
     profiler->news = false;
     notify(profiler);
