@@ -11,7 +11,7 @@ enum {
     ND_HELPER_EVENT_MAX =
         64 * 1024, /* bytes of one HelperEvent; longer is a helper gone mad, and is killed */
     ND_HELPER_COMMAND_MAX = 128 * 1024, /* a spec with the longest filter expression */
-    ND_HELPER_REAP_MS = 1000,           /* from the channel's end to the word of how the process ended */
+    ND_HELPER_REAP_MS = 5000,           /* from the channel's end to the word of how the process ended */
 };
 
 /* Takes monitor_fd (nd_monitor_fork). `lost` comes from the loop when the monitor has died: no helper can be
