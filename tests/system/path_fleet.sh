@@ -16,7 +16,8 @@ that "web-1 pings web-2" on web-1 ping -q -c 50 -i 0.02 "$far"
 # shellcheck disable=SC2016 # expanded there
 on web-1 bash -c 'exec 3>"/dev/udp/$1/9999"; for ((i = 0; i < 200; i++)); do echo "datagram $i of those that nobody wants" >&3 || true; done' \
     talk "$far" 2>/dev/null || true
-sleep 0.5
+within 30 "all of it is counted on one end" eval '[[ $(written talk web-1) -ge 300 ]]'
+within 30 "and on the other" eval '[[ $(written talk web-2) -ge 300 ]]'
 that "it stops" fleetcap capture stop talk
 
 result talk >"$TEST_DIR/path.json"

@@ -17,7 +17,7 @@
     plain HEX                these bytes in place of a handshake; prints when the peer hung up
     reset COUNT              COUNT connections that send a ClientHello and reset
     strangers COUNT SECONDS  COUNT connections without a certificate that call Enrol once and stay
-    silent COUNT SECONDS     COUNT connections that say nothing
+    silent COUNT SECONDS     COUNT connections that say nothing, until all are closed by the peer, or so long
 """
 import argparse
 import base64
@@ -315,13 +315,12 @@ def do_strangers(options, count, seconds):
 def do_silent(options, count, seconds):
     held = [socket.create_connection(options.address, TIMEOUT_S) for _ in range(int(count))]
     print(f"silent {len(held)}", flush=True)
-    time.sleep(float(seconds))
-    closed = 0
+    deadline, closed = time.monotonic() + float(seconds), 0
     for connection in held:
-        connection.setblocking(False)
+        connection.settimeout(max(0.01, deadline - time.monotonic()))
         try:
             closed += connection.recv(1) == b""
-        except BlockingIOError:
+        except TimeoutError:
             pass
         except ConnectionError:
             closed += 1

@@ -9,7 +9,7 @@ that "a capture" fleetcap capture create -n job --scale-set web --filters '[{"pr
 send web-1 10
 that "stop" fleetcap capture stop job
 file=$(files_of web-1)
-within 10 "its file is hashed" eval '[[ -n $(fleetcap capture files job -o json | jq -r ".[0].sha256 // empty") ]]'
+within 30 "its file is hashed" eval '[[ -n $(fleetcap capture files job -o json | jq -r ".[0].sha256 // empty") ]]'
 
 for name in .. ../x x/y 'a b' '' "$(printf 'x%.0s' {1..64})"; do
     refused "the name \"${name:0:20}\" is refused" 2 '' fleetcap capture create -n "$name" --scale-set web
