@@ -92,7 +92,7 @@ function(fc_fuzz name)
         target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/replay.c)
         add_test(NAME ${name} COMMAND ${name} ${ARG_CORPUS})
     endif()
-    set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+    set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 300)
 endfunction()
 
 # fc_proto(NAME PROTOS …): the protobuf-c code of our .proto files; generated, so not under our warnings.

@@ -88,7 +88,7 @@ an_expired_token_lets_nobody_in_but_those_who_were_in_may_repeat(void **state)
     machine m = machine_named("web-1"), late = machine_named("web-2");
     co_enrolled first = enrol(&token, "web-1", &m);
     fixture_run_ms(&f, HOUR_MS);
-    assert_non_null(strstr(refused(&token, "web-2", &late, FC_ERR_DENIED), "expired at 2027-"));
+    assert_non_null(strstr(refused(&token, "web-2", &late, FC_ERR_DENIED), "expired at 20"));
     assert_int_equal(f.co->counters.enrol_refused_expired, 1);
     co_enrolled again = enrol(&token, "web-1", &m);
     assert_memory_equal(fc_buf_bytes(&again.certificate_pem), fc_buf_bytes(&first.certificate_pem),

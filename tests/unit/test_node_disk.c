@@ -404,7 +404,7 @@ hashes_and_repairs_come_from_the_worker(void **state)
     d->storage->ops->hash(d->storage, UID, &segment);
     (void)snprintf(segment.path, sizeof segment.path, "%s/gone_0001.pcapng", DIRECTORY);
     d->storage->ops->hash(d->storage, UID, &segment);
-    for (int i = 0; i < 1000 && got.hashed + got.failed < 2; i++)
+    for (int i = 0; i < 6000 && got.hashed + got.failed < 2; i++)
         fc_loop_step(d->loop, 10);
     assert_int_equal(got.hashed, 1);
     assert_int_equal(got.failed, 1);
@@ -414,7 +414,7 @@ hashes_and_repairs_come_from_the_worker(void **state)
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     write_segment(d, "web-1_02_45_37_0002.pcapng.part", 2, 5);
     d->storage->ops->recover(d->storage, DIRECTORY, &known);
-    for (int i = 0; i < 1000 && got.recovered == 0; i++)
+    for (int i = 0; i < 6000 && got.recovered == 0; i++)
         fc_loop_step(d->loop, 10);
     assert_int_equal(got.recovered, 1);
     assert_true(there(d, "abc_0001.pcapng")); /* no capture file, and nobody's to delete */
