@@ -22,6 +22,8 @@ installed() { # package; of which version every node has it
 }
 versions() { operator instance list -o json | jq -r '[.[] | "\(.id)=\(.version)"] | sort | join(" ")'; }
 captured() { operator capture show "$1" -o json | jq -r '[.instances[] | "\(.instance) \(.state) \(.counters.writtenPackets)"] | join(", ")'; }
+# By a new helper: what the coordinator knew before the node was restarted does not count.
+resumed() { operator capture show "$1" -o json | jq -r '.instances[] | "\(.state) \(.gaps | length)"'; }
 send() { # name count
     # shellcheck disable=SC2016 # for the shell inside
     ip netns exec "$control" bash -c 'for ((i = 0; i < $2; i++)); do echo x >/dev/udp/"$1"/9999; sleep 0.02; done' bash "${address[$1]}" "$2"
@@ -139,7 +141,7 @@ no_secrets() { ! grep -E 'PRIVATE KEY|LS0tLS1CRUdJTiBFQyBQUklWQVRF|fct1[.]' "$wo
 captures() {
     that "a capture on one instance" operator capture create job --include web-us-1 --filter protocol=UDP,localPort=9999 --time-limit 1h -q
     send web-us-1 20
-    within 10 "captures" "web-us-1 RUNNING 20" captured job
+    within 60 "captures" "web-us-1 RUNNING 20" captured job
     that "a key of its configuration is changed" play site.yml --limit web-us-1 -e '{"fleetcap_node_settings": {"disk_floor": "32MiB"}}'
     that "but the restart waits for the capture" on web-us-1 test -e /run/fleetcap-node.restart
     equal "which goes on" "web-us-1 RUNNING 20" "$(captured job)"
@@ -152,7 +154,8 @@ upgrades() {
     wait $!
     equal "upgrades who does not capture" "web-eu-1=0.1.1 web-eu-2=0.1.1 web-us-1=0.1.0" "$(versions)"
     that "and names who does" played 'Not upgraded.* web-us-1'
-    within 10 "whose capture went on, and lost nothing" "web-us-1 RUNNING $((20 + $(paste -sd+ "$work/sent")))" captured job
+    within 60 "whose capture went on, and lost nothing" "web-us-1 RUNNING $((20 + $(paste -sd+ "$work/sent")))" captured job
+    : >"$work/play" # not what the last one said
     stop_when_waited_for &
     that "upgrade.yml waits until the capture is over" upgrade 0.1.1 "$packages/2" -e fleetcap_node_upgrade_captures=wait
     wait $!
@@ -165,7 +168,7 @@ upgrades() {
 
 stop_when_waited_for() {
     local tries
-    for ((tries = 0; tries < 300; tries++)); do
+    for ((tries = 0; tries < 1200; tries++)); do
         ! grep -q 'RETRYING: .web-us-1.: Look for captures' "$work/play" || break
         sleep 0.5
     done
@@ -188,7 +191,7 @@ stops_in_a_wave() {
     local -a options=(-e fleetcap_upgrade_wave=1 -e fleetcap_node_upgrade_captures=interrupt)
     that "a capture on the last instance" operator capture create late --include web-us-1 --filter protocol=UDP,localPort=9999 --time-limit 1h -q
     send web-us-1 20
-    within 10 "captures" "web-us-1 RUNNING 20" captured late
+    within 60 "captures" "web-us-1 RUNNING 20" captured late
     on web-eu-2 sh -c 'mkdir -p /etc/systemd/system/fleetcap-node.service.d
         printf "[Service]\nExecStartPre=/bin/sh -c \"echo the disk is gone; exit 1\"\n" >/etc/systemd/system/fleetcap-node.service.d/gone.conf'
     that "upgrade.yml with a machine where no daemon can start ends with an error" refused upgrade 0.1.0 "$packages/1" "${options[@]}"
@@ -198,16 +201,16 @@ stops_in_a_wave() {
     equal "the others are online, each with its version" "web-eu-1=0.1.0 web-us-1=0.1.1" \
         "$(operator instance list -o json | jq -r '[.[] | select(.online) | "\(.id)=\(.version)"] | sort | join(" ")')"
     send web-us-1 20
-    within 10 "and capture" "web-us-1 RUNNING 40" captured late
+    within 60 "and capture" "web-us-1 RUNNING 40" captured late
     on web-eu-2 sh -ec 'rm -r /etc/systemd/system/fleetcap-node.service.d; systemctl daemon-reload'
     printf 'region_us:\n  hosts:\n    web-us-7: {ansible_host: 10.88.0.99}\n' >"$work/away.yml"
     equal "upgrade.yml when that is mended, with a machine that does not answer, says so" 4 \
         "$(upgrade 0.1.0 "$packages/1" "${options[@]}" -e fleetcap_upgrade_wave=100% -i "$work/hosts.yml" -i "$work/away.yml" || echo $?)"
     that "by its name" played 'Not upgraded, because the machine does not answer: web-us-7'
     equal "and brings the others to the end" "web-eu-1=0.1.0 web-eu-2=0.1.0 web-us-1=0.1.0" "$(versions)"
-    within 10 "the capture that it interrupts goes on" "web-us-1 RUNNING 40" captured late
+    within 60 "the capture that it interrupts goes on, after a gap" "RUNNING 1" resumed late
     send web-us-1 20
-    within 10 "after a gap" "web-us-1 RUNNING 60" captured late
+    within 60 "and counts on" "web-us-1 RUNNING 60" captured late
     equal "in other files" 2 "$(on web-us-1 sh -c 'find /var/captures -path "*/late-*" -name "*.pcapng*" | wc -l')"
     operator capture stop late -q >/dev/null
 }
@@ -225,9 +228,9 @@ rotates() {
     local before
     before=$(on coordinator-1 sha256sum /etc/fleetcap/pki/ca.crt)
     that "rotate-ca.yml" play rotate-ca.yml -e fleetcap_rotate_ca=second
-    equal "leaves one CA" "1 1 1 1" "$(trusted)"
+    within 60 "leaves one CA" "1 1 1 1" trusted
     that "another one" test "$before" != "$(on coordinator-1 sha256sum /etc/fleetcap/pki/ca.crt)"
-    within 20 "and everyone is online" "${nodes[*]}" online
+    within 60 "and everyone is online" "${nodes[*]}" online
     that "a second time" play rotate-ca.yml -e fleetcap_rotate_ca=second
     equal "changes nothing" 0 "$(changed)"
 }
@@ -241,9 +244,11 @@ removes() {
          dpkg -l | grep fleetcap; pgrep -l fleetcap' 2>/dev/null)"
     that "what it was is copied to another machine" on web-eu-2 sh -ec 'install -d -m 700 /root/stolen /root/captures; tar -C /root/stolen --no-same-owner -xf -
         printf "state_dir: /root/stolen\ncaptures_dir: /root/captures\ncoordinator: 10.88.0.10:7443\n" >/root/stolen.yaml' <"$work/stolen.tar"
-    that "where it does not get in" on web-eu-2 sh -c 'timeout 8 fleetcap-node --config /root/stolen.yaml >/root/stolen.log 2>&1
-        cat /root/stolen.log; grep -q "certificate revoked" /root/stolen.log && ! grep -q "connected to" /root/stolen.log'
-    that "because the coordinator knows the certificate" on coordinator-1 sh -c 'journalctl -o cat -u fleetcap-coordinator | tail -40 | grep "web-us-1.*revoked"'
+    that "where it does not get in" on web-eu-2 sh -c 'timeout 90 fleetcap-node --config /root/stolen.yaml >/root/stolen.log 2>&1 & tries=0
+        until grep -q "certificate revoked" /root/stolen.log || [ $((tries += 1)) -gt 80 ]; do sleep 1; done
+        sleep 3; kill $!; wait; cat /root/stolen.log; grep -q "certificate revoked" /root/stolen.log && ! grep -q "connected to" /root/stolen.log'
+    within 30 "because the coordinator knows the certificate" yes on coordinator-1 sh -c \
+        'journalctl -o cat -u fleetcap-coordinator | tail -40 | grep -q "web-us-1.*revoked" && echo yes'
     equal "and the fleet is what it was" "web-eu-1 web-eu-2" "$(online)"
 }
 
@@ -296,7 +301,7 @@ rotates_files() {
     cat "$work/other/ca.crt" >>"$given/ca.crt"
     cat "$work/other/crl.pem" >>"$given/crl.pem"
     that "site.yml with both CAs" with_files site.yml
-    equal "has everyone trust both" "2 2 2 2" "$(trusted)"
+    within 60 "has everyone trust both" "2 2 2 2" trusted
     for name in crt key; do
         cp "$work/other/coordinator-coordinator-1.$name" "$given/coordinator.$name"
         cp "$work/other/operator-ansible.$name" "$given/operator.$name"
@@ -305,12 +310,12 @@ rotates_files() {
     cp "$work/other/ca.key" "$given/ca.key"
     that "site.yml with certificates of the new one" with_files site.yml
     for name in web-eu-1 web-eu-2; do on "$name" systemctl kill --signal=SIGUSR1 --kill-whom=main fleetcap-node; done
-    within 30 "and everyone has one" "4" certified_by_other
+    within 60 "and everyone has one" "4" certified_by_other
     cp "$work/other/ca.crt" "$work/other/crl.pem" "$given"
     that "site.yml with the new one alone" with_files site.yml
-    equal "leaves one CA" "1 1 1 1" "$(trusted)"
+    within 60 "leaves one CA" "1 1 1 1" trusted
     on coordinator-1 systemctl restart fleetcap-coordinator
-    within 30 "and everyone is online" "web-eu-1 web-eu-2 web-us-9" online
+    within 60 "and everyone is online" "web-eu-1 web-eu-2 web-us-9" online
     that "a second time" with_files site.yml
     equal "changes nothing" 0 "$(changed)"
 }

@@ -9,7 +9,7 @@ export PYTHONPATH=$LAB PYTHONDONTWRITEBYTECODE=1
 
 serve() { # log program argument...
     setsid -f "$HERE/../fleet/fleet" exec services -- /usr/bin/python3 "${@:2}" </dev/null >"$1" 2>&1
-    within 10 "$(basename "$2") serves" grep -qx ready "$1"
+    within 60 "$(basename "$2") serves" grep -qx ready "$1"
 }
 
 # One capture while all six work; its comparison is in $TEST_DIR/NAME.json.
@@ -30,7 +30,7 @@ captured() { # name
 }
 
 verdict() { jq -r .verdict "$TEST_DIR/$1.json"; }
-says() { verdict "$1" | grep -qiE -- "$2"; } # name pattern
+says() { verdict "$1" | grep -iE -- "$2" >/dev/null; } # name pattern
 # Findings above note that are not about that instance alone.
 others() {
     jq -r --arg who "$2" '.findings[] | select(.severity == "warning" or .severity == "error") | select(.instances != [$who]) | .title' \

@@ -17,13 +17,13 @@ no() {
 }
 
 passes() { # sentence
-    TMPDIR=$TEST_DIR/tmp "$HERE/run" --timeout 20 "$TEST_DIR/page.md" >"$TEST_DIR/said" 2>&1 || no "$1"
+    TMPDIR=$TEST_DIR/tmp "$HERE/run" --timeout 60 "$TEST_DIR/page.md" >"$TEST_DIR/said" 2>&1 || no "$1"
     echo "ok: $1"
 }
 
 fails() { # sentence line pattern [seconds that a command may take]
     local status=0
-    TMPDIR=$TEST_DIR/tmp "$HERE/run" --timeout "${4:-20}" "$TEST_DIR/page.md" >"$TEST_DIR/said" 2>&1 || status=$?
+    TMPDIR=$TEST_DIR/tmp "$HERE/run" --timeout "${4:-60}" "$TEST_DIR/page.md" >"$TEST_DIR/said" 2>&1 || status=$?
     [[ $status -eq 1 ]] || no "$1: exit status $status"
     grep -qE "^FAILED: .*page\.md:$2: " "$TEST_DIR/said" || no "$1: not at line $2"
     grep -qE -- "$3" "$TEST_DIR/said" || no "$1: does not say \"$3\""
@@ -162,7 +162,7 @@ fails "a command that the shell does not understand" 2 'exit status'
 
 page <<'PAGE'
 ~~~console
-$ sleep 20
+$ sleep 90
 ~~~
 PAGE
 fails "a command that does not end" 2 'not done after 1 s' 1
