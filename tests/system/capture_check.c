@@ -48,6 +48,24 @@ print_counters(const rig_helper *helper)
     print_message("\n");
 }
 
+void
+rig_check_until(rig_helper *helper, bool (*holds)(const rig_helper *helper, uint64_t wanted), uint64_t wanted)
+{
+    const bool never = false;
+    for (double due = rig_now() + RIG_PATIENCE_S; !holds(helper, wanted);
+         (void)rig_helper_wait(helper, &never, 50))
+        if (helper->failed || helper->stopped || rig_now() > due) {
+            print_counters(helper);
+            fail_msg("%llu was not reached", (unsigned long long)wanted);
+        }
+}
+
+bool
+rig_has_written(const rig_helper *helper, uint64_t wanted)
+{
+    return helper->counters.written_packets >= wanted;
+}
+
 uint64_t
 rig_check_end(rig_helper *helper)
 {

@@ -5,7 +5,7 @@
 
 #include "capture_rig.h"
 
-enum { RIG_END_TIMEOUT_MS = 20000 };
+enum { RIG_END_TIMEOUT_MS = 60000, RIG_PATIENCE_S = 60 };
 
 extern rig_net net; /* the test's own namespaces, made by rig_set_up */
 
@@ -13,6 +13,13 @@ int
 rig_set_up(void **state);
 int
 rig_tear_down(void **state);
+/* Reads what the helper says until that holds, at most RIG_PATIENCE_S. */
+void
+rig_check_until(rig_helper *helper, bool (*holds)(const rig_helper *helper, uint64_t wanted),
+                uint64_t wanted);
+/* So many packets are in the files, by its own word. */
+bool
+rig_has_written(const rig_helper *helper, uint64_t wanted);
 /* The process ended well, nothing is unaccounted for, and each sealed segment is what it says. Returns the
  * packets that are in files. */
 uint64_t

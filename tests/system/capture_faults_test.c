@@ -93,18 +93,26 @@ static void
 a_disk_that_hangs_costs_packets_under_its_own_name(void **state)
 {
     (void)state;
+    const bool never = false;
+    unsigned sent = 200000;
     char disk[128];
     rig_helper helper;
     make_disk(disk, 64);
     rig_helper_start(&helper, &net, disk, &(rig_spec){.ring_bytes = 2 << 20, .flush_interval_ms = 60000});
     rig_helper_run(&helper, 0);
     assert_int_equal(rig_shell("fsfreeze -f %s", disk), 0);
-    rig_send(&net, 200000, 100, 0); /* 38 MB of blocks, where 16 MiB of buffers and the ring are */
-    (void)usleep(1200000);
+    /* 38 MB of blocks, where 16 MiB of buffers and the ring are. What finds the ring full before the buffers
+     * are so is dropped by the kernel, where the helper is slow: then more comes. */
+    rig_send(&net, sent, 100, 0);
+    (void)rig_helper_wait(&helper, &never, 1200);
+    for (; helper.counters.dropped_writer <= 10000 && sent < 3000000; sent += 50000) {
+        rig_send(&net, 50000, 100, 0);
+        (void)rig_helper_wait(&helper, &never, 1200); /* it tells every half second */
+    }
     assert_int_equal(rig_shell("fsfreeze -u %s", disk), 0);
     rig_helper_command_stop(&helper, FC_STOP_STOP_REQUESTED);
     uint64_t in_files = rig_check_end(&helper);
-    assert_int_equal(helper.counters.matched_packets, 200000);
+    assert_int_equal(helper.counters.matched_packets, sent);
     assert_int_equal(in_files, helper.counters.written_packets);
     assert_true(helper.counters.dropped_writer > 10000);
     assert_int_equal(rig_shell("umount %s", disk), 0);
@@ -124,7 +132,10 @@ the_disk_floor_ends_it_before_the_disk_is_full(void **state)
     rig_send(&net, 10000, 100, 0);
     uint64_t in_files = rig_check_end(&helper);
     assert_int_equal(helper.reason, FC_STOP_DISK_FLOOR);
-    assert_int_equal(in_files, 10000);
+    /* It may look while they still come. */
+    assert_true(in_files > 5000);
+    assert_int_equal(in_files, helper.counters.written_packets);
+    assert_int_equal(helper.counters.dropped_writer + helper.counters.dropped_kernel, 0);
     assert_int_equal(rig_shell("umount %s", disk), 0);
     rig_helper_fini(&helper);
 }
@@ -138,9 +149,7 @@ after_kill_9_the_segment_is_repaired_and_holds_what_was_flushed(void **state)
     rig_helper_start(&helper, &net, NULL, &(rig_spec){.flush_interval_ms = 50});
     rig_helper_run(&helper, 0);
     rig_send(&net, 30000, 100, 0);
-    bool never = false;
-    (void)rig_helper_wait(&helper, &never, 1200);
-    assert_int_equal(helper.counters.written_packets, 30000);
+    rig_check_until(&helper, rig_has_written, 30000);
     kill(helper.pid, SIGKILL);
     rig_helper_wait_end(&helper, 1000);
     (void)snprintf(path, sizeof path, "%s/web-1_02_45_37_0001.pcapng.part", net.dir);
@@ -181,9 +190,13 @@ an_interface_that_goes_down_and_up_again_is_still_captured(void **state)
     rig_helper_run(&helper, 0);
     rig_send(&net, 100, 100, 0);
     assert_int_equal(
-        rig_shell("ip -n %s link set cap0 down; sleep 0.7; ip -n %s link set cap0 up; "
-                  "ip -n %s neigh replace 10.77.0.1 lladdr 02:00:00:00:77:01 dev gen0; sleep 0.3",
-                  net.near, net.near, net.far),
+        rig_shell(
+            "until_is() { for i in $(seq 600); do ip -n $1 link show $2 | grep -q \"state $3\" && return; "
+            "sleep 0.1; done; return 1; }\n"
+            "set -e; ip -n %s link set cap0 down; until_is %s gen0 .*DOWN; sleep 0.7; "
+            "ip -n %s link set cap0 up; until_is %s cap0 UP; until_is %s gen0 UP; "
+            "ip -n %s neigh replace 10.77.0.1 lladdr 02:00:00:00:77:01 dev gen0",
+            net.near, net.far, net.near, net.near, net.far, net.far),
         0);
     rig_send(&net, 100, 100, 0);
     rig_stop_and_check(&helper);
@@ -233,7 +246,7 @@ stopped_before_the_start_it_leaves_nothing(void **state)
     (void)state;
     rig_helper helper;
     rig_helper_start(&helper, &net, NULL, &(rig_spec){0});
-    assert_true(rig_helper_wait(&helper, &helper.armed, 10000));
+    assert_true(rig_helper_wait(&helper, &helper.armed, 60000));
     rig_send(&net, 10, 100, 0);
     rig_helper_command_stop(&helper, FC_STOP_LEASE_EXPIRED);
     (void)rig_check_end(&helper);

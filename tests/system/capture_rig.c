@@ -138,8 +138,10 @@ send_packets(const char *to, unsigned count, unsigned payload_bytes, unsigned pe
     struct iovec part = {payload, payload_bytes};
     struct mmsghdr messages[BATCH];
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(9000)};
+    const int tell = 1; /* of a packet that the link has no room for (ENOBUFS): it is sent again */
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || inet_pton(AF_INET, to, &address.sin_addr) != 1 ||
+    if (fd < 0 || setsockopt(fd, IPPROTO_IP, IP_RECVERR, &tell, sizeof tell) != 0 ||
+        inet_pton(AF_INET, to, &address.sin_addr) != 1 ||
         connect(fd, (const struct sockaddr *)(const void *)&address, sizeof address) != 0)
         die("cannot send");
     memset(messages, 0, sizeof messages);
@@ -535,13 +537,13 @@ rig_helper_command_stop(rig_helper *helper, fc_stop_reason reason)
 void
 rig_helper_run(rig_helper *helper, int delay_ms)
 {
-    if (!rig_helper_wait(helper, &helper->armed, 10000)) {
+    if (!rig_helper_wait(helper, &helper->armed, 60000)) {
         (void)fprintf(stderr, "capture_rig: the helper does not arm: %s\n", helper->error);
         return;
     }
     int64_t start_ns = fc_clock_wall(&fc_clock_system).ns + delay_ms * FC_NS_PER_MS;
     rig_helper_command_start(helper, delay_ms == 0 ? 0 : start_ns, 0);
-    if (!rig_helper_wait(helper, &helper->started, 10000 + delay_ms))
+    if (!rig_helper_wait(helper, &helper->started, 60000 + delay_ms))
         (void)fprintf(stderr, "capture_rig: the helper does not start: %s\n", helper->error);
 }
 

@@ -46,6 +46,7 @@ set_up(void **state)
     run("nft 'add table inet t; add chain inet t in { type filter hook input priority 0; };"
         " add rule inet t in udp dport 54 accept; delete rule inet t in handle 2;"
         " add rule inet t in udp dport 53 counter drop; add rule inet t in udp dport 55 drop'");
+    run("for i in $(seq 600); do ip link show eth0 | grep -q 'state UP' && exit 0; sleep 0.1; done; exit 1");
     run("f=$(mktemp) && printf 'nameserver 10.77.0.53\\n' >$f && chmod 644 $f && mount --bind $f "
         "/etc/resolv.conf && rm $f");
     return 0;
