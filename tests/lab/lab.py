@@ -159,6 +159,16 @@ class Wire:
         return {key: int(value) for key, value in re.findall(r"(\S+)=(\d+)", said)}
 
 
+def has_read_all(process, settle_s):
+    """Waits until a capture program sleeps, at several looks in a row: then it has read what there was. On a busy machine it may lag."""
+    time.sleep(settle_s)
+    asleep, deadline = 0, time.monotonic() + 30
+    while asleep < 5 and time.monotonic() < deadline:
+        with open(f"/proc/{process.pid}/stat") as file:
+            asleep = asleep + 1 if file.read().rpartition(")")[2].split()[0] == "S" else 0
+        time.sleep(0.01)
+
+
 class Capture:
     """tcpdump in a namespace."""
 
@@ -173,7 +183,7 @@ class Capture:
 
     def stop(self, settle_s=0.15):
         """Waits for what is under way, ends it, and returns the number of packets that it dropped."""
-        time.sleep(settle_s)
+        has_read_all(self.process, settle_s)
         self.process.send_signal(signal.SIGINT)
         said = self.process.stderr.read()
         self.process.wait()

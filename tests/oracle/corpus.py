@@ -19,7 +19,7 @@ from lab import Net, Wire, cable
 
 class Tcp4(Cell):
     def traffic(self):
-        self.capture("cooked", self.client, "any")
+        self.capture("cooked", self.client, "any", "-s", "65535")  # as its ring has a place of that size for each packet
         self.capture("short", self.client, "eth0", "-s", "90")
         tcp_stories(self, socket.AF_INET)
 

@@ -131,7 +131,7 @@ class Server:
             self.drain()
             self.connection.close()
         else:
-            time.sleep(3)
+            time.sleep(8)
             self.connection.close()
 
 
@@ -162,7 +162,7 @@ class Scenarios:
             session = None
             for _ in range(2 if twice else 1):
                 try:
-                    opened = self.cell.connect(port, timeout=1.2 if (ending or {}).get("how") == "silence" else 4)
+                    opened = self.cell.connect(port, timeout=1.8 if (ending or {}).get("how") == "silence" else 8)
                     session = work(opened) if work else request(client, opened, name, session)
                     failed = False
                 except OSError:
