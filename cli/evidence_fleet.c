@@ -13,7 +13,9 @@
 
 enum {
     ANSWER_TIMEOUT_MS = 60000,
-    LAST_PROFILE_MS = 3000, /* how long the last profiles of a capture that has just stopped are waited for */
+    /* How long the last profiles of a capture that has just stopped are waited for: a starved instance takes
+     * five seconds for its own (CAP_PROFILE_LAST_MS), and some for its report. */
+    LAST_PROFILE_MS = 8000,
     LAST_PROFILE_AGAIN_MS = 100,
     JUST_STOPPED_MS = 15000, /* by our clock: the instances' may differ a little */
 };
