@@ -23,7 +23,7 @@ class Cell:
     def __init__(self, name, pki):
         self.name, self.pki, self.expected, self.files, self.notes = name, pki, [], [], {}
         self.client, self.server = Net(f"{name}-c"), Net(f"{name}-s")
-        self.open, self.wires = [], []
+        self.open, self.wires, self.handling = [], [], []
 
     def connect_nets(self):
         if self.wire_options is None:
@@ -79,6 +79,7 @@ class Cell:
             except OSError:
                 pass  # the scenario's fault
             connection.close()
+            self.handling.remove(port)
 
         def accept():
             while True:
@@ -87,9 +88,17 @@ class Cell:
                 except OSError:
                     return
                 connection.settimeout(8)
+                self.handling.append(port)
                 threading.Thread(target=handle, args=(connection,), daemon=True).start()
 
         threading.Thread(target=accept, daemon=True).start()
+
+    def settle(self, *stay):
+        """Waits until the server has done with every connection, but those to the ports that stay."""
+        deadline = time.monotonic() + 20
+        while set(self.handling) - set(stay) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.1)
 
     def connect(self, port, family=socket.AF_INET, timeout=6.0, address=None, buffer=0):
         opened = self.client.socket(family)
@@ -212,7 +221,7 @@ def tcp_stories(cell, family, where=None):
     opened.close()
     cell.open.append(cell.connect(8011, family))
     cell.open[-1].sendall(b"stay")
-    time.sleep(0.1)
+    cell.settle(8011)
     for port, outcome, facts in ((8001, "closed", {}), (8002, "closed", {}), (8003, "refused", {}),
                                  (8004, "reset", {"tcp__resetBy": "remote", "tcp__resetPhase": "idle"}),
                                  (8005, "reset", {"tcp__resetBy": "remote", "tcp__resetPhase": "data"}),

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import time
 
-WAIT_S = 20
+WAIT_S = 60
 ROUNDS_PER_KILL = 5  # at most: a busy machine kills too late
 IN_MODIFY, IN_CREATE = 0x2, 0x100  # inotify(7)
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -37,7 +37,7 @@ class Broken(Exception):
 
 
 def run(*command):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180)
     if done.returncode != 0:
         raise Broken(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
     return done.stdout
