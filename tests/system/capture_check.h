@@ -5,7 +5,7 @@
 
 #include "capture_rig.h"
 
-enum { RIG_END_TIMEOUT_MS = 60000, RIG_PATIENCE_S = 60 };
+enum { RIG_END_TIMEOUT_MS = 60000, RIG_PATIENCE_S = 120 };
 
 extern rig_net net; /* the test's own namespaces, made by rig_set_up */
 

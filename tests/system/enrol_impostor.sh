@@ -27,7 +27,7 @@ impostor() { # sentence certificate key chain
     local said status=0
     on coordinator bash -c 'serve "$@"' impostor "${@:2}" &
     within 60 "somebody listens in the coordinator's place" on coordinator bash -c 'ss -Hltn | grep -q 7443'
-    said=$(timeout 60 "$HERE/../fleet/fleet" enrol app-1 -- --token "$token" --wait 2s 2>&1) || status=$?
+    said=$(timeout 60 "$HERE/../fleet/fleet" enrol app-1 -- --token "$token" --wait 10s 2>&1) || status=$?
     # shellcheck disable=SC2046 # one word per process
     kill $(on coordinator ss -Hltnp 'sport = :7443' | grep -o 'pid=[0-9]*' | cut -d = -f 2)
     wait || true
