@@ -3,7 +3,7 @@
 # a stale resolver by its traffic and by its configuration; an MTU that only the context shows.
 # shellcheck source=../system/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../system/lib.sh"
-readonly MATRIX=$HERE/../matrix LAB=$HERE/../lab STALE=10.99.0.53 SECONDS_OF_TRAFFIC=6
+readonly MATRIX=$HERE/../matrix LAB=$HERE/../lab STALE=10.99.0.53 SECONDS_OF_TRAFFIC=10
 readonly FILTERS='[{"protocol":"UDP","remotePort":"53;123"},{"protocol":"TCP","remotePort":"53;443;6379;8443;9000"}]'
 export PYTHONPATH=$LAB PYTHONDONTWRITEBYTECODE=1
 

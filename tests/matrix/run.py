@@ -93,7 +93,7 @@ class Fleet:
             jobs.append(net.spawn(sys.executable, f"{HERE}/job.py", *[f"{key}={value}" for key, value in settings.items()],
                                   stdout=subprocess.DEVNULL))
         for job in jobs:
-            job.wait(seconds + 30)
+            job.wait(seconds + 120)
         dropped = []
         in_parallel([lambda one=one: dropped.append(one.stop()) for one in captures])
         if sum(dropped):
