@@ -305,10 +305,10 @@ openssl_client(server *s, const char *options)
     s->hang_up = true;
     serve_one(s);
     int status =
-        run("printf x | timeout 60 openssl s_client -connect 127.0.0.1:%d -tls1_2 -CAfile ca.crt -ign_eof "
+        run("printf x | timeout 60 openssl s_client -connect 127.0.0.1:%d %s -CAfile ca.crt -ign_eof "
             "-ignore_unexpected_eof "
             "-verify_return_error %s",
-            s->port, options);
+            s->port, strstr(options, "-tls1_") == NULL ? "-tls1_2" : "", options);
     served(s);
     return status;
 }

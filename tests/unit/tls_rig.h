@@ -98,6 +98,7 @@ void
 pair_start(pair *p);
 void
 pair_stop(pair *p);
+/* openssl(1) as a client, of TLS 1.2 where the options say nothing else. */
 int
 openssl_client(server *s, const char *options);
 /* openssl(1) as a server with these options, on a port that it chooses and this returns; then its end. */
