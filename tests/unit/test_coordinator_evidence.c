@@ -374,7 +374,7 @@ a_database_from_before_there_was_evidence_is_migrated(void **state)
     assert_int_equal(co_store_get_evidence(store, "x", "web-1", CO_EVIDENCE_PROFILE, NULL, &revision, &fail),
                      FC_ERR_NOT_FOUND);
     co_store_close(store);
-    static const char *const ends[] = {"", "-wal", "-shm"};
+    static const char *const ends[] = {"", "-wal", "-shm", CO_STORE_COPY_SUFFIX};
     for (size_t i = 0; i < FC_COUNT(ends); i++) {
         char file[64];
         (void)snprintf(file, sizeof file, "%s%s", path, ends[i]);
