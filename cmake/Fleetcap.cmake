@@ -49,7 +49,7 @@ endfunction()
 function(fc_test name)
     cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
     add_executable(${name} ${ARG_SOURCES})
-    target_link_libraries(${name} PRIVATE fc_options cmocka ${ARG_LINK})
+    target_link_libraries(${name} PRIVATE fc_options cmocka temp_dir ${ARG_LINK})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     if(NOT ARG_TIMEOUT)
         set(ARG_TIMEOUT 180) # a loaded machine with sanitizers is slow

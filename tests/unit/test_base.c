@@ -7,6 +7,7 @@
 #include "common/base/principal.h"
 #include "common/base/text.h"
 #include "common/base/yaml.h"
+#include "tests/temp_dir.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -259,8 +260,8 @@ static void
 paths_cannot_leave_the_directory(void **state)
 {
     (void)state;
-    char dir[] = "/tmp/fc-base-XXXXXX";
-    assert_non_null(mkdtemp(dir));
+    char dir[TEMP_DIR_BYTES];
+    temp_dir_make(dir);
     int dir_fd = open(dir, O_DIRECTORY | O_RDONLY);
     int fd = -1;
     assert_int_equal(fc_file_make_dirs(dir_fd, "a/b", &fd), FC_OK);
@@ -281,12 +282,8 @@ paths_cannot_leave_the_directory(void **state)
     assert_int_equal(fc_file_read(dir_fd, "f", 3, &text, NULL), FC_OK);
     assert_string_equal(fc_buf_text(&text), "abc");
     fc_buf_fini(&text);
-    unlinkat(dir_fd, "f", 0);
-    unlinkat(dir_fd, "link", 0);
-    unlinkat(dir_fd, "a/b", AT_REMOVEDIR);
-    unlinkat(dir_fd, "a", AT_REMOVEDIR);
     close(dir_fd);
-    rmdir(dir);
+    (void)temp_dir_remove(dir);
 }
 
 static int64_t fake_ns;

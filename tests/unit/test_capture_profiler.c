@@ -2,6 +2,7 @@
 #include "common/analysis/analyzer.h"
 #include "common/base/mem.h"
 #include "node/capture/profiler.h"
+#include "tests/temp_dir.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -9,7 +10,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +19,7 @@
 enum { FRAME_BYTES = 54, BLOCK_BYTES = 32 + 56 + 12, TRIES_MS = 60000 };
 
 typedef struct fixture {
-    char dir[64];
+    char dir[TEMP_DIR_BYTES];
     int dir_fd;
     cap_spec spec;
     fc_buf header;
@@ -32,8 +32,8 @@ static int
 set_up(void **state)
 {
     fixture *f = FC_NEW(fixture);
-    (void)snprintf(f->dir, sizeof f->dir, "/tmp/fc-profiler.XXXXXX");
-    if (mkdtemp(f->dir) == NULL || (f->dir_fd = open(f->dir, O_RDONLY | O_DIRECTORY)) < 0)
+    temp_dir_make(f->dir);
+    if ((f->dir_fd = open(f->dir, O_RDONLY | O_DIRECTORY)) < 0)
         return -1;
     f->spec = (cap_spec){.file_prefix = "web-1_02_45_37", .first_sequence = 1, .interface_count = 1};
     fc_pcapng_put_section(&f->header, &(fc_pcapng_section){.application = "test"});
@@ -46,14 +46,13 @@ static int
 tear_down(void **state)
 {
     fixture *f = *state;
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", f->dir);
     cap_profiler_free(f->profiler);
     cap_writer_free(f->writer);
     fc_buf_fini(&f->header);
     close(f->dir_fd);
+    int status = temp_dir_remove(f->dir);
     free(f);
-    return system(command);
+    return status;
 }
 
 static void

@@ -1,12 +1,12 @@
 /* Segments: names, rotation at a block's edge, writes past the page cache, sealing. */
 #include "common/base/mem.h"
 #include "node/capture/segment.h"
+#include "tests/temp_dir.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,7 +18,7 @@
 enum { PACKET_BYTES = 100, BLOCK_BYTES = 32 + 100 + 12, REPORTS_MAX = 64 };
 
 typedef struct fixture {
-    char dir[64];
+    char dir[TEMP_DIR_BYTES];
     int dir_fd;
     cap_spec spec;
     cap_segments segments;
@@ -39,8 +39,8 @@ static int
 set_up(void **state)
 {
     fixture *f = FC_NEW(fixture);
-    (void)snprintf(f->dir, sizeof f->dir, "/tmp/fc-segment.XXXXXX");
-    if (mkdtemp(f->dir) == NULL || (f->dir_fd = open(f->dir, O_RDONLY | O_DIRECTORY)) < 0)
+    temp_dir_make(f->dir);
+    if ((f->dir_fd = open(f->dir, O_RDONLY | O_DIRECTORY)) < 0)
         return -1;
     f->spec = (cap_spec){.file_prefix = "web-1_02_45_37", .first_sequence = 1, .interface_count = 1};
     fc_pcapng_put_section(&f->header, &(fc_pcapng_section){.application = "test"});
@@ -53,13 +53,12 @@ static int
 tear_down(void **state)
 {
     fixture *f = *state;
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", f->dir);
     cap_segments_fini(&f->segments);
     fc_buf_fini(&f->header);
     close(f->dir_fd);
+    int status = temp_dir_remove(f->dir);
     free(f);
-    return system(command);
+    return status;
 }
 
 static void

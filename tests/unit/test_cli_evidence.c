@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/pcapng/pcapng.h"
 #include "common/profile/profile.h"
+#include "tests/temp_dir.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -17,28 +18,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-/* ---- a directory of its own for each test ---- */
-
-static int
-enter_directory(void **state)
-{
-    char *path = fc_strdup("/tmp/fleetcap-evidence-XXXXXX");
-    assert_non_null(mkdtemp(path));
-    assert_int_equal(chdir(path), 0);
-    *state = path;
-    return 0;
-}
-
-static int
-leave_directory(void **state)
-{
-    char *command = fc_sprintf("rm -rf '%s'", (char *)*state);
-    int status = chdir("/") + system(command);
-    free(command);
-    free(*state);
-    return status;
-}
 
 static void
 write_bytes(const char *path, const void *bytes, size_t size)
@@ -457,17 +436,17 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(segments_of_one_instance_become_one_item_in_their_order,
-                                        enter_directory, leave_directory),
+                                        temp_dir_enter, temp_dir_leave),
         cmocka_unit_test_setup_teardown(an_instance_may_have_more_files_than_the_soft_limit_of_open_ones,
-                                        enter_directory, leave_directory),
-        cmocka_unit_test_setup_teardown(a_file_that_cannot_be_read_does_not_cost_the_others, enter_directory,
-                                        leave_directory),
-        cmocka_unit_test_setup_teardown(a_saved_profile_is_evidence_and_a_broken_one_is_not, enter_directory,
-                                        leave_directory),
-        cmocka_unit_test_setup_teardown(a_file_that_was_cut_is_noted, enter_directory, leave_directory),
-        cmocka_unit_test_setup_teardown(a_manifest_beside_the_files_is_heeded, enter_directory,
-                                        leave_directory),
-        cmocka_unit_test_setup_teardown(a_damaged_capture_is_not_trusted, enter_directory, leave_directory),
+                                        temp_dir_enter, temp_dir_leave),
+        cmocka_unit_test_setup_teardown(a_file_that_cannot_be_read_does_not_cost_the_others, temp_dir_enter,
+                                        temp_dir_leave),
+        cmocka_unit_test_setup_teardown(a_saved_profile_is_evidence_and_a_broken_one_is_not, temp_dir_enter,
+                                        temp_dir_leave),
+        cmocka_unit_test_setup_teardown(a_file_that_was_cut_is_noted, temp_dir_enter, temp_dir_leave),
+        cmocka_unit_test_setup_teardown(a_manifest_beside_the_files_is_heeded, temp_dir_enter,
+                                        temp_dir_leave),
+        cmocka_unit_test_setup_teardown(a_damaged_capture_is_not_trusted, temp_dir_enter, temp_dir_leave),
         cmocka_unit_test(names_that_are_there_twice_are_made_different),
         cmocka_unit_test(cohorts_are_names_folded_names_patterns_and_labels),
         cmocka_unit_test(cohorts_that_cannot_be_are_refused),

@@ -1,6 +1,7 @@
 /* A file that a user names is replaced whole, or stays as it was. */
 #include "cli/replace.h"
 #include "common/base/mem.h"
+#include "tests/temp_dir.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -8,33 +9,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static int
-enter_directory(void **state)
-{
-    char *path = fc_strdup("/tmp/fleetcap-replace-XXXXXX");
-    assert_non_null(mkdtemp(path));
-    assert_int_equal(chdir(path), 0);
-    *state = path;
-    return 0;
-}
-
-static int
-leave_directory(void **state)
-{
-    char *command = fc_sprintf("rm -rf '%s'", (char *)*state);
-    int status = chdir("/") + system(command);
-    free(command);
-    free(*state);
-    return status;
-}
 
 static fc_err
 put(const char *path, const char *text, fc_fail *fail)
@@ -142,7 +122,7 @@ a_link_stays_a_link_and_a_pipe_a_pipe(void **state)
     close(fd);
 }
 
-#define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, enter_directory, leave_directory)
+#define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, temp_dir_enter, temp_dir_leave)
 
 int
 main(void)

@@ -1,6 +1,7 @@
 #include "test_coordinator_enrolment_fixture.h"
 
 #include "common/tls/pki.h"
+#include "tests/temp_dir.h"
 
 #include <sys/wait.h>
 
@@ -8,7 +9,7 @@ fixture f;
 char output[16384];
 
 static fc_issuer *issuer;
-static char dir[64];
+static char dir[TEMP_DIR_BYTES];
 
 /* ---- openssl ---- */
 
@@ -61,9 +62,9 @@ set_up(void **state)
 {
     (void)state;
     fc_fail fail = {0};
-    strcpy(dir, "/tmp/fc-enrolment-XXXXXX");
+    temp_dir_make(dir);
     fixture_now_ns = 0;
-    if (mkdtemp(dir) == NULL || fc_pki_init(dir, "prod", 0, &fail) != FC_OK || run("mkdir state") != 0)
+    if (fc_pki_init(dir, "prod", 0, &fail) != FC_OK || run("mkdir state") != 0)
         fail_msg("%s: %s", dir, fail.text);
     char *settings = fc_sprintf("state_dir: %s/state\nca_key: %s/ca.key\n", dir, dir);
     char *database = fc_sprintf("%s/state/fleetcap.db", dir);
@@ -83,7 +84,7 @@ tear_down(void **state)
     fixture_close(&f);
     fc_issuer_close(issuer);
     issuer = NULL;
-    return run("rm -rf \"$PWD\"");
+    return temp_dir_remove(dir);
 }
 
 /* ---- machines and tokens ---- */

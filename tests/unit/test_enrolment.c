@@ -4,6 +4,7 @@
 #include "common/tls/pki.h"
 #include "common/tls/token.h"
 #include "common/tls/x509.h"
+#include "tests/temp_dir.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +15,7 @@
 
 #include <cmocka.h>
 
-static char dir[64];
+static char dir[TEMP_DIR_BYTES];
 
 /* Runs a shell command in the test's directory; its output is in `output`. */
 static char output[16384];
@@ -35,15 +36,15 @@ static int
 set_up(void **state)
 {
     (void)state;
-    strcpy(dir, "/tmp/fc-enrol-XXXXXX");
-    return mkdtemp(dir) != NULL && fc_pki_init(dir, "prod", 0, NULL) == FC_OK ? 0 : -1;
+    temp_dir_make(dir);
+    return fc_pki_init(dir, "prod", 0, NULL) == FC_OK ? 0 : -1;
 }
 
 static int
 tear_down(void **state)
 {
     (void)state;
-    return run("rm -rf \"$PWD\"");
+    return temp_dir_remove(dir);
 }
 
 static fc_err

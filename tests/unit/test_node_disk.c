@@ -6,12 +6,12 @@
 #include "node/helper_wire.h"
 #include "node/journal.h"
 #include "node/recover.h"
+#include "tests/temp_dir.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fleetcap/v1/helper.pb-c.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,28 +29,18 @@ static const char UID[] = "0123456789abcdef0123456789abcdef";
 static const char DIRECTORY[] = "2026/11/21/checkout-01234567";
 
 typedef struct disk {
-    char root[64];
+    char root[TEMP_DIR_BYTES];
     fc_loop *loop;
     nd_storage *storage;
     nd_desired_capture want;
 } disk;
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
-static int
 set_up(void **state)
 {
     disk *d = fc_alloc(sizeof *d);
     fc_fail fail = {0};
-    (void)snprintf(d->root, sizeof d->root, "/tmp/fleetcap-node-XXXXXX");
-    assert_non_null(mkdtemp(d->root));
+    temp_dir_make(d->root);
     assert_int_equal(fc_loop_new(&fc_clock_system, &d->loop), FC_OK);
     assert_int_equal(nd_journal_open(d->loop, d->root, &d->storage, &fail), FC_OK);
     d->want.action = ND_ACTION_RUN;
@@ -70,7 +60,7 @@ tear_down(void **state)
     nd_journal_close(d->storage);
     fc_loop_free(d->loop);
     nd_desired_capture_fini(&d->want);
-    (void)nftw(d->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    (void)temp_dir_remove(d->root);
     free(d);
     return 0;
 }

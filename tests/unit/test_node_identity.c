@@ -9,14 +9,13 @@
 #include "node/identity.h"
 #include "node/metadata.h"
 #include "node/renewal_plan.h"
+#include "tests/temp_dir.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <getopt.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,7 +26,7 @@
 /* ---- a directory of its own for each test ---- */
 
 typedef struct place {
-    char root[64];
+    char root[TEMP_DIR_BYTES];
     int dir_fd;
 } place;
 
@@ -35,18 +34,10 @@ static int
 set_up(void **state)
 {
     place *p = FC_NEW(place);
-    (void)snprintf(p->root, sizeof p->root, "/tmp/fleetcap-identity.XXXXXX");
-    assert_non_null(mkdtemp(p->root));
+    temp_dir_make(p->root);
     assert_int_equal(nd_identity_open(p->root, &p->dir_fd, NULL), FC_OK);
     *state = p;
     return 0;
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
 }
 
 static int
@@ -54,7 +45,7 @@ tear_down(void **state)
 {
     place *p = *state;
     close(p->dir_fd);
-    (void)nftw(p->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    (void)temp_dir_remove(p->root);
     free(p);
     return 0;
 }

@@ -1,6 +1,7 @@
 /* The fleet's PKI, judged by openssl(1) where it can judge. */
 #include "common/base/mem.h"
 #include "common/tls/pki.h"
+#include "tests/temp_dir.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -16,14 +17,14 @@
 
 #include <cmocka.h>
 
-static char dir[64];
+static char dir[TEMP_DIR_BYTES];
 
 static int
 set_up(void **state)
 {
     (void)state;
-    strcpy(dir, "/tmp/fc-pki-XXXXXX");
-    return mkdtemp(dir) != NULL && fc_pki_init(dir, "prod", 0, NULL) == FC_OK ? 0 : -1;
+    temp_dir_make(dir);
+    return fc_pki_init(dir, "prod", 0, NULL) == FC_OK ? 0 : -1;
 }
 
 /* Runs a shell command in the PKI directory; its output is in `output`. */
@@ -46,10 +47,7 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    char *line = fc_sprintf("rm -rf %s", dir);
-    int status = system(line);
-    free(line);
-    return status;
+    return temp_dir_remove(dir);
 }
 
 static void

@@ -2,6 +2,7 @@
 #include "coordinator/store.h"
 
 #include "common/base/mem.h"
+#include "tests/temp_dir.h"
 
 #include <setjmp.h>
 #include <sqlite3.h>
@@ -15,15 +16,13 @@
 
 #include <cmocka.h>
 
-static char directory[32], path[64], copy[96], part[112];
+static char directory[TEMP_DIR_BYTES], path[80], copy[112], part[128];
 
 static int
 set_up(void **state)
 {
     (void)state;
-    strcpy(directory, "/tmp/fc-upgrade-XXXXXX");
-    if (mkdtemp(directory) == NULL)
-        return -1;
+    temp_dir_make(directory);
     (void)snprintf(path, sizeof path, "%s/fleetcap.db", directory);
     (void)snprintf(copy, sizeof copy, "%s" CO_STORE_COPY_SUFFIX, path);
     (void)snprintf(part, sizeof part, "%s.part", copy);
@@ -34,10 +33,7 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    char *command = fc_sprintf("rm -rf '%s'", directory);
-    int status = system(command);
-    free(command);
-    return status;
+    return temp_dir_remove(directory);
 }
 
 static void

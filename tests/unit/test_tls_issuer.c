@@ -25,8 +25,8 @@ static int
 set_up_cas(void **state)
 {
     (void)state;
-    strcpy(dir, "/tmp/fc-issuer-XXXXXX");
-    if (mkdtemp(dir) == NULL || fc_pki_init(path("pki"), "prod", 0, NULL) != FC_OK ||
+    temp_dir_make(dir);
+    if (fc_pki_init(path("pki"), "prod", 0, NULL) != FC_OK ||
         fc_pki_init(path("other"), "prod", 0, NULL) != FC_OK)
         return -1;
     return run("cp pki/ca.crt pki/ca.key .");

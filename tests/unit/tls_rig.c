@@ -16,7 +16,7 @@
 
 /* ---- a fleet's files ---- */
 
-char dir[64];
+char dir[TEMP_DIR_BYTES];
 char output[65536];
 
 int
@@ -76,8 +76,8 @@ int
 set_up(void **state)
 {
     (void)state;
-    strcpy(dir, "/tmp/fc-tls-XXXXXX");
-    if (mkdtemp(dir) == NULL || fc_pki_init(path("pki"), "prod", 0, NULL) != FC_OK)
+    temp_dir_make(dir);
+    if (fc_pki_init(path("pki"), "prod", 0, NULL) != FC_OK)
         return -1;
     issue("pki", FC_ROLE_COORDINATOR, "c1", 0, 0);
     issue("pki", FC_ROLE_NODE, "web-1", 0, 0);
@@ -88,7 +88,7 @@ int
 tear_down(void **state)
 {
     (void)state;
-    return run("rm -rf %s", dir);
+    return temp_dir_remove(dir);
 }
 
 fc_err

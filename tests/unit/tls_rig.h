@@ -5,6 +5,7 @@
 
 #include "common/base/principal.h"
 #include "common/tls/tls.h"
+#include "tests/temp_dir.h"
 
 #include <nng/nng.h>
 #include <pthread.h>
@@ -17,7 +18,8 @@ enum { PATIENCE_MS = 20000 };
 
 /* ---- a fleet's files ---- */
 
-extern char dir[64];       /* the test's own, with a PKI in pki/, its ca.crt, coordinator-c1 and node-web-1 */
+/* The test's own, with a PKI in pki/, its ca.crt, coordinator-c1 and node-web-1. */
+extern char dir[TEMP_DIR_BYTES];
 extern char output[65536]; /* of the last run() */
 
 /* Runs a shell command in `dir`; returns its exit status. */
