@@ -143,8 +143,7 @@ set_up(void **state)
     world *w = fc_alloc(sizeof *w);
     fc_fail fail = {0};
     char address[32];
-    (void)snprintf(w->root, sizeof w->root, "/tmp/fleetcap-node-XXXXXX");
-    assert_non_null(mkdtemp(w->root));
+    temp_dir_make(w->root);
     assert_int_equal(fc_loop_new(&fc_clock_system, &w->loop), FC_OK);
     w->service = (fc_rpc_service){handlers, FC_COUNT(handlers), w};
     fc_rpc_options rpc = {.loop = w->loop,
@@ -196,7 +195,7 @@ tear_down(void **state)
     fc_loop_free(w->loop);
     fc_labels_fini(&w->labels);
     fc_buf_fini(&w->read);
-    remove_tree(w->root);
+    (void)temp_dir_remove(w->root);
     free(w);
     return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "loop_rig.h"
 #include "node/link.h"
+#include "tests/temp_dir.h"
 
 #include <fleetcap/v1/node_service.pb-c.h>
 
@@ -14,7 +15,7 @@ extern const char UID[]; /* of the capture */
 
 typedef struct world {
     fc_loop *loop;
-    char root[64];
+    char root[TEMP_DIR_BYTES];
 
     fc_rpc_server *server;
     fc_rpc_service service;

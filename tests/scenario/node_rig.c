@@ -1,9 +1,5 @@
 #include "node_rig.h"
 
-#include <ftw.h>
-#include <stdio.h>
-#include <sys/stat.h>
-
 bool
 is_node(struct nng_stream *stream, fc_principal *ret_peer)
 {
@@ -28,19 +24,4 @@ one_interface(const fc_strings *asked, const fc_strings *allowed, fc_strings *re
     (void)fail;
     fc_strings_add(ret_names, "eth0");
     return FC_OK;
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
-void
-remove_tree(const char *path)
-{
-    (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }

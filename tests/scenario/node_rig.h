@@ -15,8 +15,5 @@ is_coordinator(struct nng_stream *stream, fc_principal *ret_peer);
 /* nd_node_options.interfaces: a machine with eth0. */
 fc_err
 one_interface(const fc_strings *asked, const fc_strings *allowed, fc_strings *ret_names, fc_fail *fail);
-/* With all that is in it. */
-void
-remove_tree(const char *path);
 
 #endif

@@ -8,24 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
 void
-pki_make(char *directory)
+pki_make(char ret_directory[TEMP_DIR_BYTES])
 {
     fc_fail fail = {0};
-    assert_non_null(mkdtemp(directory));
-    must(fc_pki_init(directory, "test", 30, &fail), &fail);
-}
-
-void
-pki_remove(const char *directory)
-{
-    char command[128];
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    assert_int_equal(system(command), 0);
+    temp_dir_make(ret_directory);
+    must(fc_pki_init(ret_directory, "test", 30, &fail), &fail);
 }
 
 void

@@ -5,13 +5,11 @@
 
 #include "common/base/principal.h"
 #include "common/tls/tls.h"
+#include "tests/temp_dir.h"
 
-/* Makes a directory of this mkdtemp(3) template, with the CA of fleet "test". */
+/* Makes a directory, for temp_dir_remove, with the CA of fleet "test". */
 void
-pki_make(char *directory);
-/* Goes with all that is in it. */
-void
-pki_remove(const char *directory);
+pki_make(char ret_directory[TEMP_DIR_BYTES]);
 /* A certificate that is good for localhost too: <role>-<name>.crt and .key. */
 void
 pki_issue(const char *directory, fc_role role, const char *name);

@@ -6,6 +6,7 @@
 #include "common/base/mem.h"
 #include "common/tls/key.h"
 #include "common/tls/pki.h"
+#include "tests/temp_dir.h"
 
 #include "fleetcap/v1/coordinator_service.pb-c.h"
 #include "fleetcap/v1/enrol_service.pb-c.h"
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char dir[64];
+static char dir[TEMP_DIR_BYTES];
 static fc_issuer *issuer;
 static fc_rpc_client *alice;    /* an operator */
 static unsigned lists_in_force; /* revocation lists that the server was told of */
@@ -163,8 +164,7 @@ static int
 set_up(void **state)
 {
     (void)state;
-    strcpy(dir, "/tmp/fc-admission-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    temp_dir_make(dir);
     assert_int_equal(fc_pki_init(dir, "acme", 0, NULL), FC_OK);
     char *yaml = fc_sprintf("{ca: %s/ca.crt, certificate: b, key: c, ca_key: %s/ca.key, state_dir: %s,"
                             " arm_timeout: 1m}",
@@ -186,9 +186,7 @@ tear_down(void **state)
     fc_rpc_client_free(alice);
     service_close();
     fc_issuer_close(issuer);
-    char command[80];
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    return system(command);
+    return temp_dir_remove(dir);
 }
 
 /* ---- tests ---- */

@@ -11,6 +11,7 @@
 #include "common/tls/token.h"
 #include "coordinator/server.h"
 #include "loop_rig.h"
+#include "tests/temp_dir.h"
 
 #include "fleetcap/v1/coordinator_service.pb-c.h"
 #include "fleetcap/v1/enrol_service.pb-c.h"
@@ -27,7 +28,8 @@
 
 #include <cmocka.h>
 
-static char dir[64]; /* old/ and new/: two PKIs of one fleet; beside them what the configuration names */
+/* old/ and new/: two PKIs of one fleet; beside them what the configuration names. */
+static char dir[TEMP_DIR_BYTES];
 static co_config config;
 static co_server *server;
 
@@ -96,8 +98,7 @@ set_up(void **state)
     json_t *tree = NULL;
     fc_fail fail = {0};
     fc_log_open("test", (fc_log_level)0);
-    strcpy(dir, "/tmp/fc-server-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    temp_dir_make(dir);
     make_pki("old");
     make_pki("new");
     copy("old/ca.crt", NULL, "ca.crt");
@@ -122,10 +123,7 @@ tear_down(void **state)
     co_server_close(server);
     (void)loop_tear_down(NULL);
     co_config_fini(&config);
-    char *command = fc_sprintf("rm -rf '%s'", dir);
-    int status = system(command);
-    free(command);
-    return status;
+    return temp_dir_remove(dir);
 }
 
 /* ---- peers ---- */

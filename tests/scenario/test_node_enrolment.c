@@ -7,9 +7,9 @@
 #include "common/tls/tls.h"
 #include "node/enrolment.h"
 #include "port_rig.h"
+#include "tests/temp_dir.h"
 
 #include <fleetcap/v1/enrol_service.pb-c.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -38,7 +37,7 @@ typedef enum answer {
 
 /* The coordinator has a loop and a thread of its own: an enrolment waits in its own. */
 typedef struct world {
-    char root[64];
+    char root[TEMP_DIR_BYTES];
     fc_issuer *issuer, *stranger;
     uint8_t pin[FC_TOKEN_PIN_SIZE];
     fc_loop *loop;
@@ -229,8 +228,7 @@ static int
 set_up(void **state)
 {
     world *w = FC_NEW(world);
-    (void)snprintf(w->root, sizeof w->root, "/tmp/fleetcap-enrolment.XXXXXX");
-    assert_non_null(mkdtemp(w->root));
+    temp_dir_make(w->root);
     w->issuer = make_ca(w, "ca");
     w->stranger = make_ca(w, "stranger");
     start_server(w, "127.0.0.1:0", true);
@@ -242,13 +240,6 @@ set_up(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
-static int
 tear_down(void **state)
 {
     world *w = *state;
@@ -257,7 +248,7 @@ tear_down(void **state)
     fc_issuer_close(w->stranger);
     fc_key_free(w->key);
     nd_enrolled_fini(&w->enrolled);
-    (void)nftw(w->root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    (void)temp_dir_remove(w->root);
     free(w);
     return 0;
 }

@@ -13,6 +13,7 @@
 #include "node/renewal.h"
 #include "node_rig.h"
 #include "port_rig.h"
+#include "tests/temp_dir.h"
 
 #include <fcntl.h>
 #include <fleetcap/v1/coordinator_service.pb-c.h>
@@ -48,7 +49,7 @@ typedef enum answer {
 
 typedef struct world {
     fc_loop *loop;
-    char root[64], state_dir[80];
+    char root[TEMP_DIR_BYTES], state_dir[80];
     int dir_fd;
     fc_issuer *issuer, *stranger;
 
@@ -295,8 +296,7 @@ begin(void **state, int64_t certificates_left_s)
     world *w = FC_NEW(world);
     left_s = certificates_left_s;
     w->held = -1;
-    (void)snprintf(w->root, sizeof w->root, "/tmp/fleetcap-renewal.XXXXXX");
-    assert_non_null(mkdtemp(w->root));
+    temp_dir_make(w->root);
     (void)snprintf(w->state_dir, sizeof w->state_dir, "%s/state", w->root);
     assert_int_equal(nd_identity_make(w->state_dir, NULL, &w->dir_fd, NULL), FC_OK);
     assert_int_equal(fc_loop_new(&fc_clock_system, &w->loop), FC_OK);
@@ -336,7 +336,7 @@ tear_down(void **state)
     fc_issuer_close(w->issuer);
     fc_issuer_close(w->stranger);
     close(w->dir_fd);
-    remove_tree(w->root);
+    (void)temp_dir_remove(w->root);
     free(w);
     return 0;
 }

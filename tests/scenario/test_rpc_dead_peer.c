@@ -24,7 +24,7 @@
 
 enum { TRIES = 20, NOTICED_MS = FC_RPC_KEEPALIVE_MS / 2, CHUNK = 60000 };
 
-static char directory[] = "/tmp/fleetcap-dead-XXXXXX";
+static char directory[TEMP_DIR_BYTES];
 
 /* ---- the server: this program once more, because NNG does not live through a fork ---- */
 
@@ -167,8 +167,7 @@ static int
 remove_fleet(void **state)
 {
     (void)state;
-    pki_remove(directory);
-    return 0;
+    return temp_dir_remove(directory);
 }
 
 int

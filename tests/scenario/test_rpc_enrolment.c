@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-static char directory[] = "/tmp/fleetcap-enrol-XXXXXX";
+static char directory[TEMP_DIR_BYTES];
 
 static int
 make_fleet(void **state)
@@ -33,8 +33,7 @@ static int
 remove_fleet(void **state)
 {
     (void)state;
-    pki_remove(directory);
-    return 0;
+    return temp_dir_remove(directory);
 }
 
 /* ---- the server ---- */

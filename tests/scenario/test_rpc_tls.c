@@ -24,8 +24,8 @@
 
 #include <cmocka.h>
 
-static char directory[] = "/tmp/fleetcap-rpc-XXXXXX";
-static char other[] = "/tmp/fleetcap-rpc-other-XXXXXX";
+static char directory[TEMP_DIR_BYTES];
+static char other[TEMP_DIR_BYTES];
 
 /* ---- credentials ---- */
 
@@ -50,9 +50,7 @@ static int
 remove_fleets(void **state)
 {
     (void)state;
-    pki_remove(directory);
-    pki_remove(other);
-    return 0;
+    return temp_dir_remove(directory) + temp_dir_remove(other);
 }
 
 /* ---- the server ---- */

@@ -14,12 +14,12 @@
 #include "node/journal.h"
 #include "node/node.h"
 #include "node/report.h"
+#include "tests/temp_dir.h"
 
 #include <fcntl.h>
 #include <ftw.h>
 #include <glob.h>
 #include <sqlite3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,30 +27,21 @@
 
 enum { FILE_MAX = 1 << 20, SAID_BYTES = 51 };
 
-static char root[64]; /* a directory for each test */
+static char root[TEMP_DIR_BYTES]; /* a directory for each test */
 
 static int
 set_up(void **state)
 {
     (void)state;
-    (void)snprintf(root, sizeof root, "/tmp/fleetcap-state-XXXXXX");
-    return mkdtemp(root) != NULL ? 0 : -1;
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
+    temp_dir_make(root);
+    return 0;
 }
 
 static int
 tear_down(void **state)
 {
     (void)state;
-    return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return temp_dir_remove(root);
 }
 
 /* Every state of every release. */
@@ -386,7 +377,7 @@ take_up_captures(const char *directory)
     nd_journal_close(storage);
     nd_fake_backend_free(backend);
     fc_loop_free(the_loop);
-    assert_int_equal(nftw(captures, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    assert_int_equal(temp_dir_remove(captures), 0);
     free(captures);
     free(from);
 }
