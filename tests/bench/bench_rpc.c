@@ -11,6 +11,7 @@
 #include "common/rpc/rpc.h"
 #include "common/tls/pki.h"
 #include "common/tls/tls.h"
+#include "tests/temp_dir.h"
 
 #include "fleetcap/v1/coordinator_service.pb-c.h"
 #include "fleetcap/v1/node_service.pb-c.h"
@@ -265,7 +266,7 @@ bench(unsigned count, const char *pki)
 }
 
 static void
-make_fleet(char *pki)
+make_fleet(char pki[TEMP_DIR_BYTES])
 {
     fc_fail fail;
     static const char *const names[] = {"127.0.0.1"};
@@ -273,8 +274,7 @@ make_fleet(char *pki)
         {.role = FC_ROLE_COORDINATOR, .name = "co", .dns_names = names, .dns_name_count = 1},
         {.role = FC_ROLE_NODE, .name = "web-1"},
     };
-    if (mkdtemp(pki) == NULL)
-        exit(1);
+    temp_dir_make(pki);
     must(fc_pki_init(pki, "bench", 1, &fail), &fail);
     for (size_t i = 0; i < FC_COUNT(leaves); i++)
         must(fc_pki_issue(pki, &leaves[i], NULL, &fail), &fail);
@@ -293,11 +293,10 @@ main(int argc, char **argv)
         return 0;
     }
     unsigned count = argc > 1 ? (unsigned)atoi(argv[1]) : 1000;
-    char pki[] = "/tmp/fleetcap-bench-XXXXXX", command[64];
+    char pki[TEMP_DIR_BYTES];
     fc_tls_tune_memory();
     make_fleet(pki);
     bench(count, NULL);
     bench(count, pki);
-    (void)snprintf(command, sizeof command, "rm -rf %s", pki);
-    return system(command);
+    return temp_dir_remove(pki);
 }

@@ -4,11 +4,11 @@
 #include "common/base/file.h"
 #include "common/base/mem.h"
 #include "common/tls/pki.h"
+#include "tests/temp_dir.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -285,15 +285,6 @@ bench_fleet_rss_kib(const bench_fleet *fleet)
     return kib;
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 void
 bench_fleet_remove(bench_fleet *fleet, bool keep)
 {
@@ -301,5 +292,5 @@ bench_fleet_remove(bench_fleet *fleet, bool keep)
     if (keep)
         (void)fprintf(stderr, "bench-fanout: kept %s\n", fleet->directory);
     else if (fleet->directory[0] != '\0')
-        (void)nftw(fleet->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        (void)temp_dir_remove(fleet->directory);
 }
