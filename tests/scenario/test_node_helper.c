@@ -6,6 +6,7 @@
 #include "loop_rig.h"
 #include "node/helper_backend.h"
 #include "node/monitor.h"
+#include "tests/temp_dir.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -149,7 +150,7 @@ typedef struct world {
     fc_loop *loop;
     nd_backend *backend;
     pid_t monitor;
-    char directory[64];
+    char directory[TEMP_DIR_BYTES];
     nd_run *run;
     size_t profile_bytes, armed, started, stopped, died;
     fc_stop_reason reason;
@@ -246,8 +247,7 @@ world_init(world *w, const char *helper)
     fc_fail fail = {0};
     int monitor_fd = -1;
     memset(w, 0, sizeof *w);
-    (void)snprintf(w->directory, sizeof w->directory, "/tmp/fleetcap-node-XXXXXX");
-    assert_non_null(mkdtemp(w->directory));
+    temp_dir_make(w->directory);
     assert_int_equal(setenv("ND_SECRET", "1", 1), 0);
     assert_int_equal(nd_monitor_fork(helper, NULL, &monitor_fd, &w->monitor, &fail), FC_OK);
     assert_int_equal(fc_loop_new(&fc_clock_system, &w->loop), FC_OK);
@@ -368,8 +368,7 @@ many_helpers_do_not_get_mixed_up(void **state)
     world_init(&w[0], SELF);
     for (size_t i = 1; i < FC_COUNT(w); i++) {
         w[i] = w[0];
-        (void)snprintf(w[i].directory, sizeof w[i].directory, "/tmp/fleetcap-node-XXXXXX");
-        assert_non_null(mkdtemp(w[i].directory));
+        temp_dir_make(w[i].directory);
     }
     for (size_t i = 0; i < FC_COUNT(w); i++)
         start(&w[i], i % 2 == 0 ? "works" : "leaves", &lock_fds[i]);

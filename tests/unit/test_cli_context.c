@@ -2,6 +2,7 @@
 #include "cli/context.h"
 #include "common/base/mem.h"
 #include "common/base/yaml.h"
+#include "tests/temp_dir.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,8 +136,8 @@ static void
 what_is_saved_is_read_back(void **state)
 {
     (void)state;
-    char dir[] = "/tmp/fc-cli-XXXXXX";
-    assert_non_null(mkdtemp(dir));
+    char dir[TEMP_DIR_BYTES];
+    temp_dir_make(dir);
     cli_config config = {0}, again = {0};
     fc_fail fail = {0};
     assert_int_equal(config_from(two, &config, &fail), FC_OK);

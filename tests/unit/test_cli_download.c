@@ -3,6 +3,7 @@
 #include "cli/manifest.h"
 #include "common/base/file.h"
 #include "common/base/mem.h"
+#include "tests/temp_dir.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -22,7 +23,7 @@
 static const char abc_hash[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 typedef struct place {
-    char path[32];
+    char path[TEMP_DIR_BYTES];
     int fd;
 } place;
 
@@ -30,9 +31,7 @@ static int
 make_place(void **state)
 {
     place *p = FC_NEW(place);
-    (void)strcpy(p->path, "/tmp/fc-cli-XXXXXX");
-    if (mkdtemp(p->path) == NULL)
-        return -1;
+    temp_dir_make(p->path);
     p->fd = open(p->path, O_DIRECTORY | O_RDONLY);
     *state = p;
     return 0;
@@ -47,7 +46,7 @@ remove_place(void **state)
         if (unlinkat(p->fd, names[i], 0) != 0)
             (void)unlinkat(p->fd, names[i], AT_REMOVEDIR);
     close(p->fd);
-    int status = rmdir(p->path);
+    int status = rmdir(p->path); /* nothing else is left there */
     free(p);
     return status;
 }
