@@ -1,10 +1,13 @@
 #include "tests/temp_dir.h"
 
+#include "common/base/mem.h"
+
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define NAME "/fleetcap-XXXXXX"
@@ -37,6 +40,17 @@ int
 temp_dir_remove(const char *dir)
 {
     return nftw(dir, remove_one, OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS);
+}
+
+int
+temp_dir_run(const char *dir, const char *command, char *ret_output, size_t size)
+{
+    char *line = fc_sprintf("cd '%s' && { %s; } 2>&1", dir, command);
+    FILE *pipe = popen(line, "r");
+    free(line);
+    ret_output[pipe != NULL ? fread(ret_output, 1, size - 1, pipe) : 0] = '\0';
+    int status = pipe != NULL ? pclose(pipe) : -1;
+    return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 int

@@ -3,8 +3,6 @@
 #include "common/tls/pki.h"
 #include "tests/temp_dir.h"
 
-#include <sys/wait.h>
-
 fixture f;
 char output[16384];
 
@@ -16,13 +14,7 @@ static char dir[TEMP_DIR_BYTES];
 int
 run(const char *command)
 {
-    char *line = fc_sprintf("cd %s && { %s; } 2>&1", dir, command);
-    FILE *pipe = popen(line, "r");
-    assert_non_null(pipe);
-    output[fread(output, 1, sizeof output - 1, pipe)] = '\0';
-    int status = pclose(pipe);
-    free(line);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return temp_dir_run(dir, command, output, sizeof output);
 }
 
 void

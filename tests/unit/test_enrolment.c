@@ -11,25 +11,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include <cmocka.h>
 
 static char dir[TEMP_DIR_BYTES];
 
-/* Runs a shell command in the test's directory; its output is in `output`. */
+/* Runs a shell command in the test's directory; what it says, but not on stderr, is in `output`. */
 static char output[16384];
 
 static int
 run(const char *command)
 {
-    char *line = fc_sprintf("cd %s && { %s; } 2>/dev/null", dir, command);
-    FILE *pipe = popen(line, "r");
-    assert_non_null(pipe);
-    output[fread(output, 1, sizeof output - 1, pipe)] = '\0';
-    int status = pclose(pipe);
-    free(line);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    char *quiet = fc_sprintf("{ %s; } 2>/dev/null", command);
+    int status = temp_dir_run(dir, quiet, output, sizeof output);
+    free(quiet);
+    return status;
 }
 
 static int

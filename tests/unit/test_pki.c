@@ -33,14 +33,7 @@ static char output[65536];
 static int
 run(const char *command)
 {
-    char *line = fc_sprintf("cd %s && { %s; } 2>&1", dir, command);
-    FILE *pipe = popen(line, "r");
-    assert_non_null(pipe);
-    size_t got = fread(output, 1, sizeof output - 1, pipe);
-    output[got] = '\0';
-    int status = pclose(pipe);
-    free(line);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return temp_dir_run(dir, command, output, sizeof output);
 }
 
 static int

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -23,18 +22,11 @@ int
 run(const char *format, ...)
 {
     char command[4096];
-    char line[4400];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(command, sizeof command, format, args);
     va_end(args);
-    (void)snprintf(line, sizeof line, "cd %s && { %s; } 2>&1", dir, command);
-    FILE *pipe = popen(line, "r");
-    assert_non_null(pipe);
-    size_t got = fread(output, 1, sizeof output - 1, pipe);
-    output[got] = '\0';
-    int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return temp_dir_run(dir, command, output, sizeof output);
 }
 
 void
