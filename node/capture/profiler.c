@@ -131,6 +131,13 @@ skip(cap_profiler *profiler, const cap_buffer *buffer)
         profiler->skipped += buffer->track.pieces[i].packets;
 }
 
+/* When nothing waits any more, what comes is taken again. Under the lock. */
+static void
+catch_up(cap_profiler *profiler)
+{
+    profiler->behind = profiler->behind && profiler->first != NULL;
+}
+
 bool
 cap_profiler_put(cap_profiler *profiler, cap_buffer *buffer)
 {
@@ -306,7 +313,7 @@ make_profile(cap_profiler *profiler)
     profiler->newest = profiler->packed;
     profiler->packed = other;
     profiler->revision++;
-    profiler->behind = profiler->behind && profiler->first != NULL; /* who has the profile may count on it */
+    catch_up(profiler); /* who has the profile may count on it */
     pthread_mutex_unlock(&profiler->lock);
     profiler->news = false;
     notify(profiler);
@@ -320,7 +327,7 @@ next_buffer(cap_profiler *profiler, fc_mono due, bool *ret_done)
     pthread_mutex_lock(&profiler->lock);
     int waited = 0;
     while ((profiler->first == NULL || profiler->hurry) && !profiler->finish && waited == 0) {
-        profiler->behind = profiler->behind && profiler->first != NULL;
+        catch_up(profiler);
         profiler->sleeping = true;
         waited = pthread_cond_timedwait(&profiler->wake, &profiler->lock, &until);
         profiler->sleeping = false;
