@@ -47,10 +47,14 @@ temp_dir_run(const char *dir, const char *command, char *ret_output, size_t size
 {
     char *line = fc_sprintf("cd '%s' && { %s; } 2>&1", dir, command);
     FILE *pipe = popen(line, "r");
+    if (pipe == NULL) {
+        perror(line);
+        exit(EXIT_FAILURE);
+    }
     free(line);
-    ret_output[pipe != NULL ? fread(ret_output, 1, size - 1, pipe) : 0] = '\0';
-    int status = pipe != NULL ? pclose(pipe) : -1;
-    return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    ret_output[fread(ret_output, 1, size - 1, pipe)] = '\0';
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 int

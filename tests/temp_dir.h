@@ -15,7 +15,8 @@ int
 temp_dir_remove(const char *dir);
 
 /* Runs a shell command there. What it says, on both of its outputs, is in ret_output: a string, cut to the
- * size in bytes. Its exit status, or -1 when it did not exit or could not be run. */
+ * size in bytes. Its exit status, or -1 when it did not exit. Without a shell no test can run: ends the
+ * program with a sentence. */
 int
 temp_dir_run(const char *dir, const char *command, char *ret_output, size_t size);
 

@@ -16,7 +16,7 @@ send web-1 100
 send web-2 50
 refused "the operator is told that the coordinator is away" 5 'connect|refused|reach' fleetcap capture list
 fleet start coordinator
-within 60 "all instances are back" is 3 eval 'fleetcap instance list -o json | jq "[.[] | select(.online)] | length"'
+within 60 "all instances are back" is 3 online_count
 equal "all three captures are known" "done first second" "$(fleetcap capture list -o json | jq -r '[.[].name] | sort | join(" ")')"
 for name in first second; do
     within 60 "$name still runs everywhere" all_are RUNNING "$name"

@@ -21,7 +21,7 @@ small_disk web-2 16m
 sed -i 's/^disk_floor:.*/disk_floor: 12MiB/' "$FLEET_DIR/members/web-2/config.yaml"
 fleet kill web-2 --all
 fleet start web-2
-within 60 "all are online" is 3 eval 'fleetcap instance list -o json | jq "[.[] | select(.online)] | length"'
+within 60 "all are online" is 3 online_count
 that "a capture" fleetcap capture create -n job --scale-set web --filters '[{"protocol":"UDP","remotePort":"9999"}]' --time-limit 5m
 within 60 "runs on all of them" all_are RUNNING job # "online" may have been of before a restart
 for instance in web-1 web-2 web-3; do

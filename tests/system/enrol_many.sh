@@ -38,7 +38,7 @@ that "that our CA signed" bash -c 'find "$1" -name node.pem -print0 | xargs -0 o
     verify "$TEST_DIR/all" "$FLEET_DIR/pki/ca.crt"
 equal "the enrolments are listed" 200 "$(fleetcap enrolment list --all -o json | jq '[.[] | select(.scaleSet == "crowd" and .state == "ISSUED")] | length')"
 that "the fleet is served as ever" eval "fleetcap fleet show >/dev/null"
-within 60 "and its nodes are there" is 2 eval 'fleetcap instance list -o json | jq "[.[] | select(.online)] | length"'
+within 60 "and its nodes are there" is 2 online_count
 
 token=$(token_for crowd us --uses 25)
 enrol_all few 40 "$token"

@@ -109,8 +109,9 @@ credential() { # ROLE-NAME crt|key
     find "$TEST_DIR" "$FLEET_DIR/pki" "$FLEET_DIR/members" -maxdepth 2 -name "$1.$2" -print -quit
 }
 
-# ---- captures
+# ---- instances and captures
 
+online_count() { fleetcap instance list -o json | jq '[.[] | select(.online)] | length'; }
 show() { fleetcap capture show "$1" -o json; }                    # capture
 of() { show "$1" | jq -r --arg i "$2" ".instances[] | select(.instance == \$i) | $3"; } # capture instance jq
 state() { of "$1" "$2" .state; }

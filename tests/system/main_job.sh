@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 fleet_up --instances 4 --regions eu=2,us=2
-equal "all four instances are online" 4 "$(fleetcap instance list -o json | jq '[.[] | select(.online)] | length')"
+equal "all four instances are online" 4 "$(online_count)"
 
 cat >"$TEST_DIR/definition.yaml" <<YAML
 name: job

@@ -64,7 +64,7 @@ that "the live profile is the files', on both instances" same cut
 live whole web-1 >"$TEST_DIR/before.json"
 fleet kill coordinator -9
 fleet start coordinator
-within 60 "the coordinator is back" eval '[[ $(fleetcap instance list -o json | jq "[.[] | select(.online)] | length") == 2 ]]'
+within 60 "the coordinator is back" is 2 online_count
 live whole web-1 >"$TEST_DIR/after.json"
 that "a restarted coordinator still has the profile" cmp "$TEST_DIR/before.json" "$TEST_DIR/after.json"
 

@@ -31,4 +31,4 @@ for who in node-web-1 operator-admin "node-coordinator.$fleet_name"; do
 done
 
 fleet start coordinator
-within 90 "with the real one back, all are online" is 2 eval 'fleetcap instance list -o json | jq "[.[] | select(.online)] | length"'
+within 90 "with the real one back, all are online" is 2 online_count

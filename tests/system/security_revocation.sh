@@ -36,6 +36,6 @@ within 60 "the node that was connected is cut off" grep -q '^closed after' "$TES
 status=0
 peer node-web-9 hello web-9 >/dev/null 2>&1 || status=$?
 equal "and cannot come back" 1 "$status"
-equal "the others stay" 2 "$(fleetcap instance list -o json | jq '[.[] | select(.online)] | length')"
+equal "the others stay" 2 "$(online_count)"
 refused "the command says what is wrong" 6 'revoked|certificate' \
     fleetcap instance list --cert "$pki/operator-alice.crt" --key "$pki/operator-alice.key"
