@@ -106,6 +106,7 @@ class Dns(Cell):
         ) for family in (socket.AF_INET, socket.AF_INET6)]
         works.append(self.library)
         works.append(self.closed_port)
+        works.append(self.impatient)
         works.append(self.pipelined)
         together(*works)
 
@@ -133,6 +134,17 @@ class Dns(Cell):
                 opened.recv(65535)
                 opened.close()
         return work
+
+    def impatient(self):
+        """Asks again before the answer comes; both times are answered."""
+        opened = self.client.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        opened.settimeout(10)
+        opened.connect((self.v4[1], 53))
+        for _ in range(2):
+            opened.send(dnsd.query("slow600-twice.corp.example", dnsd.A, 79))
+            time.sleep(0.2)
+        for _ in range(2):
+            opened.recv(1000)
 
     def library(self):
         """glibc: a silent resolver first, a search list whose first domain does not exist, A and AAAA from one port."""

@@ -23,6 +23,8 @@ RULES = {
         "tshark measures a retried question from the query with the answer's id; a program waits since it first asked",
     "dns.time needs one conversation":
         "tshark pairs query and answer by id within one conversation; without its query it has no time for the answer",
+    "a question has one answer":
+        "asked again and answered both times, it was answered by the first; tshark counts them all",
     "ack_rtt of a repeated SYN":
         "tshark measures the SYN-ACK from the SYN that it answers first; the frames' own times are what is compared",
     "close_notify is how TLS ends":
@@ -223,6 +225,12 @@ def messages(frames):
             yield frame, number, ident, frame["dns.flags.response"][number] not in ("0", "False")
 
 
+def answers_again(answers):
+    """How many of them say what one before has said to the same socket."""
+    return len(answers) - len({(frame["dns.id"][number], frame["dns.qry.name"][number].lower(), frame["dns.qry.type"][number], frame.source,
+                                frame.destination, frame.one("udp.dstport") or frame.one("tcp.dstport")) for frame, number in answers})
+
+
 def dns(tally, frames, transactions, where):
     by_frame = {frame.index: frame for frame in frames}
     queries = [(frame, number) for frame, number, _, response in messages(frames) if not response]
@@ -252,7 +260,9 @@ def dns(tally, frames, transactions, where):
             elif not answer.has("dns.time"):
                 rule = "dns.time needs one conversation"
             tally.same("dns.time", one["latencyNs"], answer.ns("dns.time"), here, rule)
-    tally.same("DNS answers", sum(one["answerFrame"] is not None for one in transactions), len(answers), where)
+    answered, again = sum(one["answerFrame"] is not None for one in transactions), answers_again(answers)
+    rule = "a question has one answer" if again and answered + again == len(answers) else None
+    tally.same("DNS answers", answered, len(answers), where, rule)
 
 
 # ---- ICMP
