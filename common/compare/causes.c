@@ -75,7 +75,7 @@ static const relation relations[] = {
     /* the path is slow: everything over it is */
     {"tcpHandshakeSlow",     ALWAYS,   "tcpHandshakeInSlow|tcpRttLong|echoSlow|tlsHandshakeSlow|"
                                        "tcpFirstByteSlow|dnsLatency|udpResponseSlow|neighbourSlow|"
-                                       "tcpSynRetried|dnsRetried|reordering*"},
+                                       "tcpSynRetried|dnsRetried"},
     {"tcpHandshakeInSlow",   ALWAYS,   "tcpRttLong|neighbourSlow|tcpServiceSlow"},
     {"echoSlow",             ALWAYS,   "tcpRttLong|dnsLatency|udpResponseSlow"},
     {"tcpRttLong",           ALWAYS,   "tlsHandshakeSlow|udpResponseSlow"},

@@ -8,6 +8,8 @@
 #include <string.h>
 
 enum { SAMPLES_MIN = 5 };
+/* Where a median is far: so many of the quantiles from it downwards are tested. */
+enum { MIDDLE_LOOKS = 3 };
 #define SPREADS 3.0
 #define RATIO   1.5
 /* A slow part must be far out: now and then one slow answer is what a busy machine does by itself. */
@@ -110,16 +112,92 @@ lower_quarter_agrees(const fc_comparer *comparer, size_t instance, const fc_late
     return quarter - median >= rule->floor_ms && quarter >= RATIO * median;
 }
 
-/* One sketch of all instances: their medians and their tails. */
+/* One sketch of all instances. */
 typedef struct sketch_judge {
     const fc_latency_rule *rule;
-    fc_peer_values middles, tails[2]; /* the peers' slowest hundredth and twentieth */
-    uint64_t samples;                 /* of the norm */
+    fc_peer_values peers[FC_QUANTILE_COUNT];
+    uint64_t samples; /* of the norm */
     double tests;
 } sketch_judge;
 
 static const fc_quantile own_tails[] = {FC_QUANTILE_75, FC_QUANTILE_90};
 static const fc_quantile peer_tails[] = {FC_QUANTILE_99, FC_QUANTILE_95};
+
+static double
+peers_quantile(sketch_judge *judge, size_t instance, fc_quantile quantile)
+{
+    fc_spread peers;
+    fc_peer_values_without(&judge->peers[quantile], instance, &peers);
+    return peers.median;
+}
+
+static uint64_t
+peers_samples(const fc_comparer *comparer, const sketch_judge *judge, size_t instance)
+{
+    uint64_t own = comparer->features[instance].sketches[judge->rule->sketch].count;
+    return judge->samples - (comparer->norm[instance] && own < judge->samples ? own : 0);
+}
+
+/* The part of the peers' samples that is above value, on straight lines between the medians of their
+ * quantiles. At its worst: as if the quantile below were as large as value when there is none above. */
+static double
+peers_above(sketch_judge *judge, size_t instance, double value)
+{
+    double below = 0, above = 0;
+    int q = 0;
+    for (; q < FC_QUANTILE_COUNT; q++) {
+        above = peers_quantile(judge, instance, (fc_quantile)q);
+        if (above > value)
+            break;
+        below = above;
+    }
+    if (q == 0)
+        return 1;
+    double part = fc_quantile_part((fc_quantile)(q - 1));
+    if (q < FC_QUANTILE_COUNT)
+        part += (fc_quantile_part((fc_quantile)q) - part) * (value - below) / (above - below);
+    return 1 - part;
+}
+
+static double
+peers_longest(const fc_comparer *comparer, const fc_latency_rule *rule, size_t instance)
+{
+    uint64_t longest = 0;
+    for (size_t k = 0; k < comparer->norm_count; k++) {
+        const fc_feature_sketch *sketch = &comparer->features[comparer->norms[k]].sketches[rule->sketch];
+        if (comparer->norms[k] != instance && sketch->count > 0 && sketch->max > longest)
+            longest = sketch->max;
+    }
+    return (double)longest / 1e6;
+}
+
+/* How likely is it in any of the tests that part of own_n and peers_part of peer_n are alike? Counted at
+ * their worst; samples that come together are one. */
+static double
+chance_of(const sketch_judge *judge, double part, uint64_t own_n, double peers_part, uint64_t peer_n)
+{
+    uint64_t own = own_n / judge->rule->together, peers = peer_n / judge->rule->together;
+    double late = floor(part * (double)own), peers_late = ceil(peers_part * (double)peers);
+    return fc_robust_more((uint64_t)late, own, (uint64_t)peers_late, peers) * judge->tests;
+}
+
+/* Few and wide samples have any median: half, three quarters or nearly all of those here must be longer than
+ * what Fisher's test allows the peers' part for. Of very few samples it can prove nothing: then three
+ * quarters must be longer than the longest of the peers. */
+static bool
+is_chance(const fc_comparer *comparer, sketch_judge *judge, size_t instance)
+{
+    const fc_feature_sketch *own = &comparer->features[instance].sketches[judge->rule->sketch];
+    uint64_t peer_n = peers_samples(comparer, judge, instance);
+    for (int q = FC_QUANTILE_50; q > FC_QUANTILE_50 - MIDDLE_LOOKS; q--) {
+        double value = fc_features_quantile_ms(own, (fc_quantile)q);
+        double part = 1 - fc_quantile_part((fc_quantile)q);
+        double peers_part = peers_above(judge, instance, value);
+        if (MIDDLE_LOOKS * chance_of(judge, part, own->count, peers_part, peer_n) < FC_RULES_ALPHA)
+            return false;
+    }
+    return fc_features_quantile_ms(own, FC_QUANTILE_25) <= peers_longest(comparer, judge->rule, instance);
+}
 
 static bool
 judge_middle(fc_comparer *comparer, sketch_judge *judge, size_t instance)
@@ -127,10 +205,11 @@ judge_middle(fc_comparer *comparer, sketch_judge *judge, size_t instance)
     const fc_latency_rule *rule = judge->rule;
     fc_spread peers;
     double value = quantile_of(comparer, instance, &(measured){rule->sketch, FC_QUANTILE_50, SAMPLES_MIN});
-    fc_peer_values_without(&judge->middles, instance, &peers);
+    fc_peer_values_without(&judge->peers[FC_QUANTILE_50], instance, &peers);
     double spread = spread_of(&peers, rule->floor_ms);
     if (peers.count == 0 || !(value - peers.median >= fmax(rule->floor_ms, SPREADS * spread)) ||
-        value < RATIO * peers.median || !lower_quarter_agrees(comparer, instance, rule, peers.median))
+        value < RATIO * peers.median || !lower_quarter_agrees(comparer, instance, rule, peers.median) ||
+        is_chance(comparer, judge, instance))
         return false;
     suspect(comparer, instance, rule, rule->severity, value, &peers, spread);
     return true;
@@ -143,17 +222,16 @@ judge_tail(fc_comparer *comparer, sketch_judge *judge, size_t instance, size_t q
 {
     const fc_latency_rule *rule = judge->rule;
     uint64_t own_n = comparer->features[instance].sketches[rule->sketch].count;
-    uint64_t peer_n = judge->samples - (comparer->norm[instance] && own_n < judge->samples ? own_n : 0);
+    uint64_t peer_n = peers_samples(comparer, judge, instance);
     fc_spread peers;
     double value = quantile_of(comparer, instance, &(measured){rule->sketch, own_tails[q], SAMPLES_MIN});
-    fc_peer_values_without(&judge->tails[r], instance, &peers);
+    fc_peer_values_without(&judge->peers[peer_tails[r]], instance, &peers);
     double spread = spread_of(&peers, rule->floor_ms);
     if (peers.count < 2 || !(value - peers.median >= fmax(TAIL_FLOORS * rule->floor_ms, SPREADS * spread)) ||
         value < TAIL_RATIO * peers.median || value < TAIL_PEERS * peers.max)
         return false;
-    double late = floor((1 - fc_quantile_part(own_tails[q])) * (double)own_n);
-    double peers_late = ceil((1 - fc_quantile_part(peer_tails[r])) * (double)peer_n);
-    if (fc_robust_more((uint64_t)late, own_n, (uint64_t)peers_late, peer_n) * judge->tests >= FC_RULES_ALPHA)
+    if (chance_of(judge, 1 - fc_quantile_part(own_tails[q]), own_n, 1 - fc_quantile_part(peer_tails[r]),
+                  peer_n) >= FC_RULES_ALPHA)
         return false;
     /* A quarter is no accident any more. */
     suspect(comparer, instance, rule, own_tails[q] == FC_QUANTILE_75 ? rule->severity : FC_SEVERITY_NOTE,
@@ -179,20 +257,17 @@ judge_rule(fc_comparer *comparer, const fc_latency_rule *rule)
 {
     sketch_judge judge = {.rule = rule,
                           .tests = (double)fc_latency_rule_count * (double)comparer->judged_count};
-    fc_peer_values_init(&judge.middles, comparer, quantile_of,
-                        &(measured){rule->sketch, FC_QUANTILE_50, SAMPLES_MIN});
-    for (size_t r = 0; r < FC_COUNT(peer_tails); r++)
-        fc_peer_values_init(&judge.tails[r], comparer, quantile_of,
-                            &(measured){rule->sketch, peer_tails[r], SAMPLES_MIN});
+    for (int q = 0; q < FC_QUANTILE_COUNT; q++)
+        fc_peer_values_init(&judge.peers[q], comparer, quantile_of,
+                            &(measured){rule->sketch, (fc_quantile)q, SAMPLES_MIN});
     for (size_t k = 0; k < comparer->norm_count; k++) {
         uint64_t count = comparer->features[comparer->norms[k]].sketches[rule->sketch].count;
         judge.samples =
             __builtin_add_overflow(judge.samples, count, &judge.samples) ? UINT64_MAX / 2 : judge.samples;
     }
     judge_sketch(comparer, &judge);
-    fc_peer_values_fini(&judge.middles);
-    for (size_t r = 0; r < FC_COUNT(peer_tails); r++)
-        fc_peer_values_fini(&judge.tails[r]);
+    for (int q = 0; q < FC_QUANTILE_COUNT; q++)
+        fc_peer_values_fini(&judge.peers[q]);
 }
 
 void
