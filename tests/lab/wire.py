@@ -137,10 +137,6 @@ def main():
     counts = {"forwarded": 0}
     print("ready", flush=True)
     while not ended or held:
-        now = time.monotonic()
-        while held and held[0][0] <= now + SLACK_S:
-            _, _, to, frame = heapq.heappop(held)
-            send(to, frame, counts)
         for key, _ in selector.select(max(0, held[0][0] - time.monotonic()) if held else (0 if ended else None)):
             if key.data == "orders":
                 order = os.read(0, 4096)
@@ -171,6 +167,10 @@ def main():
                     heapq.heappush(held, (time.monotonic() + hold, serial, to, frame))
                 else:
                     send(to, frame, counts)
+        now = time.monotonic()
+        while held and held[0][0] <= now + SLACK_S:  # what came while this program had to wait for the processor has overtaken them
+            _, _, to, frame = heapq.heappop(held)
+            send(to, frame, counts)
     print(" ".join(f"{key}={value}" for key, value in counts.items()), flush=True)
 
 

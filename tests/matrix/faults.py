@@ -26,12 +26,13 @@ class Fault:
     plan: object   # address -> Plan
     cause: str     # a regular expression that the verdict matches
     quick: bool = False  # in ./check too
+    seconds: float = 11  # of traffic
 
     def told_by(self, verdict):
         return re.search(self.cause, verdict, re.IGNORECASE) is not None
 
 
-def fault(name, cause, quick=False, **changes):
+def fault(name, cause, quick=False, seconds=11.0, **changes):
     """{ip} in the changes is the victim's address."""
     def fill(value, address):
         if isinstance(value, str):
@@ -42,9 +43,13 @@ def fault(name, cause, quick=False, **changes):
             return {key: fill(one, address) for key, one in value.items()}
         return value
 
-    return Fault(name, lambda address: Plan(victim=address, **{key: fill(value, address) for key, value in changes.items()}), cause, quick)
+    def plan(address):
+        return Plan(victim=address, **{key: fill(value, address) for key, value in changes.items()})
+
+    return Fault(name, plan, cause, quick, seconds)
 
 
+RARELY_S = 22.0  # for what happens to few of the things that a job does, or takes it long to get over
 FROM = "from {ip} lookup 77"
 GOOD = "nameserver 10.2.0.53\nsearch corp.example\noptions timeout:1 attempts:2\n"
 
@@ -59,7 +64,7 @@ FAULTS = [
           resolv=GOOD.replace("search ", "search wrong.example ")),
     fault("truncated answers", r"truncated|\bTC\b|over TCP", dns="tc"),
     fault("refused port", r"refused.*8444|8444.*refused", quick=True, job={"port": "8444"}),
-    fault("filtered port", r"no answer.*443|443.*no answer", rules=("from {ip} ipproto tcp dport 443 blackhole",)),
+    fault("filtered port", r"no answer.*443|443.*no answer", seconds=RARELY_S, rules=("from {ip} ipproto tcp dport 443 blackhole",)),
     fault("reset in the TLS handshake", r"TLS.*reset.*443|443.*reset", services={"reset": "{ip}"}),
     fault("client rejects the certificate", r"alert.*unknown_ca", quick=True, job={"ca": "stranger"}),
     fault("server rejects the client's certificate", r"8443.*alert of the other side.*unknown_ca",
@@ -69,16 +74,17 @@ FAULTS = [
     fault("2 % loss both ways", r"loss|lose|retransmi|sent again|send again", wire=("loss=0.02",)),
     fault("50 ms more latency", r"latency|round trip|handshake.*take", wire=("delay=0.025",)),
     fault("reordering", r"order", wire=("reorder=0.05", "behind=0.002")),
-    fault("MTU black hole", r"MTU black hole|large segments", wire=("bigger=1300",)),
+    fault("MTU black hole", r"MTU black hole|large segments", seconds=RARELY_S, wire=("bigger=1300",)),
     fault("smaller MTU, with ICMP", r"too big|fragmentation needed|smaller MTU", rules=(FROM,),
           routes=("10.2.0.0/24 dev far mtu lock 1300",)),
-    fault("does not read", r"zero window|does not read", job={"reads": "slow"}),
-    fault("a firewall that forgets connections", r"half.open|fell silent", wire=("state=9000:30",)),
+    fault("does not read", r"zero window|does not read", seconds=RARELY_S, job={"reads": "slow"}),
+    fault("a firewall that forgets connections", r"half.open|fell silent", seconds=RARELY_S, wire=("state=9000:30",)),
     fault("administratively prohibited", r"prohibited", rules=("from {ip} to 10.2.0.20 prohibit",)),
     fault("host unreachable", r"unreachable", rules=(FROM,), routes=("unreachable 10.2.0.20", "10.2.0.0/24 dev far")),
-    fault("a neighbour that is not there", r"ARP|neighbour", job={"cache": "10.1.0.200"}),
+    fault("a neighbour that is not there", r"ARP|neighbour", seconds=RARELY_S, job={"cache": "10.1.0.200"}),
     fault("a destination that nobody else has", r"203\.0\.113\.9", job={"extra": "203.0.113.9:4444"}),
     fault("silent", r"no (packets|traffic)|silent|nothing|fewer (packets|bytes)|quiet", silent=True),
-    fault("slow server", r"first byte|slow to answer", services={"slow": "{ip}:0.25"}),
-    fault("no answer to UDP", r"no answer.*(UDP|123)|UDP.*no answer", rules=("from {ip} ipproto udp dport 123 blackhole",)),
+    fault("slow server", r"first byte|slow to answer", services={"slow": "{ip}:0.6"}),
+    fault("no answer to UDP", r"no answer.*(UDP|123)|UDP.*no answer", seconds=RARELY_S,
+          rules=("from {ip} ipproto udp dport 123 blackhole",)),
 ]

@@ -1,9 +1,10 @@
 """job.py: what an instance of the fleet does all day: resolves names, GETs over HTTPS, with a client certificate too, talks to its cache,
-asks for the time, moves bulk data. It carries on whatever fails.
+asks for the time, moves bulk data. It carries on whatever fails. It says "ready" and begins when it can read a byte on stdin, or its end.
 
     job.py KEY=VALUE...   seconds=, seed=, pki=, port=443, ca=ca, certificate=client, tls12=1 (at most TLS 1.2), reads=slow,
                           cache=ADDRESS, bulk=ADDRESS, clock=ADDRESS, extra=ADDRESS:PORT, names=app,api, size=100000
 """
+import os
 import random
 import socket
 import ssl
@@ -103,12 +104,14 @@ def loop(work, period_s, seed, until):
 
 
 def main():
-    until = time.monotonic() + float(FACTS["seconds"])
     plain, mutual = context(), context(FACTS["certificate"])
     works = [(lambda dice: https(plain, int(FACTS["port"]), dice), 0.2), (lambda dice: https(mutual, 8443, dice), 0.6), (cache, 0.3),
              (clock, 0.5), (upload, 0.8), (download, 0.8)]
     if FACTS["extra"]:
         works.append((extra, 0.7))
+    print("ready", flush=True)
+    os.read(0, 1)
+    until = time.monotonic() + float(FACTS["seconds"])
     threads = [threading.Thread(target=loop, args=(work, period_s, number, until)) for number, (work, period_s) in enumerate(works)]
     for thread in threads:
         thread.start()

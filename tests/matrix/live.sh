@@ -15,14 +15,21 @@ serve() { # log program argument...
 # One capture while all six work; its comparison is in $TEST_DIR/NAME.json.
 captured() { # name
     local -a jobs=()
-    local member
+    local member gate
+    mkfifo "$TEST_DIR/$1.gate"
+    exec {gate}<>"$TEST_DIR/$1.gate"
     fleetcap capture create -n "$1" --scale-set web --filters "$FILTERS" --time-limit 5m --capture-limit 200MiB >/dev/null
     for member in web-{1..6}; do
         on "$member" /usr/bin/python3 "$MATRIX/job.py" "seconds=$SECONDS_OF_TRAFFIC" "seed=$1.$member" "pki=$TEST_DIR/pki" \
-            "bulk=$services" "clock=$services" "cache=$services" &
+            "bulk=$services" "clock=$services" "cache=$services" <&"$gate" >"$TEST_DIR/$1.$member.log" &
         jobs+=($!)
     done
+    for member in web-{1..6}; do
+        within 60 "$member has its job for $1" grep -qx ready "$TEST_DIR/$1.$member.log"
+    done
+    printf 'go go!' >&"$gate" # a byte for each
     wait "${jobs[@]}"
+    exec {gate}>&-
     sleep 0.3
     fleetcap capture stop "$1" >/dev/null
     fleetcap compare "$1" -o json >"$TEST_DIR/$1.json"

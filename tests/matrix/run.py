@@ -1,6 +1,9 @@
-"""run.py: one fleet of six under real traffic, with one fault or none, in a sandbox of its own; prints one JSON object.
+"""run.py: one fleet of six under real traffic, with one fault or none, in a sandbox of its own.
 
     run.py --program FLEETCAP [--fault NAME --victim N] [--seconds S] [--seed N] [--keep DIR]
+
+Says "ready" when all stands, begins when it can read a line on stdin, or its end, and says "done" when the traffic is over: so several
+can be made to begin together, and nobody's traffic is disturbed while another sets itself up. Then it prints one JSON object.
 """
 import argparse
 import glob
@@ -33,11 +36,37 @@ def start(net, *command):
         raise RuntimeError(f"{command[0]} did not start: {said}{process.stdout.read()}")
 
 
+class Watch:
+    """How late this machine lets a program run that asked to sleep for TICK_S: what the instances' own times are made of too."""
+
+    TICK_S = 0.01
+
+    def __enter__(self):
+        self.late, self.over = [], threading.Event()
+        self.thread = threading.Thread(target=self.look)
+        self.thread.start()
+        return self
+
+    def look(self):
+        while not self.over.is_set():
+            before = time.monotonic()
+            time.sleep(self.TICK_S)
+            self.late.append(time.monotonic() - before - self.TICK_S)
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+    def told(self):
+        """The time, in milliseconds, that half and that one in twenty are late at least."""
+        return [round(1000 * sorted(self.late)[int(part * len(self.late))], 1) for part in (0.5, 0.95)]
+
+
 class Fleet:
     """web-1 to web-6 and their cache on one bridge, a router, and the services behind it."""
 
     def __init__(self, plan, victim):
-        self.plan, self.victim = plan, victim
+        self.plan, self.victim, self.watch = plan, victim, Watch()
         self.pki = lab.Pki(f"{lab.FILES}/pki")
         self.hub, self.far, self.cache = Net("hub"), Net("far"), Net("cache")
         self.hub.sysctl("net.ipv4.ip_forward", 1)
@@ -76,6 +105,12 @@ class Fleet:
         start(self.far, f"{HERE}/services.py", f"pki={self.pki.directory}", *settings)
         start(self.cache, f"{HERE}/services.py", "only=cache", "host=10.1.0.100", *settings)
 
+    def job(self, net, number, seconds, seed):
+        settings = {"seconds": seconds, "seed": f"{seed}.{number}", "pki": self.pki.directory}
+        settings.update(self.plan.job if number == self.victim else {})
+        return net.spawn(sys.executable, f"{HERE}/job.py", *[f"{key}={value}" for key, value in settings.items()],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
     def run(self, seconds, seed):
         """Returns the files."""
         captures = []
@@ -84,18 +119,21 @@ class Fleet:
             captures.append(Capture(net, f"{lab.FILES}/{net.name}.pcap"))
 
         in_parallel([lambda net=net: capture(net) for net in self.instances])
-        jobs = []
-        for number, net in enumerate(self.instances, 1):
-            if self.plan.silent and number == self.victim:
-                continue
-            settings = {"seconds": seconds, "seed": f"{seed}.{number}", "pki": self.pki.directory}
-            settings.update(self.plan.job if number == self.victim else {})
-            jobs.append(net.spawn(sys.executable, f"{HERE}/job.py", *[f"{key}={value}" for key, value in settings.items()],
-                                  stdout=subprocess.DEVNULL))
+        jobs = [self.job(net, number, seconds, seed) for number, net in enumerate(self.instances, 1)
+                if not (self.plan.silent and number == self.victim)]
         for job in jobs:
-            job.wait(seconds + 120)
+            if job.stdout.readline() != "ready\n":
+                raise RuntimeError("a job did not start")
+        print("ready", flush=True)
+        sys.stdin.readline()
+        with self.watch:
+            for job in jobs:
+                job.stdin.close()
+            for job in jobs:
+                job.wait(seconds + 120)
         dropped = []
         in_parallel([lambda one=one: dropped.append(one.stop()) for one in captures])
+        print("done", flush=True)
         if sum(dropped):
             raise RuntimeError(f"tcpdump dropped {sum(dropped)} packets")
         return sorted(one.file for one in captures)
@@ -134,6 +172,7 @@ def main():
         sys.exit(f"fleetcap compare: exit status {done.returncode}: {done.stderr}")
     said = json.loads(done.stdout)
     said["took_s"] = round(time.monotonic() - began, 3)
+    said["late_ms"] = fleet.watch.told()
     said["wires"] = {name: wire.stop() for name, wire in fleet.wires.items()}
     said["bytes"] = {os.path.basename(file): os.path.getsize(file) for file in glob.glob(f"{lab.FILES}/*.pcap")}
     print(json.dumps(said))

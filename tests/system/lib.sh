@@ -42,6 +42,8 @@ finish_test() {
         [[ $status -eq 0 ]] || tail -n 60 "$TEST_DIR/logs"
         fleet down || status=1
     fi
+    # Once more, for of a long log one sees the end.
+    [[ $status -eq 0 ]] || cat "$TEST_DIR/not-ok" 2>/dev/null || echo "not ok: ended with exit status $status"
     rm -rf "$TEST_DIR"
     exit $status
 }
@@ -57,7 +59,7 @@ fleet_up() {
 # ---- sentences
 
 no() {
-    echo "not ok: $*"
+    echo "not ok: $*" | tee "$TEST_DIR/not-ok"
     exit 1
 }
 
