@@ -138,8 +138,8 @@ peers_samples(const fc_comparer *comparer, const sketch_judge *judge, size_t ins
     return judge->samples - (comparer->norm[instance] && own < judge->samples ? own : 0);
 }
 
-/* The part of the peers' samples that is above value, on straight lines between the medians of their
- * quantiles. At its worst: as if the quantile below were as large as value when there is none above. */
+/* The part of the peers' samples that is above value: on straight lines between the medians of their
+ * quantiles; a hundredth when it is beyond the last. */
 static double
 peers_above(sketch_judge *judge, size_t instance, double value)
 {
@@ -176,14 +176,17 @@ peers_longest(const fc_comparer *comparer, const fc_latency_rule *rule, size_t i
 static double
 chance_of(const sketch_judge *judge, double part, uint64_t own_n, double peers_part, uint64_t peer_n)
 {
-    uint64_t own = own_n / judge->rule->together, peers = peer_n / judge->rule->together;
+    /* Counts come from profiles that others wrote; beyond this a double does not hold them. */
+    const uint64_t most = 1ULL << 53;
+    uint64_t own = (own_n < most ? own_n : most) / judge->rule->together;
+    uint64_t peers = (peer_n < most ? peer_n : most) / judge->rule->together;
     double late = floor(part * (double)own), peers_late = ceil(peers_part * (double)peers);
     return fc_robust_more((uint64_t)late, own, (uint64_t)peers_late, peers) * judge->tests;
 }
 
 /* Few and wide samples have any median: half, three quarters or nearly all of those here must be longer than
- * what Fisher's test allows the peers' part for. Of very few samples it can prove nothing: then three
- * quarters must be longer than the longest of the peers. */
+ * some time, and of the peers' fewer by more than chance. Of too few to prove anything three quarters must be
+ * longer than the longest of the peers. */
 static bool
 is_chance(const fc_comparer *comparer, sketch_judge *judge, size_t instance)
 {
