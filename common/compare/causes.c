@@ -2,6 +2,7 @@
 #include "common/base/mem.h"
 #include "common/compare/internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -203,22 +204,71 @@ same_address(const char *a, const char *b)
            fc_address_compare(&x, &y) == 0;
 }
 
+/* x of n: how many of what an instance did. */
+typedef uint64_t
+count_fn(const fc_instance_features *features);
+
+static uint64_t
+sending_again(const fc_instance_features *features)
+{
+    return features->troubles[FC_TROUBLE_TCP_RETRANSMITS].count;
+}
+
+static uint64_t
+sent_to_again(const fc_instance_features *features)
+{
+    return features->troubles[FC_TROUBLE_TCP_LOSS_IN].count;
+}
+
+static uint64_t
+connections(const fc_instance_features *features)
+{
+    return features->counters[FC_COUNTER_TCP_CONVERSATIONS];
+}
+
+static uint64_t
+asked_again(const fc_instance_features *features)
+{
+    return features->counters[FC_COUNTER_DNS_RETRIES] + features->counters[FC_COUNTER_TCP_SYN_RETRANSMITTED];
+}
+
+static uint64_t
+asked(const fc_instance_features *features)
+{
+    return features->counters[FC_COUNTER_DNS_QUERIES] + features->counters[FC_COUNTER_TCP_CONVERSATIONS];
+}
+
+/* What an instance has of x less what its peers would have of it, had they done as much: what all have
+ * explains nothing about one. */
+static double
+beyond_peers(const fc_comparer *comparer, size_t instance, count_fn *x, count_fn *n)
+{
+    double peers_x = 0, peers_n = 0;
+    for (size_t k = 0; k < comparer->norm_count; k++) {
+        const fc_instance_features *peer = &comparer->features[comparer->norms[k]];
+        if (comparer->norms[k] == instance)
+            continue;
+        peers_x += (double)x(peer);
+        peers_n += (double)n(peer);
+    }
+    const fc_instance_features *own = &comparer->features[instance];
+    return (double)x(own) - (peers_n > 0 ? peers_x / peers_n * (double)n(own) : 0);
+}
+
 /* Are the connections of this trouble most of those on which something was sent again? */
 static bool
 is_most(const fc_comparer *comparer, const fc_suspicion *suspicion)
 {
-    const fc_feature_trouble *troubles = comparer->features[suspicion->instance].troubles;
-    uint64_t out = troubles[FC_TROUBLE_TCP_RETRANSMITS].count, in = troubles[FC_TROUBLE_TCP_LOSS_IN].count;
-    return suspicion->x >= (out > in ? out : in) / 2;
+    double out = beyond_peers(comparer, suspicion->instance, sending_again, connections);
+    double in = beyond_peers(comparer, suspicion->instance, sent_to_again, connections);
+    return (double)suspicion->x >= floor(fmax(out, in) / 2);
 }
 
 /* What has no sequence numbers is asked again when it is lost, not when it is late. */
 static bool
 loses_datagrams(const fc_comparer *comparer, const fc_suspicion *suspicion)
 {
-    const uint64_t *counters = comparer->features[suspicion->instance].counters;
-    return counters[FC_COUNTER_DNS_RETRIES] + counters[FC_COUNTER_TCP_SYN_RETRANSMITTED] >=
-           LOST_DATAGRAMS_MIN;
+    return beyond_peers(comparer, suspicion->instance, asked_again, asked) >= LOST_DATAGRAMS_MIN;
 }
 
 static bool

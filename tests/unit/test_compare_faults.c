@@ -260,6 +260,41 @@ FAULT(mtu_black_hole, "MTU black hole")
     profile->counters[FC_COUNTER_TCP_RETRANSMITTED_OUT] += 40;
 }
 
+/* On a machine that has to wait for its processor, all send again now and then what was not lost. */
+static void
+all_send_again(fleet *all)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        fc_profile *profile = all->instances[i].profile;
+        fleet_trouble(profile, FC_TROUBLE_TCP_RETRANSMITS, 20, 6, "10.0.9.5", 443, NULL);
+        fleet_trouble(profile, FC_TROUBLE_TCP_LOSS_IN, 20, 6, "10.0.9.5", 443, NULL);
+        profile->counters[FC_COUNTER_TCP_RETRANSMITTED_OUT] += 25;
+        profile->counters[FC_COUNTER_TCP_RETRANSMITTED_IN] += 25;
+        profile->counters[FC_COUNTER_DNS_RETRIES] += 4;
+    }
+}
+
+FAULT(mtu_black_hole_where_all_send_again, "MTU black hole")
+{
+    all_send_again(all);
+    mtu_black_hole(all, profile);
+    profile->counters[FC_COUNTER_TCP_RETRANSMITTED_OUT] += 60;
+}
+
+FAULT(half_open_peer_where_all_send_again, "half-open")
+{
+    all_send_again(all);
+    fleet_trouble(profile, FC_TROUBLE_TCP_HALF_OPEN, 8, 6, "10.0.9.5", 443, NULL);
+    fleet_trouble(profile, FC_TROUBLE_TCP_RETRANSMITS, 8, 6, "10.0.9.5", 443, NULL);
+    profile->counters[FC_COUNTER_TCP_RETRANSMITTED_OUT] += 100;
+}
+
+FAULT(reordering_where_all_send_again, "out of order|reordering")
+{
+    all_send_again(all);
+    reordering(all, profile);
+}
+
 FAULT(small_mtu_with_icmp, "too big|MTU")
 {
     (void)all;
@@ -444,6 +479,9 @@ main(void)
         cmocka_unit_test(a_reordering_is_named),
         cmocka_unit_test(a_loss_both_ways_is_named),
         cmocka_unit_test(a_mtu_black_hole_is_named),
+        cmocka_unit_test(a_mtu_black_hole_where_all_send_again_is_named),
+        cmocka_unit_test(a_half_open_peer_where_all_send_again_is_named),
+        cmocka_unit_test(a_reordering_where_all_send_again_is_named),
         cmocka_unit_test(a_small_mtu_with_icmp_is_named),
         cmocka_unit_test(a_slow_reader_is_named),
         cmocka_unit_test(a_half_open_peer_is_named),
