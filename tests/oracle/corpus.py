@@ -106,7 +106,7 @@ class Dns(Cell):
         ) for family in (socket.AF_INET, socket.AF_INET6)]
         works.append(self.library)
         works.append(self.closed_port)
-        works.append(self.impatient)
+        works += [self.impatient("slow600-same", 1), self.impatient("slow600-other", 2)]
         works.append(self.pipelined)
         together(*works)
 
@@ -135,16 +135,18 @@ class Dns(Cell):
                 opened.close()
         return work
 
-    def impatient(self):
-        """Asks again before the answer comes; both times are answered."""
-        opened = self.client.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        opened.settimeout(10)
-        opened.connect((self.v4[1], 53))
-        for _ in range(2):
-            opened.send(dnsd.query("slow600-twice.corp.example", dnsd.A, 79))
-            time.sleep(0.2)
-        for _ in range(2):
-            opened.recv(1000)
+    def impatient(self, word, ports):
+        """Asks again before the answer comes, from the same port or from another; both times are answered."""
+        def work():
+            opened = [self.client.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(ports)]
+            for number in range(2):
+                asking = opened[number % ports]
+                asking.settimeout(10)
+                asking.sendto(dnsd.query(f"{word}.corp.example", dnsd.A, 79), (self.v4[1], 53))
+                time.sleep(0.2)
+            for number in range(2):
+                opened[number % ports].recv(1000)
+        return work
 
     def library(self):
         """glibc: a silent resolver first, a search list whose first domain does not exist, A and AAAA from one port."""

@@ -225,10 +225,21 @@ def messages(frames):
             yield frame, number, ident, frame["dns.flags.response"][number] not in ("0", "False")
 
 
-def answers_again(answers):
-    """How many of them say what one before has said to the same socket."""
-    return len(answers) - len({(frame["dns.id"][number], frame["dns.qry.name"][number].lower(), frame["dns.qry.type"][number], frame.source,
-                                frame.destination, frame.one("udp.dstport") or frame.one("tcp.dstport")) for frame, number in answers})
+def told(frame, number, here, there):
+    """What question and answer have in common; not the port, for who asks again may do so from another."""
+    return (frame["dns.id"][number], frame["dns.qry.name"][number].lower(), frame["dns.qry.type"][number], here, there,
+            frame.has("udp.srcport"))
+
+
+def answers_again(transactions, by_frame, answers):
+    """How many answers came to questions that were asked again and answered before."""
+    count = collections.Counter(told(frame, number, frame.destination, frame.source) for frame, number in answers)
+    again = 0
+    for one in transactions:
+        if one["askedCount"] > 1 and one["answerFrame"] is not None:
+            asked = by_frame[one["frame"]]
+            again += min(one["askedCount"], count[told(asked, 0, asked.source, asked.destination)]) - 1
+    return again
 
 
 def dns(tally, frames, transactions, where):
@@ -260,7 +271,7 @@ def dns(tally, frames, transactions, where):
             elif not answer.has("dns.time"):
                 rule = "dns.time needs one conversation"
             tally.same("dns.time", one["latencyNs"], answer.ns("dns.time"), here, rule)
-    answered, again = sum(one["answerFrame"] is not None for one in transactions), answers_again(answers)
+    answered, again = sum(one["answerFrame"] is not None for one in transactions), answers_again(transactions, by_frame, answers)
     rule = "a question has one answer" if again and answered + again == len(answers) else None
     tally.same("DNS answers", answered, len(answers), where, rule)
 
