@@ -24,7 +24,8 @@ RULES = {
     "dns.time needs one conversation":
         "tshark pairs query and answer by id within one conversation; without its query it has no time for the answer",
     "a question has one answer":
-        "asked again and answered both times, it was answered by the first; tshark counts them all",
+        "asked again (or by two at about the same time, which looks alike) and answered both times, it was answered by the first; tshark "
+        "counts them all",
     "ack_rtt of a repeated SYN":
         "tshark measures the SYN-ACK from the SYN that it answers first; the frames' own times are what is compared",
     "close_notify is how TLS ends":
@@ -225,21 +226,16 @@ def messages(frames):
             yield frame, number, ident, frame["dns.flags.response"][number] not in ("0", "False")
 
 
-def told(frame, number, here, there):
-    """What question and answer have in common; not the port, for who asks again may do so from another."""
-    return (frame["dns.id"][number], frame["dns.qry.name"][number].lower(), frame["dns.qry.type"][number], here, there,
-            frame.has("udp.srcport"))
-
-
-def answers_again(transactions, by_frame, answers):
-    """How many answers came to questions that were asked again and answered before."""
-    count = collections.Counter(told(frame, number, frame.destination, frame.source) for frame, number in answers)
-    again = 0
+def only_again(transactions, answers):
+    """Are all answers that no transaction has to questions that were asked again, and were answered before?"""
+    ours, spare = collections.Counter(), collections.Counter()
     for one in transactions:
-        if one["askedCount"] > 1 and one["answerFrame"] is not None:
-            asked = by_frame[one["frame"]]
-            again += min(one["askedCount"], count[told(asked, 0, asked.source, asked.destination)]) - 1
-    return again
+        if one["answerFrame"] is not None:
+            ours[one["name"], one["type"]] += 1
+            spare[one["name"], one["type"]] += one["askedCount"] - 1
+    theirs = collections.Counter((frame["dns.qry.name"][number].lower(), TYPES.get(int(frame["dns.qry.type"][number])))
+                                 for frame, number in answers)
+    return not ours - theirs and not theirs - ours - spare
 
 
 def dns(tally, frames, transactions, where):
@@ -271,8 +267,8 @@ def dns(tally, frames, transactions, where):
             elif not answer.has("dns.time"):
                 rule = "dns.time needs one conversation"
             tally.same("dns.time", one["latencyNs"], answer.ns("dns.time"), here, rule)
-    answered, again = sum(one["answerFrame"] is not None for one in transactions), answers_again(transactions, by_frame, answers)
-    rule = "a question has one answer" if again and answered + again == len(answers) else None
+    answered = sum(one["answerFrame"] is not None for one in transactions)
+    rule = "a question has one answer" if only_again(transactions, answers) else None
     tally.same("DNS answers", answered, len(answers), where, rule)
 
 
