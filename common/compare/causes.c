@@ -13,7 +13,7 @@ typedef enum relation_needs {
     SAME_PEER, /* both are about the same remote address, or the symptom about none in particular */
     MINOR,     /* the symptom is the lesser part: below half of all */
     LESSER,    /* the symptom's value is below the cause's */
-    MOST,      /* most of the connections with retransmissions are the cause's */
+    MOST,      /* most of the connections with retransmissions, beyond the peers', are the cause's */
     LEAST,     /* they are not */
     FEWER,     /* the symptom has less than a fifth of the cause's events */
     ROUGHLY,   /* the symptom has at most five times the cause's events, and nothing else is lost */
@@ -205,37 +205,39 @@ same_address(const char *a, const char *b)
 }
 
 /* x of n: how many of what an instance did. */
-typedef uint64_t
+typedef double
 count_fn(const fc_instance_features *features);
 
-static uint64_t
+static double
 sending_again(const fc_instance_features *features)
 {
-    return features->troubles[FC_TROUBLE_TCP_RETRANSMITS].count;
+    return (double)features->troubles[FC_TROUBLE_TCP_RETRANSMITS].count;
 }
 
-static uint64_t
+static double
 sent_to_again(const fc_instance_features *features)
 {
-    return features->troubles[FC_TROUBLE_TCP_LOSS_IN].count;
+    return (double)features->troubles[FC_TROUBLE_TCP_LOSS_IN].count;
 }
 
-static uint64_t
+static double
 connections(const fc_instance_features *features)
 {
-    return features->counters[FC_COUNTER_TCP_CONVERSATIONS];
+    return (double)features->counters[FC_COUNTER_TCP_CONVERSATIONS];
 }
 
-static uint64_t
+static double
 asked_again(const fc_instance_features *features)
 {
-    return features->counters[FC_COUNTER_DNS_RETRIES] + features->counters[FC_COUNTER_TCP_SYN_RETRANSMITTED];
+    return (double)features->counters[FC_COUNTER_DNS_RETRIES] +
+           (double)features->counters[FC_COUNTER_TCP_SYN_RETRANSMITTED];
 }
 
-static uint64_t
+static double
 asked(const fc_instance_features *features)
 {
-    return features->counters[FC_COUNTER_DNS_QUERIES] + features->counters[FC_COUNTER_TCP_CONVERSATIONS];
+    return (double)features->counters[FC_COUNTER_DNS_QUERIES] +
+           (double)features->counters[FC_COUNTER_TCP_CONVERSATIONS];
 }
 
 /* What an instance has of x less what its peers would have of it, had they done as much: what all have
@@ -248,14 +250,14 @@ beyond_peers(const fc_comparer *comparer, size_t instance, count_fn *x, count_fn
         const fc_instance_features *peer = &comparer->features[comparer->norms[k]];
         if (comparer->norms[k] == instance)
             continue;
-        peers_x += (double)x(peer);
-        peers_n += (double)n(peer);
+        peers_x += x(peer);
+        peers_n += n(peer);
     }
     const fc_instance_features *own = &comparer->features[instance];
-    return (double)x(own) - (peers_n > 0 ? peers_x / peers_n * (double)n(own) : 0);
+    return x(own) - (peers_n > 0 ? peers_x / peers_n * n(own) : 0);
 }
 
-/* Are the connections of this trouble most of those on which something was sent again? */
+/* Are the connections of this trouble most of those, beyond the peers', on which something was sent again? */
 static bool
 is_most(const fc_comparer *comparer, const fc_suspicion *suspicion)
 {

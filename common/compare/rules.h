@@ -50,8 +50,7 @@ typedef struct fc_latency_rule {
     fc_severity severity;
     fc_sketch_id sketch;
     double floor_ms;
-    uint64_t together;  /* so many samples come at once, of one question or one connection: they prove no more
-                           than one */
+    uint64_t together;  /* so many samples come at once and prove no more than one */
     bool lower_quarter; /* the 25 % quantile must be beyond as well: mixtures move the median by themselves */
     int table;          /* whose keys have such times; FC_COMPARE_NONE */
     int series_sum, series_count; /* fc_series_id; FC_COMPARE_NONE */

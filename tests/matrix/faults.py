@@ -6,6 +6,10 @@ import dataclasses
 import re
 
 
+USUALLY_S = 11.0
+RARELY_S = 22.0  # for what happens to few of the things that a job does, or takes it long to get over
+
+
 @dataclasses.dataclass
 class Plan:
     victim: str = ""                                          # its address
@@ -26,13 +30,13 @@ class Fault:
     plan: object   # address -> Plan
     cause: str     # a regular expression that the verdict matches
     quick: bool = False  # in ./check too
-    seconds: float = 11  # of traffic
+    seconds: float = USUALLY_S  # of traffic
 
     def told_by(self, verdict):
         return re.search(self.cause, verdict, re.IGNORECASE) is not None
 
 
-def fault(name, cause, quick=False, seconds=11.0, **changes):
+def fault(name, cause, quick=False, seconds=USUALLY_S, **changes):
     """{ip} in the changes is the victim's address."""
     def fill(value, address):
         if isinstance(value, str):
@@ -49,7 +53,6 @@ def fault(name, cause, quick=False, seconds=11.0, **changes):
     return Fault(name, plan, cause, quick, seconds)
 
 
-RARELY_S = 22.0  # for what happens to few of the things that a job does, or takes it long to get over
 FROM = "from {ip} lookup 77"
 GOOD = "nameserver 10.2.0.53\nsearch corp.example\noptions timeout:1 attempts:2\n"
 

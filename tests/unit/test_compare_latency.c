@@ -1,4 +1,5 @@
 /* When do few, wide or double samples prove that an instance is slower? */
+#include "common/base/mem.h"
 #include "compare_fleet.h"
 
 // clang-format off
@@ -58,6 +59,7 @@ is_named(size_t instances, fc_sketch_id sketch, const char *id, const shape *fir
     return named;
 }
 
+// clang-format off
 static const struct {
     const char *what;
     size_t instances;
@@ -67,61 +69,27 @@ static const struct {
     bool named;
 } cases[] = {
     {"all are slower, ten samples",
-     6,
-     FC_SKETCH_TCP_HANDSHAKE,
-     "tcpHandshakeSlow",
-     {10, 14, 16, 0, 0},
-     {10, 6, 8, 0, 0},
-     true},
+        6, FC_SKETCH_TCP_HANDSHAKE, "tcpHandshakeSlow", {10, 14, 16, 0, 0}, {10, 6, 8, 0, 0}, true},
     {"all are slower, of two instances with five samples",
-     2,
-     FC_SKETCH_DNS_LATENCY,
-     "dnsLatency",
-     {5, 250, 260, 0, 0},
-     {5, 1, 9, 0, 0},
-     true},
+        2, FC_SKETCH_DNS_LATENCY, "dnsLatency", {5, 250, 260, 0, 0}, {5, 1, 9, 0, 0}, true},
     {"somewhat slower, of two with five wide samples",
-     2,
-     FC_SKETCH_DNS_LATENCY,
-     "dnsLatency",
-     {5, 2, 60, 0, 0},
-     {5, 1, 30, 0, 0},
-     false},
+        2, FC_SKETCH_DNS_LATENCY, "dnsLatency", {5, 2, 60, 0, 0}, {5, 1, 30, 0, 0}, false},
     {"half are a quarter of a second slower",
-     6,
-     FC_SKETCH_TCP_FIRST_BYTE,
-     "tcpFirstByteSlow",
-     {92, 4, 90, 0.52, 250},
-     {92, 2, 60, 0, 0},
-     true},
+        6, FC_SKETCH_TCP_FIRST_BYTE, "tcpFirstByteSlow", {92, 4, 90, 0.52, 250}, {92, 2, 60, 0, 0}, true},
     {"half are slower, of eight",
-     6,
-     FC_SKETCH_TCP_FIRST_BYTE,
-     "tcpFirstByteSlow",
-     {8, 4, 90, 0.52, 60},
-     {8, 2, 60, 0, 0},
-     false},
+        6, FC_SKETCH_TCP_FIRST_BYTE, "tcpFirstByteSlow", {8, 4, 90, 0.52, 60}, {8, 2, 60, 0, 0}, false},
     {"twice as slow, wide, many samples",
-     6,
-     FC_SKETCH_TLS_HANDSHAKE,
-     "tlsHandshakeSlow",
-     {400, 20, 200, 0, 0},
-     {400, 10, 100, 0, 0},
-     true},
+        6, FC_SKETCH_TLS_HANDSHAKE, "tlsHandshakeSlow", {400, 20, 200, 0, 0}, {400, 10, 100, 0, 0}, true},
     {"twice as slow, wide, few samples",
-     6,
-     FC_SKETCH_TLS_HANDSHAKE,
-     "tlsHandshakeSlow",
-     {8, 20, 200, 0, 0},
-     {8, 10, 100, 0, 0},
-     false},
+        6, FC_SKETCH_TLS_HANDSHAKE, "tlsHandshakeSlow", {8, 20, 200, 0, 0}, {8, 10, 100, 0, 0}, false},
 };
+// clang-format on
 
 static void
 slower_is_told_when_it_is_proven(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    for (size_t i = 0; i < FC_COUNT(cases); i++)
         if (is_named(cases[i].instances, cases[i].sketch, cases[i].id, &cases[i].first, &cases[i].others) !=
             cases[i].named)
             fail_msg("%s: %s", cases[i].what, cases[i].named ? "not named" : "named");
