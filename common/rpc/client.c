@@ -119,7 +119,7 @@ dial_run(fc_task *task)
         failed(client);
         return;
     }
-    fc_rpc_link *link = fc_rpc_link_nng_new(&client->endpoint, nng_aio_get_output(client->aio, 0));
+    fc_rpc_link *link = fc_rpc_link_nng_new(&client->endpoint, nng_aio_get_output(client->aio, 0), true);
     client->conn = fc_rpc_conn_new(&client->endpoint, link, true, client->address);
 }
 

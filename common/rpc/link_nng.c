@@ -12,9 +12,14 @@
 
 /* When an NNG TLS stream loses its transport while we have no operation under way, nobody is told, and what
  * we start afterwards never completes (NNG 1.5.2: the TCP stream below is closed and swallows it). So for a
- * while after each start we look whether the transport still stands. An idle connection is not looked at. */
+ * while after each start we look whether the transport still stands. An idle connection is not looked at.
+ *
+ * And NNG takes a dial for done before TCP's handshake is: epoll reports a socket that does not connect yet
+ * as hung up, and without an error that passes for success (1.5.2). Until a peer is seen there is nothing to
+ * lose: a SYN may have to be sent again. */
 enum {
     WATCH_MS = 150,
+    WATCH_RISING_MS = 20, /* until a peer is seen */
     WATCH_QUIET = 4, /* looks without a new operation, after which the transport was alive at the start */
 };
 
@@ -34,6 +39,7 @@ typedef struct link_nng {
     size_t left_size;
     fc_timer watch;
     bool watching;
+    bool up;        /* there was a peer: an accepted stream's, or TCP's handshake is over */
     bool seen_shut; /* by the last look since a receive began; the second such ends the connection */
     unsigned quiet; /* looks since the last start */
 } link_nng;
@@ -73,7 +79,7 @@ static void
 watch_arm(link_nng *nng)
 {
     nng->watching = true;
-    fc_loop_timer_after_ms(nng->loop, &nng->watch, WATCH_MS);
+    fc_loop_timer_after_ms(nng->loop, &nng->watch, nng->up ? WATCH_MS : WATCH_RISING_MS);
 }
 
 static void
@@ -104,17 +110,20 @@ start_send(link_nng *nng)
 static void
 lost(link_nng *nng, int rc)
 {
-    bool refused = rc == NNG_EPEERAUTH || rc == NNG_ECRYPTO;
-    fc_rpc_conn_lost(nng->link.conn, refused ? FC_CODE_UNAUTHENTICATED : FC_CODE_UNAVAILABLE,
-                     fc_rpc_link_nng_text(rc));
+    if (rc == NNG_EPEERAUTH || rc == NNG_ECRYPTO)
+        fc_rpc_conn_lost(nng->link.conn, FC_CODE_UNAUTHENTICATED, fc_rpc_link_nng_text(rc));
+    else if (nng->up)
+        fc_rpc_conn_lost(nng->link.conn, FC_CODE_UNAVAILABLE, fc_rpc_link_nng_text(rc));
+    else
+        fc_rpc_conn_lost(nng->link.conn, FC_CODE_UNAVAILABLE, "refused, not reachable, or closed at once");
 }
 
-/* A socket that NNG has shut down, or that was reset, has no peer any more. */
+/* A socket that does not connect yet has no peer, nor has one that NNG has shut down or that was reset. */
 static bool
-is_shut(const link_nng *nng)
+has_peer(const link_nng *nng)
 {
     nng_sockaddr peer;
-    return nng_stream_get_addr(nng->stream, NNG_OPT_REMADDR, &peer) != 0;
+    return nng_stream_get_addr(nng->stream, NNG_OPT_REMADDR, &peer) == 0;
 }
 
 static void
@@ -123,7 +132,13 @@ watch_fire(fc_timer *timer)
     link_nng *nng = FC_CONTAINER(timer, link_nng, watch);
     bool was_shut = nng->seen_shut;
     nng->watching = false;
-    nng->seen_shut = is_shut(nng);
+    bool peer = has_peer(nng);
+    if (!nng->up) {
+        nng->up = peer;
+        watch_start(nng);
+        return;
+    }
+    nng->seen_shut = !peer;
     nng->quiet++;
     if (was_shut && nng->seen_shut)
         lost(nng, NNG_ECLOSED);
@@ -141,8 +156,10 @@ receive_run(fc_task *task)
         settle_check(nng);
     else if (rc != 0)
         lost(nng, rc);
-    else
+    else {
+        nng->up = true;
         fc_rpc_conn_received(nng->link.conn, nng_aio_count(nng->receive_aio));
+    }
 }
 
 static void
@@ -240,13 +257,14 @@ static const fc_rpc_link_ops link_ops = {
 };
 
 fc_rpc_link *
-fc_rpc_link_nng_new(const fc_rpc_endpoint *endpoint, nng_stream *stream)
+fc_rpc_link_nng_new(const fc_rpc_endpoint *endpoint, nng_stream *stream, bool dialled)
 {
     link_nng *nng = FC_NEW(link_nng);
     nng->link.ops = &link_ops;
     nng->loop = endpoint->options.loop;
     nng->identify = endpoint->options.identify;
     nng->stream = stream;
+    nng->up = !dialled || has_peer(nng);
     nng->receive_task.run = receive_run;
     nng->send_task.run = send_run;
     nng->watch.fire = watch_fire;

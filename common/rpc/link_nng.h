@@ -11,9 +11,9 @@
 
 #include <nng/nng.h>
 
-/* Takes ownership of stream. Borrows the endpoint's loop and identify. */
+/* Takes ownership of stream, accepted or dialled. Borrows the endpoint's loop and identify. */
 fc_rpc_link *
-fc_rpc_link_nng_new(const fc_rpc_endpoint *endpoint, nng_stream *stream);
+fc_rpc_link_nng_new(const fc_rpc_endpoint *endpoint, nng_stream *stream, bool dialled);
 /* "10.77.0.2:41234", or "" when NNG does not know. */
 void
 fc_rpc_link_nng_address(nng_stream *stream, char *ret_text, size_t size);

@@ -111,7 +111,8 @@ take_stream(fc_rpc_server *server, nng_stream *stream)
     make_room(server);
     char address[FC_RPC_ADDRESS_SIZE];
     fc_rpc_link_nng_address(stream, address, sizeof address);
-    fc_rpc_conn *conn = fc_rpc_conn_new(endpoint, fc_rpc_link_nng_new(endpoint, stream), false, address);
+    fc_rpc_conn *conn =
+        fc_rpc_conn_new(endpoint, fc_rpc_link_nng_new(endpoint, stream, false), false, address);
     TAILQ_INSERT_TAIL(&server->pending, conn, in_owner);
     server->pending_count++;
 }

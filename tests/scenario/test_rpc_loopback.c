@@ -6,12 +6,15 @@
 #include "fleetcap/v1/capture_service.pb-c.h"
 #include "fleetcap/v1/fleet_service.pb-c.h"
 
+#include <arpa/inet.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -161,6 +164,49 @@ nobody_listening_is_said_with_address_and_reason(void **state)
     assert_int_equal(at_client.retry_ms, 0);
     fc_rpc_client_free(client);
     close(held);
+}
+
+/* The kernel drops SYNs while nobody accepts, and TCP sends them again after a second. */
+static void
+a_connection_whose_syn_was_lost_is_waited_for(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 12, LONGER_THAN_ANY_WATCH_MS = 700 };
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(listener >= 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
+    int filler = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* a queue of 0 holds one */
+    assert_int_equal(connect(filler, (struct sockaddr *)&at, sizeof at), 0);
+
+    lo_heard at_client = {0};
+    fc_rpc_client *clients[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++)
+        clients[i] = lo_connect(&at_client, ntohs(at.sin_port), true);
+    lo_quiet_ms(LONGER_THAN_ANY_WATCH_MS);
+    if (at_client.failed > 0)
+        fail_msg("%u failed: %s", at_client.failed, at_client.failure.text);
+    /* They arrive after all, and say the first word. */
+    assert_int_equal(listen(listener, CLIENTS), 0);
+    close(accept(listener, NULL, NULL));
+    for (int i = 0; i < CLIENTS; i++) {
+        struct pollfd ready = {.fd = listener, .events = POLLIN};
+        LO_RUN_UNTIL(poll(&ready, 1, 0) == 1);
+        int taken = accept(listener, NULL, NULL);
+        uint8_t byte;
+        ready.fd = taken;
+        LO_RUN_UNTIL(poll(&ready, 1, 0) == 1);
+        assert_int_equal(recv(taken, &byte, 1, 0), 1);
+        close(taken);
+    }
+    LO_RUN_UNTIL(at_client.failed == CLIENTS);
+    for (int i = 0; i < CLIENTS; i++)
+        fc_rpc_client_free(clients[i]);
+    close(filler);
+    close(listener);
 }
 
 static void
@@ -370,6 +416,7 @@ main(void)
         T(a_failure_arrives_with_its_sentence_and_field),
         T(a_deadline_ends_a_call_that_is_never_answered),
         T(nobody_listening_is_said_with_address_and_reason),
+        T(a_connection_whose_syn_was_lost_is_waited_for),
         T(a_client_comes_back_when_its_server_does),
         T(a_peer_without_a_place_in_the_fleet_never_opens),
         T(addresses_that_mean_nothing_are_refused),
