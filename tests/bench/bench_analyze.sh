@@ -10,6 +10,9 @@ set -euo pipefail
 BUILD=${FLEET_BUILD:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/release}
 PACKETS=${1:-3000000}
 SLICE=${2:-$PACKETS}
+for number in "$PACKETS" "$SLICE"; do
+    [[ $number =~ ^[1-9][0-9]{0,8}$ ]] || { echo "bench_analyze.sh: \"$number\" is no number of packets" >&2 && exit 2; }
+done
 DIR=$(mktemp -d /dev/shm/fleetcap-bench-XXXXXX)
 trap 'rm -rf "$DIR"' EXIT
 for tool in capinfos tshark awk; do
