@@ -14,7 +14,7 @@
 enum {
     BACKOFF_FIRST_MS = 250,
     BACKOFF_MAX_MS = 15000,
-    DIAL_MS = 10000,   /* name, TCP; the handshake has the admission time */
+    DIAL_MS = 10000, /* the name, and TCP unless NNG is done with it early; all else has the admission time */
     STEADY_MS = 5000,  /* a connection that lived shorter does not reset the back-off */
     ATTEMPTS_MAX = 16, /* doublings; keeps the shift small */
 };

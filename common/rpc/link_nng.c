@@ -110,12 +110,10 @@ start_send(link_nng *nng)
 static void
 lost(link_nng *nng, int rc)
 {
-    if (rc == NNG_EPEERAUTH || rc == NNG_ECRYPTO)
-        fc_rpc_conn_lost(nng->link.conn, FC_CODE_UNAUTHENTICATED, fc_rpc_link_nng_text(rc));
-    else if (nng->up)
-        fc_rpc_conn_lost(nng->link.conn, FC_CODE_UNAVAILABLE, fc_rpc_link_nng_text(rc));
-    else
-        fc_rpc_conn_lost(nng->link.conn, FC_CODE_UNAVAILABLE, "refused, not reachable, or closed at once");
+    bool refused = rc == NNG_EPEERAUTH || rc == NNG_ECRYPTO;
+    bool reached = nng->up || refused;
+    fc_rpc_conn_lost(nng->link.conn, refused ? FC_CODE_UNAUTHENTICATED : FC_CODE_UNAVAILABLE,
+                     reached ? fc_rpc_link_nng_text(rc) : "refused, not reachable, or closed at once");
 }
 
 /* A socket that does not connect yet has no peer, nor has one that NNG has shut down or that was reset. */
@@ -152,14 +150,16 @@ receive_run(fc_task *task)
     link_nng *nng = FC_CONTAINER(task, link_nng, receive_task);
     int rc = nng_aio_result(nng->receive_aio);
     nng->receiving = false;
-    if (nng->closed)
+    if (nng->closed) {
         settle_check(nng);
-    else if (rc != 0)
-        lost(nng, rc);
-    else {
-        nng->up = true;
-        fc_rpc_conn_received(nng->link.conn, nng_aio_count(nng->receive_aio));
+        return;
     }
+    if (rc != 0) {
+        lost(nng, rc);
+        return;
+    }
+    nng->up = true;
+    fc_rpc_conn_received(nng->link.conn, nng_aio_count(nng->receive_aio));
 }
 
 static void

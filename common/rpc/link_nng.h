@@ -11,7 +11,8 @@
 
 #include <nng/nng.h>
 
-/* Takes ownership of stream, accepted or dialled. Borrows the endpoint's loop and identify. */
+/* Takes ownership of stream; one that NNG has dialled may still be connecting. Borrows the endpoint's loop
+ * and identify. */
 fc_rpc_link *
 fc_rpc_link_nng_new(const fc_rpc_endpoint *endpoint, nng_stream *stream, bool dialled);
 /* "10.77.0.2:41234", or "" when NNG does not know. */

@@ -6,7 +6,7 @@
 #include "common/tls/pki.h"
 #include "common/tls/tls.h"
 #include "node/enrolment.h"
-#include "port_rig.h"
+#include "tests/port_rig.h"
 #include "tests/temp_dir.h"
 
 #include <fleetcap/v1/enrol_service.pb-c.h>

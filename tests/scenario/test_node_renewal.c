@@ -12,7 +12,7 @@
 #include "node/link.h"
 #include "node/renewal.h"
 #include "node_rig.h"
-#include "port_rig.h"
+#include "tests/port_rig.h"
 #include "tests/temp_dir.h"
 
 #include <fcntl.h>

@@ -1,12 +1,11 @@
 /* Calls over real NNG streams on the loopback: answering, streaming, reconnecting, teardown. */
-#include "port_rig.h"
 #include "quiet_rig.h"
 #include "rpc_loopback.h"
+#include "tests/port_rig.h"
 
 #include "fleetcap/v1/capture_service.pb-c.h"
 #include "fleetcap/v1/fleet_service.pb-c.h"
 
-#include <arpa/inet.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -172,20 +171,15 @@ a_connection_whose_syn_was_lost_is_waited_for(void **state)
 {
     (void)state;
     enum { CLIENTS = 12, LONGER_THAN_ANY_WATCH_MS = 700 };
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof at;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(listener >= 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+    int listener = port_hold(0);
+    uint16_t port = port_held(listener);
     assert_int_equal(listen(listener, 0), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &size), 0);
-    int filler = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* a queue of 0 holds one */
-    assert_int_equal(connect(filler, (struct sockaddr *)&at, sizeof at), 0);
+    int filler = port_connect(port); /* a queue of 0 holds one */
 
     lo_heard at_client = {0};
     fc_rpc_client *clients[CLIENTS];
     for (int i = 0; i < CLIENTS; i++)
-        clients[i] = lo_connect(&at_client, ntohs(at.sin_port), true);
+        clients[i] = lo_connect(&at_client, port, true);
     lo_quiet_ms(LONGER_THAN_ANY_WATCH_MS);
     if (at_client.failed > 0)
         fail_msg("%u failed: %s", at_client.failed, at_client.failure.text);

@@ -1,5 +1,6 @@
 /* Those who have no business on the port, and too many of those who have: good clients still get in. */
 #include "rpc_loopback.h"
+#include "tests/port_rig.h"
 
 #include "fleetcap/v1/capture_service.pb-c.h"
 #include "fleetcap/v1/fleet_service.pb-c.h"
@@ -17,17 +18,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static int
-raw_connect(uint16_t port)
-{
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    return fd;
-}
 
 static void
 raw_reset(int fd)
@@ -52,13 +42,13 @@ silent_and_resetting_strangers_do_not_keep_good_clients_out(void **state)
     static fc_rpc_client *good[GOOD];
     uint64_t made = 0;
     for (int i = 0; i < RESETS; i++) {
-        int fd = raw_connect(port);
+        int fd = port_connect(port);
         made++;
         if (i % 3 == 0)
             assert_int_equal(send(fd, "\x16\x03\x01", 3, 0), 3);
         raw_reset(fd);
         if (i < SILENT) {
-            silent[i] = raw_connect(port);
+            silent[i] = port_connect(port);
             made++;
         }
         if (i % (RESETS / GOOD) == 0)
@@ -93,7 +83,7 @@ the_longest_waiting_stranger_makes_room(void **state)
     const fc_rpc_counters *counters = fc_rpc_server_counters(server);
     int silent[10];
     for (size_t i = 0; i < FC_COUNT(silent); i++)
-        silent[i] = raw_connect(port);
+        silent[i] = port_connect(port);
     LO_RUN_UNTIL(counters->connections_accepted == FC_COUNT(silent));
     assert_int_equal(counters->refused_pending, FC_COUNT(silent) - 4);
     fc_rpc_client *client = lo_connect(&at_client, port, true);
@@ -146,7 +136,7 @@ bytes_that_are_no_frame_close_the_connection(void **state)
     const fc_rpc_counters *counters = fc_rpc_server_counters(server);
     uint64_t oversized = 0, malformed = 0;
     for (size_t i = 0; i < FC_COUNT(cases); i++) {
-        int fd = raw_connect(fc_rpc_server_port(server));
+        int fd = port_connect(fc_rpc_server_port(server));
         assert_int_equal(send(fd, cases[i].bytes, cases[i].size, 0), (ssize_t)cases[i].size);
         if (cases[i].oversized)
             oversized++;

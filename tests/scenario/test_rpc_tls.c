@@ -6,13 +6,12 @@
 #include "common/tls/tls.h"
 #include "loop_rig.h"
 #include "pki_rig.h"
-#include "port_rig.h"
+#include "tests/port_rig.h"
 
 #include "fleetcap/v1/coordinator_service.pb-c.h"
 #include "fleetcap/v1/fleet_service.pb-c.h"
 #include "fleetcap/v1/node_service.pb-c.h"
 
-#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -284,17 +283,6 @@ a_long_file_comes_through(void **state)
     site_close(&s);
 }
 
-static int
-raw_connect(uint16_t port)
-{
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    return fd;
-}
-
 enum { SILENT = 200, RESETS = 300, GOOD = 20 };
 
 /* What makes an SP listener of NNG 1.5.2 stop admitting for ever: a hello, then a reset. */
@@ -312,13 +300,13 @@ silent_and_resetting_strangers_do_not_keep_good_clients_out(void **state)
     uint64_t made = 0;
     for (int i = 0; i < RESETS; i++) {
         struct linger now = {.l_onoff = 1, .l_linger = 0};
-        int fd = raw_connect(fc_rpc_server_port(s.server));
+        int fd = port_connect(fc_rpc_server_port(s.server));
         assert_int_equal(send(fd, hello, sizeof hello - 1, 0), sizeof hello - 1);
         assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
         close(fd);
         made++;
         if (i < SILENT) {
-            silent[i] = raw_connect(fc_rpc_server_port(s.server));
+            silent[i] = port_connect(fc_rpc_server_port(s.server));
             made++;
         }
         if (i % (RESETS / GOOD) == 0)

@@ -1,9 +1,9 @@
 /* Bytes over TLS: they arrive whole, an end is told, noise hurts nobody, and many at once agree. */
 #include "common/base/mem.h"
 #include "common/tls/tls.h"
+#include "tests/port_rig.h"
 #include "tls_rig.h"
 
-#include <arpa/inet.h>
 #include <nng/nng.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -134,17 +134,6 @@ shutdown_loses_nothing_that_was_sent(void **state)
     pair_stop(&p);
 }
 
-static int
-raw_connect(int port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    return fd;
-}
-
 static void
 what_is_not_tls_fails_and_hurts_nobody(void **state)
 {
@@ -155,7 +144,7 @@ what_is_not_tls_fails_and_hurts_nobody(void **state)
     pair_start(&p);
     for (size_t i = 0; i < FC_COUNT(lines); i++) {
         serve_one(&p.server);
-        int fd = raw_connect(p.server.port);
+        int fd = port_connect((uint16_t)p.server.port);
         uint8_t noise[4096];
         memset(noise, 0xa5, sizeof noise);
         memcpy(noise, lines[i], strlen(lines[i]));
@@ -179,7 +168,7 @@ one_that_connects_and_is_silent_holds_up_nobody(void **state)
     serve_one(&p.server);
     while (!p.server.accepts)
         usleep(1000);
-    int fd = raw_connect(p.server.port);
+    int fd = port_connect((uint16_t)p.server.port);
     server waiting = {.tls = p.server.tls, .listener = p.server.listener, .port = p.server.port};
     assert_int_equal(client_once(p.client, &waiting, &p.peer), 0);
     server_drop(&waiting);

@@ -323,7 +323,7 @@ the_definition_is_as_released(void **state)
 }
 
 static void
-what_nodes_and_coordinator_say_is_as_released(void **state)
+what_nodes_say_is_as_released(void **state)
 {
     (void)state;
     nouns n;
@@ -348,16 +348,6 @@ what_nodes_and_coordinator_say_is_as_released(void **state)
                "3a016542120801100218032004280530063807400848094a1708011201701802220201022803300438054001"
                "48015001500a580b600c680d72037463707a04080110028001108801019001129a01026575a20103776562a8"
                "0101b00116ba01022f64");
-    Fcpb__HelloResponse welcome = FCPB__HELLO_RESPONSE__INIT;
-    welcome.protocol_version = 1;
-    welcome.features = n.texts;
-    welcome.n_features = 1;
-    welcome.version = TEXT("0.1.0");
-    welcome.fleet_id = TEXT("f");
-    welcome.lease_ms = 300000;
-    welcome.heartbeat_ms = 15000;
-    welcome.report_interval_ms = 1000;
-    message_is("HelloResponse", &welcome.base, "080112036f6e651a05302e312e3022016628e0a71230987538e807");
     Fcpb__ReportRequest report = FCPB__REPORT_REQUEST__INIT;
     report.generation = 1;
     report.captures = n.instance_captures;
@@ -370,6 +360,32 @@ what_nodes_and_coordinator_say_is_as_released(void **state)
     Fcpb__HeartbeatRequest beat = FCPB__HEARTBEAT_REQUEST__INIT;
     beat.generation = 300;
     message_is("HeartbeatRequest", &beat.base, "08ac02");
+    Fcpb__DesiredAck ack = FCPB__DESIRED_ACK__INIT;
+    ack.generation = 1;
+    message_is("DesiredAck", &ack.base, "0801");
+    Fcpb__FileChunk chunk = FCPB__FILE_CHUNK__INIT;
+    chunk.offset = 1;
+    chunk.data.data = (uint8_t *)TEXT("xyz");
+    chunk.data.len = 3;
+    message_is("FileChunk", &chunk.base, "0801120378797a");
+}
+
+static void
+what_the_coordinator_says_to_nodes_is_as_released(void **state)
+{
+    (void)state;
+    nouns n;
+    fill(&n);
+    Fcpb__HelloResponse welcome = FCPB__HELLO_RESPONSE__INIT;
+    welcome.protocol_version = 1;
+    welcome.features = n.texts;
+    welcome.n_features = 1;
+    welcome.version = TEXT("0.1.0");
+    welcome.fleet_id = TEXT("f");
+    welcome.lease_ms = 300000;
+    welcome.heartbeat_ms = 15000;
+    welcome.report_interval_ms = 1000;
+    message_is("HelloResponse", &welcome.base, "080112036f6e651a05302e312e3022016628e0a71230987538e807");
     Fcpb__HeartbeatResponse lease = FCPB__HEARTBEAT_RESPONSE__INIT;
     lease.lease_ms = 300000;
     message_is("HeartbeatResponse", &lease.base, "08e0a712");
@@ -393,20 +409,12 @@ what_nodes_and_coordinator_say_is_as_released(void **state)
                "03636170180122560a290802120a31302e302e302e302f381a0938302d38353b3434332207666430303a3a31"
                "2a05313032342d1203746370186020808080800428d08c0130e8073a07080a108080803242036f6e65420374"
                "776f4801500128053006380740044a0169");
-    Fcpb__DesiredAck ack = FCPB__DESIRED_ACK__INIT;
-    ack.generation = 1;
-    message_is("DesiredAck", &ack.base, "0801");
     Fcpb__ReadSegmentRequest read = FCPB__READ_SEGMENT_REQUEST__INIT;
     read.capture_uid = UID;
     read.sequence = 2;
     read.offset = 3;
     message_is("ReadSegmentRequest", &read.base,
                "0a20303031313232333334343535363637373838393961616262636364646565666610021803");
-    Fcpb__FileChunk chunk = FCPB__FILE_CHUNK__INIT;
-    chunk.offset = 1;
-    chunk.data.data = (uint8_t *)TEXT("xyz");
-    chunk.data.len = 3;
-    message_is("FileChunk", &chunk.base, "0801120378797a");
 }
 
 static void
@@ -488,7 +496,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_frame_is_as_released),
         cmocka_unit_test(the_definition_is_as_released),
-        cmocka_unit_test(what_nodes_and_coordinator_say_is_as_released),
+        cmocka_unit_test(what_nodes_say_is_as_released),
+        cmocka_unit_test(what_the_coordinator_says_to_nodes_is_as_released),
         cmocka_unit_test(what_operators_ask_is_as_released),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,7 @@
-/* port_rig.h: a port of the loopback at which nobody listens, for as long as a test holds it. Nobody else is
- * given it meanwhile, but who asks for this very one: a server of the test's. */
+/* port_rig.h: ports of the loopback, and who connects to them with nothing but TCP.
+ *
+ * At a port that a test holds nobody listens, and nobody else is given it meanwhile, but who asks for this
+ * very one: a server of the test's. */
 #ifndef FC_TESTS_PORT_RIG_H
 #define FC_TESTS_PORT_RIG_H
 
@@ -33,6 +35,18 @@ port_held(int fd)
     socklen_t size = sizeof at;
     assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
     return ntohs(at.sin_port);
+}
+
+/* Returns the connected socket, for close(2). */
+static inline int
+port_connect(uint16_t port)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    return fd;
 }
 
 #endif
